@@ -1,0 +1,82 @@
+"""optviz: see what optimizers do, and measure it.
+
+    >>> import optviz as ov
+    >>> t = ov.minimize("bowl", ov.Adam(lr=0.3), steps=100)
+    >>> t.points.shape, bool(t.values[-1] < t.values[0])
+    ((101, 2), True)
+
+Names are imported when they are first used: `import optviz` takes a few milliseconds.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "optviz.base": ("Optimizer",),
+    "optviz.optimizers": (
+        "SGD", "Momentum", "Nesterov", "AdaGrad", "RMSProp", "AdaDelta", "Adam", "Adamax",
+        "Nadam", "AMSGrad", "AdamW", "RAdam", "Lion", "FTRL", "parse_optimizer",
+    ),
+    "optviz.functions": ("Function", "function"),
+    "optviz.trajectory": ("Trajectory", "minimize"),
+    "optviz.sweep": ("Tuning", "race", "tune"),
+    "optviz.render.plot": ("plot",),
+    "optviz.render.animate": ("Animation", "animate"),
+}  # fmt: skip
+_HOME = {name: home for home, names in _HOMES.items() for name in names}
+#: The first two are mappings as well: `ov.optimizers["adam"]`, `ov.functions["beale"]`.
+_MODULES = ("optimizers", "functions", "schedules")
+
+__all__ = ["__version__", *_MODULES, *_HOME]
+
+if TYPE_CHECKING:
+    from optviz import functions as functions
+    from optviz import optimizers as optimizers
+    from optviz import schedules as schedules
+    from optviz.base import Optimizer as Optimizer
+    from optviz.functions import Function as Function
+    from optviz.functions import function as function
+    from optviz.optimizers import (
+        FTRL as FTRL,
+        SGD as SGD,
+        AdaDelta as AdaDelta,
+        AdaGrad as AdaGrad,
+        Adam as Adam,
+        Adamax as Adamax,
+        AdamW as AdamW,
+        AMSGrad as AMSGrad,
+        Lion as Lion,
+        Momentum as Momentum,
+        Nadam as Nadam,
+        Nesterov as Nesterov,
+        RAdam as RAdam,
+        RMSProp as RMSProp,
+        parse_optimizer as parse_optimizer,
+    )
+    from optviz.render.animate import Animation as Animation
+    from optviz.render.animate import animate as animate
+    from optviz.render.plot import plot as plot
+    from optviz.sweep import Tuning as Tuning
+    from optviz.sweep import race as race
+    from optviz.sweep import tune as tune
+    from optviz.trajectory import Trajectory as Trajectory
+    from optviz.trajectory import minimize as minimize
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        value = getattr(importlib.import_module(_HOME[name]), name)
+    elif name in _MODULES:
+        value = importlib.import_module(f"optviz.{name}")
+    else:
+        raise AttributeError(f"module 'optviz' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

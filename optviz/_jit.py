@@ -1,0 +1,219 @@
+"""All that is known of Numba: signatures, compilation on first use, and the two disk caches.
+
+Compiled code reaches disk in two layers. A *source module* is Python text made from a formula
+or an update rule; it lies in the cache folder under the hash of what it was made from. Numba's
+own cache of machine code lies in the same folder. Both may be deleted at any time, shared by
+several processes, or damaged: what cannot be read is made again.
+
+Numba is imported inside functions only, because the import takes 0.3 s and `optviz --help`
+does not need it.
+"""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import hashlib
+import importlib.util
+import os
+import shutil
+import tempfile
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from optviz._files import write_atomically
+
+#: No "nnan" and no "ninf": with them `isfinite` may lie, and divergence must be seen.
+FASTMATH = {"contract", "nsz", "arcp"}
+
+_lock = threading.RLock()
+
+
+def jit_disabled() -> bool:
+    """Whether the user asked for plain Python kernels (`NUMBA_DISABLE_JIT=1`)."""
+    return os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0")
+
+
+@functools.cache
+def cache_folder() -> Path:
+    """The folder of generated and compiled code; a temporary one if the usual is not writable.
+
+    `OPTVIZ_CACHE_DIR` overrides the platform's usual place.
+    """
+    import platformdirs
+
+    usual = os.environ.get("OPTVIZ_CACHE_DIR") or platformdirs.user_cache_dir("optviz", False)
+    try:
+        folder = Path(usual)
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return folder
+    except OSError:
+        temporary = Path(tempfile.mkdtemp(prefix="optviz-cache-"))
+        atexit.register(shutil.rmtree, temporary, ignore_errors=True)
+        return temporary
+
+
+def is_cold() -> bool:
+    """Whether nothing has been compiled on this machine yet (so that a first run can say so)."""
+    return not jit_disabled() and next(cache_folder().glob("numba/**/*.nbi"), None) is None
+
+
+# -- generated source -----------------------------------------------------------------------
+
+
+def source_module(name: str, key: str, build: Callable[[], str]) -> ModuleType:
+    """The module whose text `build()` returns, built once per machine and `key`.
+
+    Parameters
+    ----------
+    name
+        A readable prefix of the file's name (letters, digits, underscores).
+    key
+        What the text is made from, the generator included; it decides the file.
+    build
+        Returns the text. It is not called when the file lies there already and is whole.
+    """
+    digest = hashlib.sha256(key.encode()).hexdigest()[:20]
+    return _load_source_module(f"{name}_{digest}", build)
+
+
+_modules: dict[str, ModuleType] = {}
+
+
+def _load_source_module(stem: str, build: Callable[[], str]) -> ModuleType:
+    with _lock:
+        if stem not in _modules:
+            path = cache_folder() / "sources" / f"{stem}.py"
+            if not _is_whole(path):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                write_atomically(path, _sealed(build()).encode())
+            _modules[stem] = _import_file(f"optviz_generated.{stem}", path)
+        return _modules[stem]
+
+
+def _sealed(text: str) -> str:
+    """The text with a last line by which a truncated or altered file is noticed."""
+    return f"{text}\n# sha256 {hashlib.sha256(text.encode()).hexdigest()}\n"
+
+
+def _is_whole(path: Path) -> bool:
+    try:
+        text, _, _ = path.read_text().rpartition("\n# sha256 ")
+        return path.read_text() == _sealed(text)
+    except (OSError, UnicodeDecodeError):
+        return False
+
+
+def _import_file(name: str, path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+# -- signatures -----------------------------------------------------------------------------
+
+
+@functools.cache
+def step_signature(dtype: str = "float64") -> Any:
+    """An optimizer's kernel: `void(x, grad, state (slots, n), hyper, t)`, all flat and contiguous."""
+    from numba import float64, from_dtype, int64, void
+    from numpy import dtype as as_dtype
+
+    real = from_dtype(as_dtype(dtype))
+    return void(real[::1], real[::1], real[:, ::1], float64[::1], int64)
+
+
+@functools.cache
+def gradient_signature() -> Any:
+    """A function's kernel: `void(points (2, n), gradient (2, n))` over a block of points."""
+    from numba import float64, void
+
+    return void(float64[:, ::1], float64[:, ::1])
+
+
+@functools.cache
+def value_signature() -> Any:
+    """A function's values along a path: `void(points (n, 2), values (n,))`."""
+    from numba import float64, void
+
+    return void(float64[:, ::1], float64[::1])
+
+
+@functools.cache
+def descend_signature() -> Any:
+    """The recorded loop of `trajectory.py`, which takes both kernels as function pointers.
+
+    Pointers, not dispatchers: the loop is then compiled once per machine, not once per
+    optimizer, function and process.
+    """
+    from numba import float64, int64, types
+
+    step, gradient = types.FunctionType(step_signature()), types.FunctionType(gradient_signature())
+    vector, matrix = float64[::1], float64[:, ::1]
+    return int64(step, gradient, vector, matrix, vector, vector, matrix, float64, matrix, matrix)
+
+
+# -- compilation ----------------------------------------------------------------------------
+
+
+def compiled(function: Callable[..., Any], signature: Callable[[], Any]) -> Callable[..., Any]:
+    """`function` compiled for the signature that `signature()` returns, by way of the disk cache.
+
+    The function must not call other compiled functions of another file: Numba's cache would not
+    notice that they changed. With `NUMBA_DISABLE_JIT=1` it is returned as it is.
+    """
+    if jit_disabled():
+        return function
+    with _lock:
+        return _compile(function, signature())
+
+
+@functools.cache
+def _compile(function: Callable[..., Any], signature: Any) -> Callable[..., Any]:
+    from numba import config, njit
+
+    options = {"nogil": True, "error_model": "numpy", "fastmath": FASTMATH}
+    folder = cache_folder() / "numba"
+    # Numba reads its cache folder when a function is decorated; a user's own setting comes back.
+    before, config.CACHE_DIR = config.CACHE_DIR, str(folder)
+    try:
+        return njit(signature, cache=True, **options)(function)
+    except Exception:
+        # A damaged cache (a disk that was full, a process that was killed, another version's
+        # pickle) may raise nearly anything. If the function itself is at fault, the second
+        # attempt raises again and says why.
+        shutil.rmtree(folder, ignore_errors=True)
+        return njit(signature, **options)(function)
+    finally:
+        config.CACHE_DIR = before
+
+
+# -- threads --------------------------------------------------------------------------------
+
+
+def thread_count() -> int:
+    """Threads for compiled work: the processors this process may use, or `OPTVIZ_THREADS`."""
+    told = os.environ.get("OPTVIZ_THREADS", "")
+    if told.isdigit():
+        return max(1, int(told))
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+@functools.cache
+def thread_pool() -> ThreadPoolExecutor:
+    """The shared pool. Kernels release the GIL, so plain threads are enough, and safe to nest."""
+    return ThreadPoolExecutor(thread_count(), thread_name_prefix="optviz")
+
+
+# A forked child inherits a pool without its threads.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=thread_pool.cache_clear)

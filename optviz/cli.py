@@ -1,0 +1,346 @@
+"""The command line. It parses and prints; each command imports what it needs inside.
+
+Bad input ends with one line on standard error and exit code 2; the machine's faults (a full
+disk, a read-only folder) with 1.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+if TYPE_CHECKING:
+    from optviz.functions import Function
+    from optviz.trajectory import Trajectory
+
+app = typer.Typer(
+    name="optviz",
+    help="See what optimizers do, and measure it.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+class View(StrEnum):
+    contour = "contour"
+    surface = "surface"
+    field = "field"
+
+
+class Layout(StrEnum):
+    race = "race"
+    panels = "panels"
+
+
+class Catalogue(StrEnum):
+    optimizers = "optimizers"
+    functions = "functions"
+
+
+Optimizers = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="OPTIMIZER...",
+        help="NAME or NAME:key=value,key=value; without lr= the rate is tuned.",
+        autocompletion=lambda incomplete: _complete("optimizers", incomplete),
+    ),
+]
+On = Annotated[
+    str,
+    typer.Option(
+        help="A function's name, a formula in x and y, or module:function.",
+        autocompletion=lambda incomplete: _complete("functions", incomplete),
+    ),
+]
+Steps = Annotated[int, typer.Option(help="Steps of each path.")]
+Start = Annotated[str | None, typer.Option(metavar="X,Y", help="Where the paths begin.")]
+Bounds = Annotated[
+    str | None, typer.Option(metavar="X0,X1,Y0,Y1", help="The part of the plane that is shown.")
+]
+Noise = Annotated[float, typer.Option(help="Standard deviation of noise on the gradient.")]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of everything random.")]
+Size = Annotated[str | None, typer.Option(metavar="WxH", help="Pixels, such as 800x600.")]
+Output = Annotated[Path | None, typer.Option("--output", "-o", help="The file to write.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
+Open = Annotated[bool, typer.Option("--open", help="Show the file when it is written.")]
+
+
+@app.command()
+def animate(
+    optimizers: Optimizers,
+    on: On = "bowl",
+    steps: Steps = 100,
+    start: Start = None,
+    bounds: Bounds = None,
+    noise: Noise = 0.0,
+    seed: Seed = 0,
+    layout: Annotated[Layout, typer.Option(help="One map, or one for each.")] = Layout.race,
+    size: Size = None,
+    fps: Annotated[int, typer.Option(help="Frames a second.")] = 25,
+    output: Output = None,
+    quiet: Quiet = False,
+    open_: Open = False,
+) -> None:
+    """Animate optimizers on a function (GIF or MP4).
+
+    optviz animate adam
+
+    optviz animate adam:lr=0.3 momentum:lr=0.1 --on beale --steps 200 -o race.mp4
+    """
+    from optviz.render import encode
+
+    path = _target(output, optimizers, on, ".gif", encode.FORMATS)
+    pixels = _size(size)
+    runs = _runs(optimizers, on, steps, start, bounds, noise, seed, quiet)
+    from optviz.render.animate import animate as make
+
+    film = make(runs, size=pixels, fps=fps, layout=layout.value)
+    with _progress(f"writing {path.name}", quiet) as progress:
+        film.save(path, progress=progress)
+    _written(path, quiet, open_)
+
+
+@app.command()
+def plot(
+    optimizers: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[OPTIMIZER]...",
+            help="NAME or NAME:key=value,…; none to draw the function alone.",
+            autocompletion=lambda incomplete: _complete("optimizers", incomplete),
+        ),
+    ] = None,
+    on: On = "bowl",
+    steps: Steps = 100,
+    start: Start = None,
+    bounds: Bounds = None,
+    noise: Noise = 0.0,
+    seed: Seed = 0,
+    surface: Annotated[bool, typer.Option("--surface", help="In three dimensions.")] = False,
+    field: Annotated[bool, typer.Option("--field", help="With arrows along −∇f.")] = False,
+    curve: Annotated[bool, typer.Option(help="With the curve of f − f* beside it.")] = True,
+    layout: Annotated[Layout, typer.Option(help="One map, or one for each.")] = Layout.race,
+    size: Size = None,
+    output: Output = None,
+    quiet: Quiet = False,
+    open_: Open = False,
+) -> None:
+    """Draw paths on a function's contours (PNG, SVG or PDF).
+
+    optviz plot sgd adam --on rosenbrock
+
+    optviz plot --on "sin(x)*cos(y) + x**2/10" --surface -o hills.png
+    """
+    from optviz.render import output as out
+    from optviz.render.plot import plot as make
+
+    if surface and field:
+        _refuse("--surface and --field are two views: choose one")
+    names = optimizers or []
+    path = _target(output, names, on, ".png", out.STILL)
+    pixels = _size(size)
+    runs = _runs(names, on, steps, start, bounds, noise, seed, quiet)
+    view = View.surface if surface else View.field if field else View.contour
+    figure = make(
+        runs, on=None if runs else _function(on, bounds, None), view=view.value,
+        layout=layout.value, curve=curve, size=pixels,
+    )  # fmt: skip
+    out.save_figure(figure, path)
+    _written(path, quiet, open_)
+
+
+@app.command("list")
+def list_(
+    what: Annotated[Catalogue, typer.Argument(help="Which catalogue.")] = Catalogue.optimizers,
+) -> None:
+    """List the optimizers or functions, with their formulas."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
+    if what is Catalogue.optimizers:
+        from optviz.optimizers import optimizers
+
+        for column in ("name", "rule", "defaults (book)", "conventions"):
+            table.add_column(column, overflow="fold")
+        for name, kind in optimizers.items():
+            o = kind()
+            defaults = ", ".join(f"{k}={v:g}" for k, v in o.defaults["book"].items())
+            table.add_row(name, kind.equation, defaults, ", ".join(o.conventions))
+    else:
+        from optviz._text import rounded
+        from optviz.functions import functions
+
+        for column in ("name", "f(x, y)", "domain", "f*", "source"):
+            table.add_column(column, overflow="fold")
+        for f in functions.values():
+            domain = " × ".join(f"[{rounded(a)}, {rounded(b)}]" for a, b in f.bounds)
+            lowest = "none" if f.minimum is None else rounded(f.minimum, 6)
+            table.add_row(f.name, _readable(f.formula), domain, lowest, f.source)
+    Console(markup=False, highlight=False, soft_wrap=False).print(table)
+
+
+@app.command()
+def version() -> None:
+    """Print the versions of optviz and of what it stands on."""
+    import platform
+    from importlib.metadata import version as of
+
+    from optviz import __version__
+
+    print(f"optviz {__version__}")
+    print(f"python {platform.python_version()} on {platform.system()} {platform.machine()}")
+    for name in ("numpy", "numba", "matplotlib", "sympy", "pillow", "av"):
+        print(f"{name} {of(name)}")
+
+
+# -- from words to objects ------------------------------------------------------------------
+
+
+def _runs(
+    optimizers: list[str],
+    on: str,
+    steps: int,
+    start: str | None,
+    bounds: str | None,
+    noise: float,
+    seed: int,
+    quiet: bool,
+) -> list[Trajectory]:
+    """The trajectories that the words describe; everything is checked before anything runs."""
+    if not optimizers:
+        return []
+    from optviz import _jit
+    from optviz.optimizers import parse_optimizer
+    from optviz.sweep import race
+
+    for text in optimizers:
+        parse_optimizer(text)
+    f = _function(on, bounds, start)
+    if _jit.is_cold() and not quiet:
+        print("first run: compiling for this machine, once (a few seconds)", file=sys.stderr)
+    return race(f, optimizers, start=f.start, steps=steps, noise=noise, rng=seed)
+
+
+def _function(on: str, bounds: str | None, start: str | None) -> Function:
+    from optviz.functions import function
+    from optviz.trajectory import parse_point
+
+    box = None
+    if bounds is not None:
+        try:
+            x0, x1, y0, y1 = (float(v) for v in bounds.replace("−", "-").split(","))
+        except ValueError:
+            raise ValueError(f"bounds must be four numbers x0,x1,y0,y1, not {bounds!r}") from None
+        box = ((x0, x1), (y0, y1))
+    return function(on, bounds=box, start=None if start is None else parse_point(start))
+
+
+def _size(text: str | None) -> tuple[int, int] | None:
+    if text is None:
+        return None
+    width, x, height = text.lower().replace("×", "x").partition("x")
+    if not (x and width.isascii() and width.isdigit() and height.isascii() and height.isdigit()):
+        raise ValueError(f"size must be WIDTHxHEIGHT in pixels, such as 800x600, not {text!r}")
+    from optviz.render.compose import check_size
+
+    return check_size((int(width[:9]), int(height[:9])))
+
+
+def _target(
+    output: Path | None, optimizers: list[str], on: str, suffix: str, formats: dict[str, str]
+) -> Path:
+    """The checked path of the output, named after the words unless given."""
+    from optviz.render.output import check_target
+
+    if output is None:
+        names = "-".join(text.partition(":")[0].strip().lower() for text in optimizers[:5])
+        place = on if on.replace("-", "").replace("_", "").isalnum() else "formula"
+        stem = "-on-".join(part for part in (names, place.lower()) if part)
+        output = Path(f"{stem}{suffix}")
+    return check_target(output, formats)
+
+
+def _readable(formula: str) -> str:
+    """A formula for the terminal: `x²` for `x**2`."""
+    for digit, raised in zip("23456", "²³⁴⁵⁶", strict=True):
+        formula = formula.replace(f"**{digit}", raised)
+    return formula.replace("*", "·")
+
+
+def _complete(catalogue: str, incomplete: str) -> list[str]:
+    from optviz.functions import functions
+    from optviz.optimizers import optimizers
+
+    names = optimizers if catalogue == "optimizers" else functions
+    return [name for name in names if name.startswith(incomplete.lower())]
+
+
+# -- from results to words ------------------------------------------------------------------
+
+
+@contextmanager
+def _progress(what: str, quiet: bool) -> Iterator[Callable[[int, int], None] | None]:
+    """A callback that shows a bar on standard error once a second has gone by."""
+    if quiet or not sys.stderr.isatty():
+        yield None
+        return
+    began = time.monotonic()
+    shown: dict[str, Any] = {}
+
+    def update(done: int, total: int) -> None:
+        if not shown and time.monotonic() - began > 1.0:
+            from rich.console import Console
+            from rich.progress import Progress
+
+            shown["bar"] = Progress(console=Console(stderr=True), transient=True)
+            shown["bar"].start()
+            shown["task"] = shown["bar"].add_task(what, total=total)
+        if shown:
+            shown["bar"].update(shown["task"], completed=done)
+
+    try:
+        yield update
+    finally:
+        if shown:
+            shown["bar"].stop()
+
+
+def _written(path: Path, quiet: bool, show: bool) -> None:
+    if not quiet:
+        print(path)
+    if show:
+        typer.launch(str(path))
+
+
+def _refuse(message: str, code: int = 2) -> NoReturn:
+    print(f"optviz: {' '.join(message.split())}", file=sys.stderr)
+    sys.exit(code)
+
+
+def main() -> None:
+    """The entry point: every failure that is not ours becomes one line."""
+    try:
+        sys.exit(app(standalone_mode=False) or 0)
+    except KeyboardInterrupt:
+        _refuse("interrupted", 130)
+    except ValueError as error:
+        _refuse(str(error))
+    except OSError as error:
+        where = f": {error.filename}" if error.filename else ""
+        _refuse(f"{error.strerror or error}{where}", 1)
+    except Exception as error:
+        # The command-line parser's own exceptions, whichever package they are defined in.
+        if type(error).__name__ == "Abort":
+            _refuse("interrupted", 130)
+        if hasattr(error, "format_message"):
+            _refuse(f"{error.format_message()} (see optviz --help)", 2)
+        raise

@@ -1,0 +1,524 @@
+"""The catalogue of test functions, one line of maths each, and `function`, which makes more.
+
+Value, gradient, Hessian, typeset title and compiled kernel all come from the line of maths, by
+way of `formula.py`. Domains and minima are those of the literature unless a comment says why not.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import math
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from optviz import _jit, formula
+from optviz._catalogue import make_catalogue
+from optviz._text import did_you_mean, listed, rounded
+
+Bounds = tuple[tuple[float, float], tuple[float, float]]
+Point = tuple[float, float]
+Real = NDArray[np.float64]
+
+DEFAULT_BOUNDS: Bounds = ((-5.0, 5.0), (-5.0, 5.0))
+
+
+@dataclass(frozen=True)
+class Function:
+    """A function of the plane that optimizers can walk on.
+
+    Calls broadcast over arrays: `f(x, y)`. Make one with `optviz.function`.
+
+    Attributes
+    ----------
+    name : str
+        The name in the catalogue, or the formula.
+    formula : str
+        The line of maths, or `module:function` for a Python function.
+    bounds : ((x0, x1), (y0, y1))
+        The domain: starts lie in it, pictures show it.
+    start : (x, y)
+        Where paths begin unless told.
+    source : str
+        Where the function comes from.
+
+    Examples
+    --------
+    >>> import optviz as ov
+    >>> f = ov.function("beale")
+    >>> f(3.0, 0.5), f.minimum
+    (0.0, 0.0)
+    >>> f.gradient([0.0, 1.0], [0.0, 0.0])
+    array([[-12.75,  -2.75],
+           [  0.  ,  12.75]])
+    """
+
+    name: str
+    formula: str
+    bounds: Bounds = DEFAULT_BOUNDS
+    start: Point = (0.0, 0.0)
+    source: str = "yours"
+    title: str = ""
+    _minima: tuple[Point, ...] | None = None
+    _python: _PythonFunction | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        for axis, (low, high) in zip("xy", self.bounds, strict=True):
+            if not (math.isfinite(low) and math.isfinite(high) and low < high):
+                raise ValueError(f"bounds of {axis} must be two rising numbers, not {low}, {high}")
+
+    # -- values ------------------------------------------------------------------------------
+
+    @functools.cached_property
+    def expression(self) -> formula.Expression:
+        """The checked formula (a Python function has none)."""
+        return formula.parse(self.formula)
+
+    def _evaluate(self, what: str, x: ArrayLike, y: ArrayLike) -> Any:
+        arrays = [np.asarray(v) for v in (x, y)]
+        kind = complex if any(a.dtype.kind == "c" for a in arrays) else float
+        xs, ys = np.broadcast_arrays(*[a.astype(kind) for a in arrays])
+        source = self._python or self.expression.module()
+        with np.errstate(all="ignore"):
+            return getattr(source, what)(xs, ys)
+
+    def __call__(self, x: ArrayLike, y: ArrayLike) -> Any:
+        """f(x, y), in the shape that x and y broadcast to; nan where f is not defined."""
+        value = self._evaluate("value", x, y)
+        return value if np.ndim(value) else value.item() if hasattr(value, "item") else value
+
+    def gradient(self, x: ArrayLike, y: ArrayLike) -> Real:
+        """∇f, shape (2, ...)."""
+        return np.stack(self._evaluate("gradient", x, y))
+
+    def hessian(self, x: ArrayLike, y: ArrayLike) -> Real:
+        """The second derivatives, shape (2, 2, ...)."""
+        dxx, dxy, dyy = self._evaluate("hessian", x, y)
+        return np.stack([np.stack([dxx, dxy]), np.stack([dxy, dyy])])
+
+    def gradient_kernel(self) -> Callable[[Real, Real], None]:
+        """`kernel(points (2, n), gradient (2, n))`, compiled unless it is a Python function."""
+        if self._python is not None:
+            return self._python.gradient_kernel
+        return _jit.compiled(self.expression.module().gradient_kernel, _jit.gradient_signature)
+
+    def values_along(self, path: Real) -> Real:
+        """f at each row of `path` (n, 2), compiled where that is possible."""
+        if not self.is_compiled:
+            return np.asarray(self(path[:, 0], path[:, 1]))
+        values = np.empty(len(path))
+        kernel = _jit.compiled(self.expression.module().value_kernel, _jit.value_signature)
+        kernel(np.ascontiguousarray(path), values)
+        return values
+
+    @property
+    def is_compiled(self) -> bool:
+        """Whether the kernel can be handed to compiled loops."""
+        return self._python is None and not _jit.jit_disabled()
+
+    # -- what is known of it -----------------------------------------------------------------
+
+    @property
+    def latex(self) -> str:
+        """The formula for a title, as Matplotlib typesets it."""
+        if self._python is not None:
+            return r"\mathrm{" + self.name.replace("_", r"\_") + "}(x, y)"
+        return self.expression.latex
+
+    @functools.cached_property
+    def minima(self) -> Real:
+        """Every global minimum inside the bounds, shape (k, 2); (0, 2) if there is none.
+
+        Those of a formula of one's own are searched for numerically.
+        """
+        points = self._minima if self._minima is not None else _search_minima(self)
+        return np.array(points, dtype=float).reshape(-1, 2)
+
+    @functools.cached_property
+    def minimum(self) -> float | None:
+        """f*, the value at the minima; None if there is no lowest value."""
+        return min((float(self(x, y)) for x, y in self.minima), default=None)
+
+    def check_start(self, start: Sequence[float]) -> Point:
+        """`start` as two floats inside the bounds, where f is defined.
+
+        Raises
+        ------
+        ValueError
+            If it is not.
+        """
+        try:
+            x, y = (float(v) for v in start)
+        except (TypeError, ValueError):
+            raise ValueError(f"start must be two numbers, not {start!r}") from None
+        (x0, x1), (y0, y1) = self.bounds
+        if not (x0 <= x <= x1 and y0 <= y <= y1):
+            raise ValueError(
+                f"start ({rounded(x, 6)}, {rounded(y, 6)}) lies outside {self.name}'s domain "
+                f"[{rounded(x0)}, {rounded(x1)}] × [{rounded(y0)}, {rounded(y1)}]"
+            )
+        if not np.isfinite(self(x, y)):
+            raise ValueError(
+                f"{self.name} has no value at start ({rounded(x, 6)}, {rounded(y, 6)})"
+            )
+        return x, y
+
+
+# -- functions of one's own -----------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _PythonFunction:
+    """A plain Python function with the same methods as a generated module."""
+
+    function: Callable[[Any, Any], Any]
+    derivative: Callable[[Any, Any], Any] | None = None
+
+    def value(self, x: Any, y: Any) -> Any:
+        try:
+            values = np.asarray(self.function(x, y), dtype=x.dtype)
+            if values.shape == x.shape:
+                return values
+        except (TypeError, ValueError):
+            pass  # written for single numbers, with `math` or `if`
+        return self._each(self.function, x, y, ())
+
+    def gradient(self, x: Any, y: Any) -> tuple[Any, Any]:
+        if self.derivative is not None:
+            both = self._each(self.derivative, x, y, (2,))
+            return both[..., 0], both[..., 1]
+        # Central differences: the error is smallest near the cube root of the rounding error.
+        hx, hy = (np.cbrt(np.finfo(float).eps) * np.maximum(1, np.abs(v)) for v in (x, y))
+        return (
+            (self.value(x + hx, y) - self.value(x - hx, y)) / (2 * hx),
+            (self.value(x, y + hy) - self.value(x, y - hy)) / (2 * hy),
+        )
+
+    def hessian(self, x: Any, y: Any) -> tuple[Any, Any, Any]:
+        hx, hy = (np.finfo(float).eps ** 0.25 * np.maximum(1, np.abs(v)) for v in (x, y))
+        right, left = self.gradient(x + hx, y), self.gradient(x - hx, y)
+        above, below = self.gradient(x, y + hy), self.gradient(x, y - hy)
+        dxx, dyy = (right[0] - left[0]) / (2 * hx), (above[1] - below[1]) / (2 * hy)
+        return dxx, ((right[1] - left[1]) / hx + (above[0] - below[0]) / hy) / 4, dyy
+
+    def gradient_kernel(self, points: Real, gradient: Real) -> None:
+        with np.errstate(all="ignore"):
+            gradient[0], gradient[1] = self.gradient(points[0], points[1])
+
+    def _each(self, function: Callable[..., Any], x: Any, y: Any, shape: tuple[int, ...]) -> Any:
+        out = np.empty((*x.shape, *shape), dtype=x.dtype)
+        for index in np.ndindex(x.shape):
+            try:
+                out[index] = function(x[index].item(), y[index].item())
+            except (ValueError, ArithmeticError):
+                out[index] = np.nan  # outside the domain, as log(-1)
+        return out
+
+
+def function(
+    f: str | Function | Callable[[Any, Any], Any],
+    *,
+    bounds: Bounds | None = None,
+    start: Sequence[float] | None = None,
+    gradient: Callable[[Any, Any], Any] | None = None,
+) -> Function:
+    """A test function from a name, a formula, or a Python function of two arguments.
+
+    Parameters
+    ----------
+    f
+        A name in `optviz.functions`; a formula in x and y such as "sin(x)*cos(y) + x**2/10" (see
+        `optviz.formula` for what it may hold); "module:function"; a callable; or a Function,
+        which is returned as it is.
+    bounds : ((x0, x1), (y0, y1)), optional
+        Another domain than the catalogue's; a formula's is [−5, 5] × [−5, 5].
+    start : (x, y), optional
+        Another default start.
+    gradient : callable, optional
+        For a Python function: (x, y) to (∂f/∂x, ∂f/∂y). Central differences stand in for it.
+
+    Raises
+    ------
+    ValueError
+        If the name or formula cannot be understood, or the start lies outside the bounds.
+
+    Examples
+    --------
+    >>> import optviz as ov
+    >>> ov.function("x**2/20 + y**2").hessian(0, 0)
+    array([[0.1, 0. ],
+           [0. , 2. ]])
+    >>> ov.function(lambda x, y: x**2 + y**2).gradient(1.0, 2.0).round(6)
+    array([2., 4.])
+    """
+    made = _made(f, gradient)
+    if bounds is None and start is None:
+        return made
+    changes: dict[str, Any] = {}
+    if bounds is not None:
+        (x0, x1), (y0, y1) = bounds
+        changes["bounds"] = (float(x0), float(x1)), (float(y0), float(y1))
+        if made._minima is not None:
+            inside = [(x, y) for x, y in made._minima if x0 <= x <= x1 and y0 <= y <= y1]
+            changes["_minima"] = tuple(inside) or None
+    changed = Function(**{**_fields(made), **changes})
+    if start is None:
+        x, y = (min(max(v, low), high) for v, (low, high) in zip(
+            changed.start, changed.bounds, strict=True))  # fmt: skip
+        return Function(**{**_fields(changed), "start": (x, y)})
+    return Function(**{**_fields(changed), "start": changed.check_start(start)})
+
+
+def _fields(f: Function) -> dict[str, Any]:
+    return {name: getattr(f, name) for name in Function.__dataclass_fields__}
+
+
+def _made(f: Any, gradient: Callable[[Any, Any], Any] | None) -> Function:
+    if isinstance(f, Function):
+        return f
+    if callable(f):
+        name = getattr(f, "__name__", "f").strip("<>")
+        return _own(Function(name, name, _python=_PythonFunction(f, gradient)))
+    if not isinstance(f, str):
+        raise ValueError(f"a function is a name, a formula or a callable, not {f!r}")
+    key = f.strip().lower().replace("_", "-").replace(" ", "-")
+    if key in functions:
+        return functions[key]
+    module, colon, attribute = f.strip().partition(":")
+    if colon and attribute.isidentifier() and module.replace(".", "").isidentifier():
+        return _imported(module, attribute, gradient)
+    if key.replace("-", "").isalnum() and not set(key) & set("0123456789") and len(key) > 3:
+        # A word, not a formula: most likely a misspelt name.
+        hint = did_you_mean(key, functions)
+        raise ValueError(f"no function is called {f!r}{hint}; there are {listed(functions)}")
+    try:
+        expression = formula.parse(f)
+    except formula.FormulaError as error:
+        hint = did_you_mean(key, functions)
+        raise ValueError(f"{f[:60]!r} is no known function{hint}: {error}") from None
+    return _own(Function(expression.text.strip(), expression.text.strip()))
+
+
+def _own(f: Function) -> Function:
+    """A function of the user's, with a start off the centre (which is often a minimum)."""
+    try:
+        f(0.5, 0.5)
+    except Exception as error:
+        # Whatever the user's code raises is an answer about that code.
+        raise ValueError(f"{f.formula}(x, y) fails: {type(error).__name__}: {error}") from None
+    for share in (0.8, 0.6, 0.9, 0.7, 0.5):
+        (x0, x1), (y0, y1) = f.bounds
+        start = x0 + (1 - share) * (x1 - x0), y0 + share * (y1 - y0)
+        if np.isfinite(f(*start)):
+            return Function(**{**_fields(f), "start": start})
+    return f
+
+
+def _imported(
+    module: str, attribute: str, gradient: Callable[[Any, Any], Any] | None
+) -> Function:
+    if str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))
+    try:
+        found = importlib.import_module(module)
+    except ImportError as error:
+        raise ValueError(f"the module {module!r} cannot be imported: {error}") from None
+    f = getattr(found, attribute, None)
+    if not callable(f):
+        names = [name for name, value in vars(found).items() if callable(value)]
+        hint = did_you_mean(attribute, names)
+        raise ValueError(f"{module} has no function {attribute!r}{hint}")
+    gradient = gradient or getattr(found, f"{attribute}_gradient", None)
+    python = _PythonFunction(f, gradient)
+    return _own(Function(attribute, f"{module}:{attribute}", _python=python))
+
+
+def _search_minima(f: Function, grid: int = 161) -> list[Point]:
+    """The lowest points inside the bounds: a grid, then a polish of its lowest dents."""
+    from scipy.optimize import minimize as polish
+
+    (x0, x1), (y0, y1) = f.bounds
+    xs, ys = np.linspace(x0, x1, grid), np.linspace(y0, y1, grid)
+    z = np.asarray(f(xs[:, None], ys[None, :]))
+    z = np.where(np.isfinite(z), z, np.inf)
+    inner = z[1:-1, 1:-1]
+    around = [z[1 + i : grid - 1 + i, 1 + j : grid - 1 + j]
+              for i in (-1, 0, 1) for j in (-1, 0, 1) if i or j]  # fmt: skip
+    dents = np.argwhere(np.all([inner <= a for a in around], axis=0) & np.isfinite(inner)) + 1
+    dents = dents[np.argsort(z[tuple(dents.T)], kind="stable")][:16]
+    found: list[tuple[float, Point]] = []
+    for i, j in dents:
+        options = {"xatol": 1e-13, "fatol": 1e-15, "maxiter": 800}
+        result = polish(
+            lambda p: float(np.nan_to_num(f(*p), nan=np.inf)),
+            (xs[i], ys[j]), method="Nelder-Mead", bounds=f.bounds, options=options,
+        )  # fmt: skip
+        x, y = _newton_polish(f, result.x)
+        if all(math.hypot(x - a, y - b) > 1e-4 * (x1 - x0) for _, (a, b) in found):
+            found.append((float(f(x, y)), (x, y)))
+    if not found:
+        return []
+    lowest = min(value for value, _ in found)
+    spread = max(float(np.ptp(z[np.isfinite(z)])), 1e-300)
+    if z.min() < lowest - 1e-9 * spread:
+        return []  # it falls on, out of the picture
+    return [point for value, point in found if value <= lowest + 1e-9 * spread]
+
+
+def _newton_polish(f: Function, point: Real) -> Point:
+    """A few Newton steps, as far as they lower the gradient (a kink has none: it stays)."""
+    best = np.asarray(point, dtype=float)
+    for _ in range(4):
+        gradient, hessian = f.gradient(*best), f.hessian(*best)
+        if not (np.all(np.isfinite(hessian)) and np.linalg.det(hessian) > 0):
+            break
+        new = best - np.linalg.solve(hessian, gradient)
+        if not np.linalg.norm(f.gradient(*new)) < np.linalg.norm(gradient):
+            break
+        best = new
+    return float(best[0]), float(best[1])
+
+
+# -- the catalogue --------------------------------------------------------------------------
+
+_SCHWEFEL = 420.96874635998202731
+_BRANIN_C = "(y - 5.1/(4*pi**2)*x**2 + 5/pi*x - 6)**2"
+_SURVEY = "Jamil and Yang (2013), A Literature Survey of Benchmark Functions"
+
+_CATALOGUE = (
+    Function(
+        "bowl", "x**2/20 + y**2", ((-8, 8), (-5, 5)), (-7, 2),
+        "Saitoh (2016), Deep Learning from Scratch, equation 6.2", "Bowl", ((0, 0),),
+    ),
+    Function(
+        "sphere", "x**2 + y**2", ((-5, 5), (-5, 5)), (-4, 3),
+        "De Jong (1975), F1", "Sphere", ((0, 0),),
+    ),
+    Function(
+        "rosenbrock", "(1 - x)**2 + 100*(y - x**2)**2", ((-2, 2), (-1, 3)), (-1.2, 1),
+        "Rosenbrock (1960)", "Rosenbrock", ((1, 1),),
+    ),
+    Function(
+        "beale", "(1.5 - x + x*y)**2 + (2.25 - x + x*y**2)**2 + (2.625 - x + x*y**3)**2",
+        ((-4.5, 4.5), (-4.5, 4.5)), (1, 1.5), "Beale (1958)", "Beale", ((3, 0.5),),
+    ),
+    Function(
+        "himmelblau", "(x**2 + y - 11)**2 + (x + y**2 - 7)**2", ((-5, 5), (-5, 5)), (0, 0),
+        "Himmelblau (1972)", "Himmelblau",
+        (
+            (3, 2),
+            (-2.8051180869527448531, 3.1313125182505729658),
+            (-3.7793102533777468919, -3.2831859912861694123),
+            (3.5844283403304917449, -1.8481265269644035535),
+        ),
+    ),
+    Function(
+        "rastrigin", "20 + x**2 - 10*cos(2*pi*x) + y**2 - 10*cos(2*pi*y)",
+        ((-5.12, 5.12), (-5.12, 5.12)), (-3.3, 2.7), "Rastrigin (1974)", "Rastrigin", ((0, 0),),
+    ),
+    Function(
+        # Usually drawn on ±32.768, where the ripples can no longer be told apart.
+        "ackley", "20 + e - 20*exp(-0.2*sqrt((x**2 + y**2)/2)) - exp((cos(2*pi*x) + cos(2*pi*y))/2)",
+        ((-5, 5), (-5, 5)), (-3.4, 2.6), "Ackley (1987)", "Ackley", ((0, 0),),
+    ),
+    Function(
+        "three-hump-camel", "2*x**2 - 1.05*x**4 + x**6/6 + x*y + y**2", ((-5, 5), (-5, 5)),
+        (-2, 3), _SURVEY, "Three-hump camel", ((0, 0),),
+    ),
+    Function(
+        "six-hump-camel", "(4 - 2.1*x**2 + x**4/3)*x**2 + x*y + (4*y**2 - 4)*y**2",
+        ((-3, 3), (-2, 2)), (-2.2, 1.4), "Dixon and Szegő (1978)", "Six-hump camel",
+        (
+            (0.089842013100318062422, -0.7126564030207396334),
+            (-0.089842013100318062422, 0.7126564030207396334),
+        ),
+    ),
+    Function(
+        "booth", "(x + 2*y - 7)**2 + (2*x + y - 5)**2", ((-10, 10), (-10, 10)), (-8, -6),
+        _SURVEY, "Booth", ((1, 3),),
+    ),
+    Function(
+        "matyas", "0.26*(x**2 + y**2) - 0.48*x*y", ((-10, 10), (-10, 10)), (-8, 3),
+        _SURVEY, "Matyas", ((0, 0),),
+    ),
+    Function(
+        "goldstein-price",
+        "(1 + (x + y + 1)**2*(19 - 14*x + 3*x**2 - 14*y + 6*x*y + 3*y**2))"
+        "*(30 + (2*x - 3*y)**2*(18 - 32*x + 12*x**2 + 48*y - 36*x*y + 27*y**2))",
+        ((-2, 2), (-2, 2)), (-1.6, 0.8), "Goldstein and Price (1971)", "Goldstein–Price",
+        ((0, -1),),
+    ),
+    Function(
+        "styblinski-tang", "(x**4 - 16*x**2 + 5*x + y**4 - 16*y**2 + 5*y)/2",
+        ((-5, 5), (-5, 5)), (4, -0.5), "Styblinski and Tang (1990)", "Styblinski–Tang",
+        ((-2.9035340277711770951, -2.9035340277711770951),),
+    ),
+    Function(
+        "levy13",
+        "sin(3*pi*x)**2 + (x - 1)**2*(1 + sin(3*pi*y)**2) + (y - 1)**2*(1 + sin(2*pi*y)**2)",
+        ((-10, 10), (-10, 10)), (-7, 6), "Lévy and Montalvo (1985)", "Lévy 13", ((1, 1),),
+    ),
+    Function(
+        # On its usual ±100 the only dent is smaller than a start marker.
+        "easom", "-cos(x)*cos(y)*exp(-(x - pi)**2 - (y - pi)**2)", ((-1, 7), (-1, 7)),
+        (1.6, 4.4), "Easom (1990)", "Easom", ((math.pi, math.pi),),
+    ),
+    Function(
+        "mccormick", "sin(x + y) + (x - y)**2 - 1.5*x + 2.5*y + 1", ((-1.5, 4), (-3, 4)),
+        (3, 3.5), "McCormick (1976)", "McCormick",
+        ((-0.54719755119659774615, -1.5471975511965977462),),
+    ),
+    Function(
+        "branin", f"{_BRANIN_C} + 10*(1 - 1/(8*pi))*cos(x) + 10", ((-5, 10), (0, 15)), (-1, 13),
+        "Branin (1972); Dixon and Szegő (1978)", "Branin",
+        ((-math.pi, 12.275), (math.pi, 2.275), (3 * math.pi, 2.475)),
+    ),
+    Function(
+        "freudenstein-roth", "(-13 + x + ((5 - y)*y - 2)*y)**2 + (-29 + x + ((y + 1)*y - 14)*y)**2",
+        ((-10, 20), (-6, 7)), (0.5, -2), "Freudenstein and Roth (1963)", "Freudenstein–Roth",
+        ((5, 4),),
+    ),
+    Function(
+        # The minimum lies on the edge of the domain and is not stationary.
+        "eggholder",
+        "-(y + 47)*sin(sqrt(abs(x/2 + y + 47))) - x*sin(sqrt(abs(x - (y + 47))))",
+        ((-512, 512), (-512, 512)), (0, 0), "Whitley et al. (1996)", "Eggholder",
+        ((512, 404.23180511375781093),),
+    ),
+    Function(
+        "bukin6", "100*sqrt(abs(y - 0.01*x**2)) + 0.01*abs(x + 10)", ((-15, -5), (-3, 3)),
+        (-7, 2), "Bukin (1997)", "Bukin 6", ((-10, 1),),
+    ),
+    Function(
+        "schwefel", "837.96577454486741254 - x*sin(sqrt(abs(x))) - y*sin(sqrt(abs(y)))",
+        ((-500, 500), (-500, 500)), (-200, 150), "Schwefel (1981)", "Schwefel",
+        ((_SCHWEFEL, _SCHWEFEL),),
+    ),
+    Function(
+        # On its usual ±600 it looks like a plain bowl.
+        "griewank", "(x**2 + y**2)/4000 - cos(x)*cos(y/sqrt(2)) + 1", ((-10, 10), (-10, 10)),
+        (-7.5, 4), "Griewank (1981)", "Griewank", ((0, 0),),
+    ),
+    Function(
+        "zakharov", "x**2 + y**2 + (0.5*x + y)**2 + (0.5*x + y)**4", ((-5, 10), (-5, 10)),
+        (8, 6), _SURVEY, "Zakharov", ((0, 0),),
+    ),
+    Function(
+        "saddle", "x**2 - y**2", ((-2, 2), (-2, 2)), (-1.5, 0.001), "any textbook", "Saddle", (),
+    ),
+    Function(
+        "monkey-saddle", "x**3 - 3*x*y**2", ((-2, 2), (-2, 2)), (1.2, 0.4),
+        "Hilbert and Cohn-Vossen (1932), §29", "Monkey saddle", (),
+    ),
+)  # fmt: skip
+
+#: Every test function by name.
+functions: dict[str, Function] = {f.name: f for f in _CATALOGUE}
+
+make_catalogue(__name__, functions)

@@ -1,0 +1,1 @@
+"""Pictures from results: nothing here computes a path, nothing outside imports Matplotlib."""

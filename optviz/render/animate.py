@@ -1,0 +1,304 @@
+"""`animate`: paths that grow, with their curves beside them.
+
+The background is drawn once. For each frame it is put back, the moving artists are drawn on it,
+and the canvas' buffer goes to the encoder: no second render, no file per frame, no growing list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from matplotlib.text import Text
+from numpy.typing import NDArray
+
+from optviz.render import compose, contour, curves, encode, output, paths, style
+from optviz.render.compose import Frame
+from optviz.trajectory import Trajectory, same_function
+
+Pixels = NDArray[np.uint8]
+
+#: About so many frames show a run, however long it is.
+FRAMES = 200
+#: The newest share of the frames whose path is not faded.
+TRAIL_FRAMES = 12
+HOLD_SECONDS = 2.0
+
+
+@dataclass(frozen=True)
+class Animation:
+    """A film of trajectories; `save` writes it.
+
+    Attributes
+    ----------
+    trajectories
+        What it shows.
+    size
+        Width and height in pixels, or None for the natural ones.
+    fps
+        Frames a second.
+    steps_per_frame
+        The same for all paths.
+    layout
+        "race" or "panels".
+    """
+
+    trajectories: tuple[Trajectory, ...]
+    size: tuple[int, int] | None
+    fps: int
+    steps_per_frame: int
+    layout: str = "race"
+
+    @property
+    def steps_shown(self) -> list[int]:
+        """The step at which each frame stands; the last is the longest path's end."""
+        last = max(len(t.points) - 1 for t in self.trajectories)
+        steps = list(range(0, last + 1, self.steps_per_frame))
+        return steps if steps[-1] == last else [*steps, last]
+
+    def frames(self) -> Iterator[Pixels]:
+        """Each frame as RGBA (height, width, 4); valid until the next is asked for."""
+        stage = _Stage(self)
+        for step in self.steps_shown:
+            yield stage.draw(step)
+
+    def save(
+        self, path: str | Path, *, progress: Callable[[int, int], None] | None = None
+    ) -> Path:
+        """Write the film to `path`; its suffix chooses the format (.gif, .mp4).
+
+        The file is complete or not there: an interrupt leaves the old one. The last frame is
+        held for two seconds.
+
+        Parameters
+        ----------
+        path
+            Where to; the folder must exist.
+        progress
+            Called with the frames done and in all.
+
+        Returns
+        -------
+        Path
+            The file.
+
+        Raises
+        ------
+        ValueError
+            For an unknown suffix or a missing folder.
+        OSError
+            If the file cannot be written.
+
+        Examples
+        --------
+        >>> import optviz as ov, tempfile
+        >>> t = ov.minimize("bowl", ov.Adam(lr=0.5), steps=5)
+        >>> ov.animate(t, size=(320, 240)).save(tempfile.mkdtemp() + "/adam.gif").suffix
+        '.gif'
+        """
+        target = output.check_target(path, encode.FORMATS)
+        stage = _Stage(self)
+        steps = self.steps_shown
+        # The palette needs every colour: those of the middle (faded trails) and of the end.
+        samples = [stage.draw(step).copy() for step in (steps[len(steps) // 2], steps[-1])]
+        height, width = samples[0].shape[:2]
+        hold = max(1, round(HOLD_SECONDS * self.fps))
+        with (
+            output.replacing(target) as temporary,
+            encode.open_writer(temporary, (width, height), self.fps, samples) as writer,
+        ):
+            for k, step in enumerate(steps):
+                writer.add(stage.draw(step), repeats=hold if k == len(steps) - 1 else 1)
+                if progress is not None:
+                    progress(k + 1, len(steps))
+        return target
+
+
+def animate(
+    trajectories: Trajectory | Sequence[Trajectory],
+    *,
+    size: tuple[int, int] | None = None,
+    fps: int = 25,
+    steps_per_frame: int | None = None,
+    layout: str = "race",
+) -> Animation:
+    """A film of one or several paths on the same function.
+
+    Parameters
+    ----------
+    trajectories
+        What `minimize` returned.
+    size : (int, int), optional
+        Width and height in pixels; the natural size of a still picture unless given.
+    fps : int
+        Frames a second, 1 to 100.
+    steps_per_frame : int, optional
+        The same for all paths; as many as make about 200 frames unless given.
+    layout : str
+        "race" or "panels", as for `plot`.
+
+    Raises
+    ------
+    ValueError
+        If there is no trajectory, or an argument is outside its range.
+
+    Examples
+    --------
+    >>> import optviz as ov
+    >>> film = ov.animate(ov.minimize("bowl", ov.Adam(lr=0.5), steps=50))
+    >>> len(film.steps_shown)
+    51
+    """
+    runs = [trajectories] if isinstance(trajectories, Trajectory) else list(trajectories)
+    same_function(runs)
+    if layout not in ("race", "panels"):
+        raise ValueError(f"layout must be race or panels, not {layout!r}")
+    if not 1 <= fps <= 100:
+        raise ValueError(f"fps must lie between 1 and 100, not {fps!r}")
+    if size is not None:
+        size = compose.check_size(size)
+    longest = max(len(t.points) - 1 for t in runs)
+    if steps_per_frame is None:
+        steps_per_frame = max(1, -(-longest // FRAMES))
+    if steps_per_frame < 1:
+        raise ValueError(f"steps_per_frame must be at least 1, not {steps_per_frame!r}")
+    return Animation(tuple(runs), size, fps, steps_per_frame, layout)
+
+
+class _Stage:
+    """The figure of a film: a background that stays, and actors that move."""
+
+    def __init__(self, film: Animation) -> None:
+        runs = film.trajectories
+        f = runs[0].function
+        per_frame = film.steps_per_frame
+        remark = f"{per_frame} step{'s' if per_frame > 1 else ''} a frame"
+        self.frame: Frame = compose.compose(
+            f, runs, size=film.size, panels=film.layout == "panels", with_marks=False,
+            remarks=[remark],
+        )
+        self.trail = TRAIL_FRAMES * per_frame
+        self.last = film.steps_shown[-1]
+        self.actors = [
+            _Actor(self.frame, k, self.trail) for k in range(len(self.frame.trajectories))
+        ]
+        self.on_top: list[tuple[Axes, Artist]] = []
+        for k, axes in enumerate(self.frame.maps):
+            here = runs if len(self.frame.maps) == 1 else runs[k : k + 1]
+            for start in dict.fromkeys(t.start for t in here):
+                self.on_top.append((axes, paths.draw_start(axes, start)))
+            for star in contour.draw_minima(axes, f):
+                self.on_top.append((axes, star))  # type: ignore[arg-type]
+        self.names: list[Text] = []
+        if self.frame.curve is not None:
+            self.names = curves.draw_names(
+                self.frame.curve, f, runs, self.frame.strokes, self.frame.font
+            )
+        self.counter = self._counter()
+        self.moving = [*(a for actor in self.actors for a in actor.artists), *self.on_top]
+        for _, artist in self.moving:
+            artist.set_animated(True)
+        for text in [*self.names, self.counter]:
+            text.set_animated(True)
+        self.canvas: Any = self.frame.figure.canvas
+        self.canvas.draw()
+        self.background = self.canvas.copy_from_bbox(self.frame.figure.bbox)
+
+    def _counter(self) -> Text:
+        figure = self.frame.figure
+        _, height = figure.get_size_inches() * figure.dpi
+        unit = self.frame.font * figure.dpi / 72
+        return figure.text(
+            0.988, 1 - 0.95 * unit / height, "", ha="right", va="top", fontsize=self.frame.font,
+            color=style.QUIET,
+        )  # fmt: skip
+
+    def pose(self, step: int) -> None:
+        """Put every actor where it is at `step`."""
+        for actor in self.actors:
+            actor.pose(step)
+        self.counter.set_text(f"step {step:,} of {self.last:,}")
+        for text in self.names:
+            text.set_visible(step == self.last)
+
+    def draw(self, step: int) -> Pixels:
+        """The frame at `step`, drawn over the kept background."""
+        self.pose(step)
+        self.canvas.restore_region(self.background)
+        for axes, artist in sorted(self.moving, key=lambda pair: pair[1].get_zorder()):
+            axes.draw_artist(artist)
+        for text in self.names:
+            self.frame.figure.draw_artist(text)
+        self.frame.figure.draw_artist(self.counter)
+        return np.asarray(self.canvas.buffer_rgba())
+
+    def redraw(self, step: int) -> Pixels:
+        """The same frame by a full redraw: what `draw` must equal to the bit (for tests)."""
+        self.pose(step)
+        artists = [artist for _, artist in self.moving] + [*self.names, self.counter]
+        for artist in artists:
+            artist.set_animated(False)
+        self.canvas.draw()
+        for artist in artists:
+            artist.set_animated(True)
+        return np.array(self.canvas.buffer_rgba())
+
+
+class _Actor:
+    """One trajectory's moving artists: faded past, fresh trail, head, and its curve."""
+
+    def __init__(self, frame: Frame, k: int, trail: int) -> None:
+        t, stroke = frame.trajectories[k], frame.strokes[k]
+        axes = frame.map_of(k)
+        self.points = paths.shown_points(t)
+        self.left = t.left_at()
+        self.trail = trail
+        line = {"color": stroke.color, "linestyle": stroke.dash, "solid_capstyle": "round"}
+        self.past = self._line(axes, linewidth=1.5, alpha=0.38, zorder=5, **line)
+        self.fresh = self._line(axes, linewidth=2.2, zorder=5.5, **line)
+        self.head = self._line(
+            axes, marker=stroke.marker, markersize=7.5, color=stroke.color, zorder=9,
+            markeredgecolor=style.PAPER, markeredgewidth=1.0, clip_on=False,
+        )  # fmt: skip
+        self.stroke = stroke
+        self.artists: list[tuple[Axes, Line2D]] = [
+            (axes, self.past), (axes, self.fresh), (axes, self.head),
+        ]  # fmt: skip
+        self.heights: NDArray[np.float64] | None = None
+        if frame.curve is not None:
+            self.heights = curves.suboptimality(frame.function, t)
+            self.curve = self._line(frame.curve, linewidth=1.5, zorder=4, **line)
+            self.dot = self._line(
+                frame.curve, marker=stroke.marker, markersize=6, color=stroke.color, zorder=5,
+                markeredgecolor=style.PAPER, markeredgewidth=0.8,
+            )  # fmt: skip
+            self.artists += [(frame.curve, self.curve), (frame.curve, self.dot)]
+
+    @staticmethod
+    def _line(axes: Axes, **options: Any) -> Line2D:
+        (line,) = axes.plot([], [], **options)
+        return line
+
+    def pose(self, step: int) -> None:
+        shown = self.points[: step + 1]
+        fresh = max(0, len(shown) - 1 - self.trail)
+        gone = step + 1 - len(self.points)
+        if gone > 0 and self.left is None:
+            gone = 0  # it arrived; it stays where it is
+        fresh = min(fresh + max(gone, 0), len(shown) - 1)
+        self.past.set_data(*shown[: fresh + 1].T)
+        self.fresh.set_data(*shown[fresh:].T)
+        has_left = self.left is not None and step >= self.left
+        self.head.set_data(*shown[-1:].T)
+        self.head.set_marker("X" if has_left else self.stroke.marker)
+        if self.heights is not None:
+            y = self.heights[: step + 1]
+            x = np.arange(len(y))
+            self.curve.set_data(x, y)
+            self.dot.set_data(x[-1:], y[-1:])

@@ -1,0 +1,235 @@
+"""A picture's frame: title, formula, maps, curve, legend and small print, without the paths.
+
+`plot` adds whole paths to it, `animate` adds growing ones.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from numpy.typing import NDArray
+
+from optviz.functions import Function
+from optviz.render import contour, curves, layout, style
+from optviz.render.style import Stroke
+from optviz.trajectory import Trajectory
+
+Real = NDArray[np.float64]
+
+#: The usual width in pixels at dpi 100; still pictures are written at twice that.
+WIDTH = 960
+DPI = 100
+MIN_SIZE, MAX_SIZE = (320, 240), (7680, 4320)
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A composed figure and where its parts are."""
+
+    figure: Figure
+    function: Function
+    trajectories: tuple[Trajectory, ...]
+    strokes: tuple[Stroke, ...]
+    maps: tuple[Axes, ...]
+    curve: Axes | None
+    every: int
+    font: float
+
+    def map_of(self, k: int) -> Axes:
+        """The map on which the k-th trajectory is drawn."""
+        return self.maps[k] if len(self.maps) > 1 else self.maps[0]
+
+
+def check_size(size: tuple[int, int]) -> tuple[int, int]:
+    """`size` in whole pixels.
+
+    Raises
+    ------
+    ValueError
+        If it is too small to read or too large to hold.
+    """
+    width, height = (int(v) for v in size)
+    fits = MIN_SIZE[0] <= width <= MAX_SIZE[0] and MIN_SIZE[1] <= height <= MAX_SIZE[1]
+    if not fits:
+        raise ValueError(
+            f"size must lie between {MIN_SIZE[0]}x{MIN_SIZE[1]} and {MAX_SIZE[0]}x{MAX_SIZE[1]} "
+            f"pixels, not {width}x{height}"
+        )
+    return width, height
+
+
+def compose(
+    f: Function,
+    trajectories: Sequence[Trajectory],
+    *,
+    size: tuple[int, int] | None = None,
+    panels: bool = False,
+    with_curve: bool = True,
+    with_field: bool = False,
+    with_marks: bool = True,
+    remarks: Sequence[str] = (),
+) -> Frame:
+    """Everything but the paths."""
+    count = len(trajectories) if panels else 1
+    with_curve = with_curve and bool(trajectories)
+    figure, strokes, rows, font, unit = begin(
+        f, trajectories, size, panels=count, with_curve=with_curve
+    )
+    width, height = figure.get_size_inches() * DPI
+    every = mark_interval(max((t.steps for t in trajectories), default=0))
+    ground = contour.ground(f)
+    (x0, x1), (y0, y1) = f.bounds
+    aspect = (x1 - x0) / (y1 - y0)
+    curve = None
+    if count > 1:
+        boxes = layout.grid(width, height, count, aspect, rows, unit)
+    else:
+        names = 2.0 + 0.62 * max((len(s.name) for s in strokes), default=0)
+        placed = layout.arrange(
+            width, height, aspect, rows, unit, names=names, with_curve=with_curve
+        )
+        boxes = [placed.map]
+        contour.draw_bar(figure, placed.bar, f, ground, unit)
+        if placed.curve is not None:
+            curve = figure.add_axes(placed.curve.fraction(width, height))
+    maps = [figure.add_axes(box.fraction(width, height)) for box in boxes]
+    for axes in maps:
+        contour.draw_ground(axes, f, ground)
+        if with_field:
+            contour.draw_field(axes, f)
+    remarks = list(remarks)
+    if curve is not None:
+        note = curves.draw_axes(curve, f, trajectories, font)
+        remarks += [note] if note else []
+    if trajectories and with_marks:
+        remarks.insert(0, f"a mark every {every} steps" if every > 1 else "a mark every step")
+    if len(maps) > 1:
+        for axes, stroke in zip(maps, strokes, strict=True):
+            axes.set_title(stroke.name, loc="left", fontsize=font, color=stroke.color, pad=3)
+    for axes in [*maps, *([curve] if curve else [])]:
+        _quiet(axes, font)
+    write_texts(figure, f, trajectories, remarks, font)
+    return Frame(
+        figure, f, tuple(trajectories), tuple(strokes), tuple(maps), curve, every, font
+    )
+
+
+def begin(
+    f: Function,
+    trajectories: Sequence[Trajectory],
+    size: tuple[int, int] | None,
+    *,
+    panels: int = 1,
+    with_curve: bool = True,
+) -> tuple[Figure, list[Stroke], int, float, float]:
+    """A figure with its legend; strokes, legend rows, base font in points and in pixels."""
+    strokes = style.strokes(trajectories)
+    handles = _handles(f, trajectories, strokes)
+    labels = [str(handle.get_label()) for handle in handles]
+    width, height = check_size(size) if size else (WIDTH, 0)
+    # The font grows with the picture.
+    unit = float(np.clip(13.5 * np.sqrt(width * (height or 0.54 * width) / 5e5), 9, 60))
+    columns, rows = _legend_shape(labels, width, unit)
+    if not height:
+        (x0, x1), (y0, y1) = f.bounds
+        height = layout.natural_height(
+            width, (x1 - x0) / (y1 - y0), rows, unit, panels=panels, with_curve=with_curve
+        )
+    figure = Figure(figsize=(width / DPI, height / DPI), dpi=DPI, facecolor=style.PAPER)
+    FigureCanvasAgg(figure)
+    font = unit * 72 / DPI
+    figure.legend(
+        handles=handles, loc="upper left", ncols=columns, frameon=False, fontsize=0.95 * font,
+        bbox_to_anchor=(0.4 * unit / width, (1.75 * rows + 2.2) * unit / height),
+        borderaxespad=0, columnspacing=1.8, handlelength=2.4, labelcolor=style.INK,
+    )  # fmt: skip
+    return figure, strokes, rows, font, unit
+
+
+def mark_interval(steps: int) -> int:
+    """1, 2 or 5 times a power of ten, for about a dozen marks."""
+    target = max(1.0, steps / 15)
+    power = 10 ** int(np.floor(np.log10(target)))
+    return next(int(m * power) for m in (1, 2, 5, 10) if m * power >= target)
+
+
+def _quiet(axes: Axes, font: float) -> None:
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    for side in ("left", "bottom"):
+        axes.spines[side].set_color(style.QUIET)
+        axes.spines[side].set_linewidth(0.8)
+    axes.tick_params(labelsize=0.85 * font, colors=style.QUIET, length=3)
+    for label in (axes.xaxis.label, axes.yaxis.label):
+        label.set_size(0.9 * font)
+        label.set_color(style.INK)
+
+
+def _handles(
+    f: Function, trajectories: Sequence[Trajectory], strokes: Sequence[Stroke]
+) -> list[Line2D]:
+    handles = [
+        Line2D([], [], color=s.color, linestyle=s.dash, marker=s.marker, markersize=5,
+               linewidth=1.8, markeredgecolor=style.PAPER, markeredgewidth=0.5, label=s.label)
+        for s in strokes
+    ]  # fmt: skip
+    if trajectories:
+        handles.append(Line2D([], [], linestyle="", marker="o", markersize=7, label="start",
+                              markerfacecolor="none", markeredgecolor=style.INK))  # fmt: skip
+    if len(f.minima):
+        name = "minimum" if len(f.minima) == 1 else "minima"
+        handles.append(Line2D([], [], linestyle="", marker="*", markersize=9, label=name,
+                              markerfacecolor=style.STAR, markeredgecolor=style.INK,
+                              markeredgewidth=0.7))  # fmt: skip
+    return handles
+
+
+def _legend_shape(labels: Sequence[str], width: float, unit: float) -> tuple[int, int]:
+    """Columns and rows that hold the labels."""
+    if not labels:
+        return 1, 0
+    widest = max(len(label) for label in labels) * 0.55 * unit + 5 * unit
+    columns = int(np.clip(width // widest, 1, len(labels)))
+    return columns, -(-len(labels) // columns)
+
+
+def write_texts(
+    figure: Figure,
+    f: Function,
+    trajectories: Sequence[Trajectory],
+    remarks: Sequence[str],
+    font: float,
+) -> None:
+    """Title, formula, small print."""
+    width, height = figure.get_size_inches() * figure.dpi
+    unit = font * figure.dpi / 72
+    left = 0.9 * unit / width
+    figure.text(
+        left, 1 - 0.75 * unit / height, style.title(f, trajectories), va="top",
+        fontsize=1.3 * font, fontweight="bold", color=style.INK,
+    )  # fmt: skip
+    formula = figure.text(
+        left, 1 - 2.55 * unit / height, f"$f(x, y) = {f.latex}$", va="top",
+        fontsize=font, color=style.QUIET,
+    )  # fmt: skip
+    room = width * (1 - 2 * left)
+    wide = formula.get_window_extent().width
+    if wide > room:
+        # A formula too long for one line at a readable size is left to `optviz list functions`.
+        small = font * room / wide
+        formula.set_fontsize(small) if small >= 0.55 * font else formula.remove()
+    small = 0.72 * font
+    text = style.choices(f, trajectories, remarks)
+    characters = int(room / (0.5 * small * figure.dpi / 72))
+    lines = textwrap.wrap(text, characters, break_long_words=False)[:2]
+    figure.text(
+        left, 0.35 * unit / height, "\n".join(lines), va="bottom", fontsize=small,
+        color=style.QUIET, linespacing=1.15,
+    )  # fmt: skip

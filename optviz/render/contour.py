@@ -1,0 +1,148 @@
+"""The quiet ground that paths walk on: isolines, colour bar, minima, gradient arrows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from optviz.functions import Function
+from optviz.render import style
+from optviz.render.layout import Box
+
+Real = NDArray[np.float64]
+
+#: Points of the grid along the longer side.
+GRID = 320
+LEVELS = 14
+
+
+@dataclass(frozen=True)
+class Ground:
+    """A function's values on a grid that covers its bounds, and the levels of its isolines."""
+
+    x: Real
+    y: Real
+    z: Real
+    lowest: float
+    levels: Real
+
+
+def ground(f: Function, grid: int = GRID) -> Ground:
+    """Sample `f` for a picture; the levels are log-spaced in f − f*."""
+    (x0, x1), (y0, y1) = f.bounds
+    longer = max(x1 - x0, y1 - y0)
+    nx, ny = (max(32, round(grid * side / longer)) for side in (x1 - x0, y1 - y0))
+    x, y = np.linspace(x0, x1, nx), np.linspace(y0, y1, ny)
+    z = np.asarray(f(x[None, :], y[:, None]), dtype=float)
+    z = np.ma.masked_invalid(z)
+    if z.count() == 0:
+        raise ValueError(f"{f.name} has no finite value inside its bounds: choose other bounds")
+    lowest = float(z.min()) if f.minimum is None else min(f.minimum, float(z.min()))
+    return Ground(x, y, z, lowest, _levels(np.asarray(z.compressed()), lowest))
+
+
+def _levels(z: Real, lowest: float) -> Real:
+    """Levels of f: log-spaced distances from the lowest value, each of which meets the grid."""
+    gap = np.sort(z - lowest)
+    high = gap[-1]
+    if not high > 0:
+        return np.array([lowest, lowest + 1.0])
+    # The innermost isoline encloses about a thousandth of the picture, but the ratio of the
+    # levels stays within what one eye can order.
+    low = max(gap[len(gap) // 1000], high * 1e-6)
+    levels = np.geomspace(low if low < high else high / 10, high, LEVELS + 1)
+    return np.asarray(lowest + levels)
+
+
+def draw_ground(axes: Axes, f: Function, g: Ground) -> None:
+    """Fill, isolines and limits, equal in both directions."""
+    colors = LinearSegmentedColormap.from_list("ground", style.GROUND)
+    steps = np.linspace(0, 1, len(g.levels))
+    edges = np.concatenate([[g.lowest - 1e-9 * (1 + abs(g.lowest))], g.levels])
+    axes.contourf(g.x, g.y, g.z, levels=edges, colors=[colors(s) for s in steps], zorder=1)
+    axes.contour(
+        g.x, g.y, g.z, levels=g.levels[:-1], colors=style.ISOLINE, linewidths=0.6, zorder=1.1
+    )
+    axes.set_aspect("equal")
+    axes.set_xlim(*f.bounds[0])
+    axes.set_ylim(*f.bounds[1])
+    axes.set_xlabel("x", labelpad=1)
+    axes.set_ylabel("y", labelpad=1)
+
+
+def draw_bar(figure: Figure, box: Box, f: Function, g: Ground, font: float) -> None:
+    """The colour bar: log-spaced in f − f*, labelled in f."""
+    width, height = figure.get_size_inches() * figure.dpi
+    bar = figure.add_axes(box.fraction(width, height))
+    colors = LinearSegmentedColormap.from_list("ground", style.GROUND)
+    count = len(g.levels) - 1
+    shades = colors(np.linspace(0, 1, len(g.levels)))[1:, None, :]
+    bar.imshow(shades, origin="lower", aspect="auto", extent=(0, 1, 0, count))
+    shown = range(0, count + 1, max(1, round(count / max(2, box.height / (3.2 * font)))))
+    bar.set_yticks(list(shown), [_level_text(g.levels[k], g) for k in shown])
+    bar.hlines(range(count), 0, 1, colors=style.ISOLINE, linewidths=0.6)
+    bar.set_xticks([])
+    bar.yaxis.tick_right()
+    bar.tick_params(length=2, labelsize=0.8 * font * 72 / figure.dpi, colors=style.QUIET)
+    reference = "f − f*" if f.minimum is not None else "f − lowest"
+    bar.text(
+        0, -0.5 * font / box.height, f"f, levels log\nin {reference}", transform=bar.transAxes,
+        fontsize=0.7 * font * 72 / figure.dpi, color=style.QUIET, va="top", linespacing=1.1,
+    )  # fmt: skip
+    for spine in bar.spines.values():
+        spine.set_color(style.FAINT)
+
+
+def _level_text(level: float, g: Ground) -> str:
+    """Enough digits to tell the level from the lowest value."""
+    span = g.levels[-1] - g.lowest
+    digits = 2 if abs(g.lowest) < 1e-12 * span else 3
+    near = abs(level - g.lowest)
+    if abs(level) > 0 and near < abs(level):
+        digits = min(6, 2 + int(np.ceil(np.log10(abs(level) / near))))
+    text = f"{level:.{digits}g}"
+    if "e" in text and 1e-3 <= abs(level) < 1e6:
+        text = f"{float(text):,.0f}"
+    return text.replace("e+0", "e").replace("e+", "e").replace("e-0", "e-").replace("-", "−")
+
+
+def draw_minima(axes: Axes, f: Function, size: float = 12) -> list[object]:
+    """A star at each global minimum; the artists, so that animations can redraw them on top."""
+    if not len(f.minima):
+        return []
+    return list(
+        axes.plot(
+            *f.minima.T, "*", markersize=size, markerfacecolor=style.STAR,
+            markeredgecolor=style.INK, markeredgewidth=0.8, zorder=8, clip_on=False,
+        )
+    )  # fmt: skip
+
+
+def draw_field(axes: Axes, f: Function, count: int = 21) -> None:
+    """Arrows along −gradient, one length each; darker where the gradient is larger."""
+    (x0, x1), (y0, y1) = f.bounds
+    longer = max(x1 - x0, y1 - y0)
+    spacing = longer / count
+    # Spread over the picture with half a spacing to each edge.
+    nx, ny = (max(3, round((side) / spacing)) for side in (x1 - x0, y1 - y0))
+    x = x0 + (np.arange(nx) + 0.5) * (x1 - x0) / nx
+    y = y0 + (np.arange(ny) + 0.5) * (y1 - y0) / ny
+    xs, ys = (a.ravel() for a in np.meshgrid(x, y))
+    downhill = -f.gradient(xs, ys)
+    size = np.hypot(*downhill)
+    seen = np.isfinite(size) & (size > 0)
+    xs, ys, downhill, size = xs[seen], ys[seen], downhill[:, seen], size[seen]
+    if not size.size:
+        return
+    # The length is the cube root of the gradient's: a tenfold gradient is about twice as long.
+    length = 0.95 * spacing * np.cbrt(size / size.max())
+    u, v = downhill / size * length
+    axes.quiver(
+        xs, ys, u, v, angles="xy", scale_units="xy", scale=1, pivot="mid", zorder=2,
+        color=style.QUIET, width=0.0022, headwidth=4.5, headlength=5.5, headaxislength=5,
+    )  # fmt: skip

@@ -1,0 +1,95 @@
+"""Paths on a map: line, halo, marks, start, end, and where one left."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from numpy.typing import NDArray
+
+from optviz.functions import Function
+from optviz.render import style
+from optviz.render.style import Stroke
+from optviz.trajectory import Trajectory
+
+Real = NDArray[np.float64]
+
+
+def shown_points(t: Trajectory) -> Real:
+    """The path up to the edge of the picture if it left, clipped to what a canvas can take."""
+    left = t.left_at()
+    points = t.points if left is None else t.points[: left + 1]
+    (x0, x1), (y0, y1) = t.function.bounds
+    if left is None:
+        return points
+    inside = points[:left]
+    if left < len(t.points):
+        return np.vstack([inside, exit_point(t)])
+    # It diverged within one step: there is no last point to head for.
+    return inside
+
+
+def exit_point(t: Trajectory) -> Real:
+    """Where the step that left crosses the edge of the bounds."""
+    left = t.left_at()
+    assert left is not None
+    before = t.points[max(left - 1, 0)]
+    if left >= len(t.points):
+        return before
+    step = t.points[left] - before
+    low, high = np.array(t.function.bounds).T
+    with np.errstate(divide="ignore", invalid="ignore"):
+        reach = np.where(step > 0, (high - before) / step, (low - before) / step)
+    reach = np.where(np.isfinite(reach) & (step != 0), reach, np.inf)
+    return np.asarray(before + np.clip(reach.min(), 0, 1) * step)
+
+
+def draw_path(axes: Axes, t: Trajectory, stroke: Stroke, every: int) -> list[Line2D]:
+    """A whole path: a halo, then the line with a mark every `every` steps."""
+    points = shown_points(t)
+    marks = np.arange(0, len(points) - (t.left_at() is not None), every)
+    (halo,) = axes.plot(*points.T, color=style.PAPER, linewidth=3.4, alpha=0.85, zorder=4,
+                        solid_capstyle="round")  # fmt: skip
+    (line,) = axes.plot(
+        *points.T, color=stroke.color, linestyle=stroke.dash, linewidth=1.7, zorder=5,
+        marker=stroke.marker, markersize=4, markevery=list(marks), markeredgecolor=style.PAPER,
+        markeredgewidth=0.5,
+    )  # fmt: skip
+    return [halo, line]
+
+
+def draw_start(axes: Axes, start: tuple[float, float]) -> Artist:
+    """A hollow ring."""
+    (ring,) = axes.plot(*start, "o", markersize=10, markerfacecolor="none",
+                        markeredgecolor=style.INK, markeredgewidth=1.4, zorder=7,
+                        clip_on=False)  # fmt: skip
+    return ring
+
+
+def draw_end(axes: Axes, t: Trajectory, stroke: Stroke) -> Artist:
+    """The last point, or a cross where the path left the picture."""
+    left = t.left_at() is not None
+    x, y = exit_point(t) if left else t.points[-1]
+    (end,) = axes.plot(
+        x, y, marker="X" if left else stroke.marker, markersize=9 if left else 6,
+        color=stroke.color, markeredgecolor=style.PAPER, markeredgewidth=1.0, zorder=9,
+        clip_on=False,
+    )  # fmt: skip
+    return end
+
+
+def draw_exit_text(axes: Axes, f: Function, t: Trajectory, stroke: Stroke, font: float) -> None:
+    """"left at step 41" beside the cross, inside the picture."""
+    if (left := t.left_at()) is None:
+        return
+    x, y = exit_point(t)
+    (x0, x1), (y0, y1) = f.bounds
+    toward = (1 if x < (x0 + x1) / 2 else -1, 1 if y < (y0 + y1) / 2 else -1)
+    axes.annotate(
+        f"left at step {left}", (x, y), xytext=(9 * toward[0], 9 * toward[1]),
+        textcoords="offset points", ha="left" if toward[0] > 0 else "right", va="center",
+        fontsize=0.85 * font, color=stroke.color, zorder=10,
+        bbox={"boxstyle": "round,pad=0.15", "facecolor": style.PAPER, "edgecolor": "none",
+              "alpha": 0.8},
+    )  # fmt: skip

@@ -1,0 +1,99 @@
+"""`plot`: trajectories as one still picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from matplotlib.figure import Figure
+
+from optviz.functions import Function, function
+from optviz.render import compose, contour, curves, paths, surface
+from optviz.render import layout as layouts
+from optviz.trajectory import Trajectory, same_function
+
+VIEWS = ("contour", "surface", "field")
+LAYOUTS = ("race", "panels")
+
+
+def plot(
+    trajectories: Trajectory | Sequence[Trajectory],
+    *,
+    on: str | Function | None = None,
+    view: str = "contour",
+    layout: str = "race",
+    curve: bool = True,
+    size: tuple[int, int] | None = None,
+) -> Figure:
+    """Draw paths on the contours of their function, with the curve of f − f* beside them.
+
+    Parameters
+    ----------
+    trajectories
+        What `minimize` returned, one or several on the same function; none if `on` is given.
+    on
+        The function to show when there is no trajectory.
+    view : str
+        "contour"; "field" adds arrows along −∇f; "surface" is three-dimensional.
+    layout : str
+        "race": all paths in one map; "panels": a map for each, with equal axes.
+    curve : bool
+        Whether the curve of f − f* stands beside a map.
+    size : (int, int), optional
+        Width and height in pixels, at 100 dots per inch; 960 wide, and as high as the function
+        is, unless given.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        `figure.savefig("adam.png", dpi=200)`, or `optviz.render.output.save_figure`.
+
+    Raises
+    ------
+    ValueError
+        If there is nothing to draw, the paths ran on different functions, or an argument is
+        unknown.
+
+    Examples
+    --------
+    >>> import optviz as ov
+    >>> figure = ov.plot(ov.minimize("bowl", ov.Adam(lr=0.3), steps=30))
+    >>> [axes.get_xlabel() for axes in figure.axes]
+    ['', 'step', 'x']
+    """
+    runs = [trajectories] if isinstance(trajectories, Trajectory) else list(trajectories)
+    for name, value, known in (("view", view, VIEWS), ("layout", layout, LAYOUTS)):
+        if value not in known:
+            raise ValueError(f"{name} must be one of {', '.join(known)}, not {value!r}")
+    f = function(on) if on is not None and not runs else same_function(runs)
+    if view == "surface":
+        return _surface(f, runs, size)
+    frame = compose.compose(
+        f, runs, size=size, panels=layout == "panels", with_curve=curve,
+        with_field=view == "field",
+        remarks=["arrows along −∇f, length ∝ ∛‖∇f‖"] if view == "field" else [],
+    )  # fmt: skip
+    for k, (t, stroke) in enumerate(zip(runs, frame.strokes, strict=True)):
+        axes = frame.map_of(k)
+        paths.draw_path(axes, t, stroke, frame.every)
+        paths.draw_end(axes, t, stroke)
+        paths.draw_exit_text(axes, f, t, stroke, frame.font)
+        paths.draw_start(axes, t.start)
+        if frame.curve is not None:
+            curves.draw_line(frame.curve, f, t, stroke, frame.every)
+    for axes in frame.maps:
+        contour.draw_minima(axes, f)
+    if frame.curve is not None:
+        curves.draw_names(frame.curve, f, runs, frame.strokes, frame.font)
+    return frame.figure
+
+
+def _surface(
+    f: Function, runs: Sequence[Trajectory], size: tuple[int, int] | None
+) -> Figure:
+    figure, strokes, rows, font, unit = compose.begin(f, runs, size or (compose.WIDTH, 600))
+    height = figure.get_size_inches()[1] * compose.DPI
+    bottom, top = layouts.bottom_of(rows) * unit / height, layouts.TOP * unit / height
+    box = (0.02, bottom, 0.96, 1 - bottom - 0.8 * top)
+    _, remark = surface.draw_surface(figure, box, f, runs, strokes, font)
+    compose.write_texts(figure, f, runs, [remark] if remark else [], font)
+    return figure

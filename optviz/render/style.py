@@ -1,0 +1,169 @@
+"""How optviz looks: colours, marks, and the words that stand beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from optviz._text import rounded
+from optviz.base import Optimizer, Setting
+from optviz.functions import Function
+from optviz.schedules import Schedule
+from optviz.trajectory import Trajectory
+
+#: One colour per optimizer, everywhere. Every pair is at least ΔE 17 apart for normal, deutan
+#: and protan vision alike (a test measures it).
+COLORS = {
+    "sgd": "#000000",
+    "momentum": "#0072B2",
+    "adagrad": "#009E73",
+    "rmsprop": "#CC79A7",
+    "adam": "#D55E00",
+    "nesterov": "#52B8FC",
+    "adadelta": "#5CC569",
+    "adamax": "#5A2503",
+    "nadam": "#626EFE",
+    "amsgrad": "#5C1258",
+    "adamw": "#A4542E",
+    "radam": "#1515F1",
+    "lion": "#623741",
+    "ftrl": "#370697",
+}
+#: For optimizers that a user wrote.
+OWN_COLORS = ("#7A7A00", "#B0005B", "#008B8B", "#6B6B6B")
+#: The second cue: a mark per line in one picture, in this order.
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "p", "h", "<", ">", "d", "8", "*")
+#: Several runs of one optimizer share its colour and differ in their dashes.
+DASHES: tuple[str | tuple[int, tuple[float, ...]], ...] = (
+    "-", (0, (5, 1.5)), (0, (1.2, 1.2)), (0, (5, 1.2, 1.2, 1.2)), (0, (8, 2, 2, 2, 2, 2)),
+)  # fmt: skip
+
+INK = "#1F2328"
+QUIET = "#6A737D"
+FAINT = "#D6DCE2"
+PAPER = "#FFFFFF"
+#: From the lowest value to the highest: one pale hue.
+GROUND = ("#DCE6F0", "#FBFCFD")
+ISOLINE = "#9FB2C4"
+STAR = "#FFC83D"
+
+
+@dataclass(frozen=True)
+class Stroke:
+    """How one trajectory is drawn."""
+
+    color: str
+    dash: str | tuple[int, tuple[float, ...]]
+    marker: str
+    name: str
+    label: str
+
+
+def strokes(trajectories: Sequence[Trajectory]) -> list[Stroke]:
+    """Colour, dash, mark, short name and legend text of each trajectory."""
+    seen: dict[str, int] = {}
+    own: dict[str, str] = {}
+    out = []
+    for k, t in enumerate(trajectories):
+        key = t.optimizer.name
+        color = COLORS.get(key) or own.setdefault(key, OWN_COLORS[len(own) % len(OWN_COLORS)])
+        again = seen[key] = seen.get(key, -1) + 1
+        out.append(
+            Stroke(
+                color,
+                DASHES[again % len(DASHES)],
+                MARKERS[k % len(MARKERS)],
+                type(t.optimizer).__name__,
+                legend_text(t),
+            )
+        )
+    return _with_distinct_names(trajectories, out)
+
+
+def _with_distinct_names(
+    trajectories: Sequence[Trajectory], strokes: list[Stroke]
+) -> list[Stroke]:
+    """Short names, with the setting that tells runs of one optimizer apart."""
+    names = [stroke.name for stroke in strokes]
+    if len(set(names)) == len(names):
+        return strokes
+    out = []
+    for t, stroke in zip(trajectories, strokes, strict=True):
+        name = stroke.name
+        if names.count(name) > 1:
+            twins = [o.optimizer for o in trajectories if o.optimizer.name == t.optimizer.name]
+            conventions = {o.convention for o in twins}
+            if len(conventions) == len(twins):
+                name = f"{name} {t.optimizer.convention}"
+            else:
+                name = f"{name} {setting_text(t.optimizer.hyper.get('lr', 0.0))}"
+        out.append(Stroke(stroke.color, stroke.dash, stroke.marker, name, stroke.label))
+    return out
+
+
+def legend_text(t: Trajectory) -> str:
+    """The optimizer with its rate and whatever is not the default; where it left, if it did."""
+    o = t.optimizer
+    defaults = o.defaults[o.convention]
+    parts = [f"{name} = {setting_text(value)}" for name, value in o.hyper.items()
+             if name == "lr" or value != defaults[name]]  # fmt: skip
+    text = f"{type(o).__name__}  {', '.join(parts)}"
+    notes = [t.remark] if t.remark else []
+    notes += [] if o.convention == "book" else [o.convention]
+    left = t.left_at()
+    notes += [] if left is None else [f"left at step {left}"]
+    return f"{text} ({', '.join(notes)})" if notes else text
+
+
+def setting_text(value: Setting) -> str:
+    return str(value) if isinstance(value, Schedule | bool) else rounded(float(value), 6)
+
+
+def point_text(point: Sequence[float]) -> str:
+    return f"({rounded(point[0])}, {rounded(point[1])})"
+
+
+def title(f: Function, trajectories: Sequence[Trajectory]) -> str:
+    """"Adam and SGD on Beale"."""
+    names = list(dict.fromkeys(type(t.optimizer).__name__ for t in trajectories))
+    where = f.title or "a formula"
+    if f.source == "yours" and not f.formula.replace(" ", "").isidentifier():
+        where = f.title or (f.name if ":" in f.formula else "")
+    on = f" on {where}" if where else ""
+    numbers = ("Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine", "Ten")
+    match names:
+        case []:
+            return where or "f(x, y)"
+        case [one]:
+            return f"{one}{on}"
+        case [*first, last] if len(names) <= 3:
+            return f"{', '.join(first)} and {last}{on}"
+        case _ if len(names) <= 10:
+            return f"{numbers[len(names) - 2]} optimizers{on}"
+    return f"{len(names)} optimizers{on}"
+
+
+def choices(f: Function, trajectories: Sequence[Trajectory], extra: Sequence[str] = ()) -> str:
+    """The small print: every choice behind the picture."""
+    if not trajectories:
+        return " · ".join(extra)
+    t = trajectories[0]
+    starts = list(dict.fromkeys(point_text(t.start) for t in trajectories))
+    conventions = list(dict.fromkeys(t.optimizer.convention for t in trajectories))
+    parts = [
+        f"start {', '.join(starts)}",
+        f"{max(t.steps for t in trajectories):,} steps",
+        f"{', '.join(conventions)} convention{'s' if len(conventions) > 1 else ''}",
+    ]
+    if t.noise:
+        seed = "unseeded" if t.seed is None else f"seed {t.seed}"
+        parts.append(f"gradient noise σ = {rounded(t.noise)}, {seed}")
+    if any(t.remark for t in trajectories):
+        parts.append("rates without a number: lowest mean log10(f − f*), 16 starts")
+    if f.source == "yours" and f.minimum is not None and "f*" not in "".join(extra):
+        parts.append(f"f* = {rounded(f.minimum, 4)} found numerically")
+    return " · ".join([*parts, *extra])
+
+
+def optimizer_name(optimizer: Optimizer) -> str:
+    return type(optimizer).__name__

@@ -1,0 +1,281 @@
+"""From an update rule as it stands in a paper to the source of its compiled kernel.
+
+A rule is a plain function of one coordinate::
+
+    def rule(x, g, m, lr, momentum):
+        m = momentum * m - lr * g
+        return x + m, m
+
+Its arguments say what it needs: the parameter and its gradient first, then, in any order and by
+name, hyperparameters, state slots (here `m`), `t` (the step, from 1) and powers such as `beta1_t`
+(beta1 to the t, kept as a running product: a power costs 20-40 ns a step, a product nothing).
+It returns the new parameter and the new slots in the order of its arguments.
+
+Because a rule sees one coordinate only, the same kernel serves a network's flat parameter vector
+and a block of a thousand independent starts. Everything in it that is the same for all
+coordinates is computed once, in float64, before the loop, and rounded to the parameter's type
+there: so the loop of a float32 kernel is float32 throughout, and 1 − β₂ keeps its digits.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import textwrap
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Any
+
+#: What a rule may call, all of them functions of NumPy or builtins that Numba knows.
+FUNCTIONS = {
+    "abs", "arctan", "copysign", "cos", "cosh", "exp", "expm1", "hypot", "log", "log1p",
+    "max", "min", "sign", "sin", "sinh", "sqrt", "tan", "tanh",
+}  # fmt: skip
+_BUILTIN = {"abs", "max", "min"}
+_POWER = "_t"
+
+
+class RuleError(ValueError):
+    """A rule that cannot be made into a kernel; the message names the rule and the line."""
+
+
+@dataclass(frozen=True)
+class Signature:
+    """What a rule's argument names mean."""
+
+    x: str
+    g: str
+    hyper: tuple[str, ...]
+    powers: tuple[str, ...]
+    slots: tuple[str, ...]
+    uses_t: bool
+
+
+def signature_of(rule: Callable[..., Any], hyper: Collection[str]) -> Signature:
+    """Sort the arguments of `rule` into hyperparameters, running powers and state slots.
+
+    Raises
+    ------
+    RuleError
+        If there are fewer than two arguments.
+    """
+    names = list(inspect.signature(rule).parameters)
+    if len(names) < 2:
+        raise RuleError(f"{rule.__qualname__}: a rule takes at least a parameter and its gradient")
+    x, g, *rest = names
+    powers = tuple(n for n in rest if n.endswith(_POWER) and n.removesuffix(_POWER) in hyper)
+    return Signature(
+        x=x,
+        g=g,
+        hyper=tuple(n for n in rest if n in hyper),
+        powers=powers,
+        slots=tuple(n for n in rest if n not in hyper and n not in powers and n != "t"),
+        uses_t="t" in rest,
+    )
+
+
+def kernel_source(rule: Callable[..., Any], hyper: tuple[str, ...]) -> str:
+    """The text of a module whose `step(x, grad, state, hyper, t)` applies `rule` to each coordinate.
+
+    Parameters
+    ----------
+    rule
+        The update of one coordinate; assignments, arithmetic, conditional expressions, numeric
+        constants and the functions in `FUNCTIONS`.
+    hyper
+        The names of the hyperparameters, in the order of the kernel's `hyper` vector; the
+        running powers that the rule asks for follow them there.
+
+    Raises
+    ------
+    RuleError
+        If the rule's source cannot be found or it holds anything else.
+    """
+    signature = signature_of(rule, hyper)
+    statements, result = _body(rule)
+    hoist = _Hoist(rule, signature)
+    loop = [line for statement in statements for line in hoist.statement(statement)]
+    new = [ast.unparse(hoist.expression(value)) for value in result]
+    if len(new) != 1 + len(signature.slots):
+        expected = ", ".join(["the new parameter", *signature.slots])
+        raise RuleError(
+            f"{rule.__qualname__} returns {len(new)} value(s), but its arguments ask for "
+            f"{1 + len(signature.slots)}: {expected} (is a hyperparameter misspelt?)"
+        )
+    x, g, *_ = signature.x, signature.g
+    prologue = [f"{name} = _hyper[{hyper.index(name)}]" for name in signature.hyper]
+    prologue += ["t = float(_t)"] if signature.uses_t else []
+    for k, power in enumerate(signature.powers, start=len(hyper)):
+        base = hyper.index(power.removesuffix(_POWER))
+        prologue += [
+            f"{power} = _hyper[{k}] * _hyper[{base}]",
+            # Products below the normal range would make every further step slow.
+            f"{power} = {power} if {power} > 1e-300 else 0.0",
+            f"_hyper[{k}] = {power}",
+        ]
+    reads = [f"{x} = _x[_i]", f"{g} = _grad[_i]"]
+    reads += [f"{slot} = _state[{row}, _i]" for row, slot in enumerate(signature.slots)]
+    targets = ["_x[_i]", *(f"_state[{row}, _i]" for row in range(len(signature.slots)))]
+    # All new values are computed before the first is stored, as in the rule's return.
+    writes = [f"_new{k} = {value}" for k, value in enumerate(new)]
+    writes += [f"{target} = _new{k}" for k, target in enumerate(targets)]
+    return "\n".join([
+        f'"""{rule.__qualname__}, made by optviz from the rule; safe to delete."""',
+        "",
+        f"from numpy import {', '.join(sorted(hoist.called - _BUILTIN | {'sqrt'}))}",
+        "",
+        "",
+        "def step(_x, _grad, _state, _hyper, _t):",
+        "    _real = _x.dtype.type",
+        *textwrap.indent("\n".join(prologue + hoist.prologue), "    ").splitlines(),
+        "    for _i in range(_x.size):",
+        *textwrap.indent("\n".join(reads + loop + writes), "        ").splitlines(),
+        "",
+    ])  # fmt: skip
+
+
+def _body(rule: Callable[..., Any]) -> tuple[list[ast.stmt], list[ast.expr]]:
+    """The statements of a rule before its return, and the returned values."""
+    try:
+        source = textwrap.dedent(inspect.getsource(rule))
+    except (OSError, TypeError):
+        raise RuleError(
+            f"the source of {rule.__qualname__} cannot be read: define it in a file or a notebook"
+        ) from None
+    definition = ast.parse(source).body[0]
+    if not isinstance(definition, ast.FunctionDef):
+        raise RuleError(f"{rule.__qualname__}: a rule is written with def")
+    statements = definition.body
+    if ast.get_docstring(definition) is not None:
+        statements = statements[1:]
+    if not statements or not isinstance(statements[-1], ast.Return) or not statements[-1].value:
+        raise RuleError(f"{rule.__qualname__}: a rule ends with a return of the new values")
+    value = statements[-1].value
+    return statements[:-1], value.elts if isinstance(value, ast.Tuple) else [value]
+
+
+class _Hoist:
+    """Splits a rule into what is the same for all coordinates and what belongs in the loop."""
+
+    def __init__(self, rule: Callable[..., Any], signature: Signature) -> None:
+        self.rule = rule
+        self.prologue: list[str] = []
+        self.per_coordinate = {signature.x, signature.g, *signature.slots}
+        self.shared = {*signature.hyper, *signature.powers, *({"t"} if signature.uses_t else ())}
+        self.constants = _constants(rule)
+        self.hoisted: dict[str, str] = {}
+        self.called: set[str] = set()
+
+    def statement(self, node: ast.stmt) -> list[str]:
+        """The lines that a statement leaves in the loop (none if it is the same for all)."""
+        if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
+            value: ast.expr = ast.BinOp(ast.Name(node.target.id), node.op, node.value)
+            target: ast.expr = node.target
+        elif isinstance(node, ast.Assign) and len(node.targets) == 1:
+            value, target = node.value, node.targets[0]
+        else:
+            raise self.error(node, "a rule holds assignments and one return")
+        if not isinstance(target, ast.Name):
+            raise self.error(node, "assign to one name at a time")
+        if self.is_shared(value):
+            if target.id in self.per_coordinate:
+                raise self.error(node, f"{target.id!r} differs between coordinates; use a new name")
+            self.prologue.append(f"{target.id} = {ast.unparse(self.checked(value))}")
+            self.shared.add(target.id)
+            self.hoisted.clear()  # a name may have changed its value
+            return []
+        if target.id in self.shared:
+            raise self.error(node, f"{target.id!r} is the same for all coordinates; use a new name")
+        line = f"{target.id} = {ast.unparse(self.expression(value))}"
+        self.per_coordinate.add(target.id)
+        return [line]
+
+    def is_shared(self, node: ast.expr) -> bool:
+        names = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
+        return not names & self.per_coordinate
+
+    def expression(self, node: ast.expr) -> ast.expr:
+        """`node` with every largest part that is the same for all coordinates taken out."""
+        if self.is_shared(node):
+            return self.taken_out(self.checked(node))
+        match node:
+            case ast.Name():
+                return node
+            case ast.BinOp(left, ast.Pow(), ast.Constant(int())):
+                return ast.BinOp(self.expression(left), node.op, node.right)
+            case ast.BinOp(left, op, right):
+                return ast.BinOp(self.expression(left), op, self.expression(right))
+            case ast.UnaryOp(op, operand):
+                return ast.UnaryOp(op, self.expression(operand))
+            case ast.IfExp(test, body, orelse):
+                parts = [self.expression(part) for part in (test, body, orelse)]
+                return ast.IfExp(*parts)
+            case ast.Compare(left, ops, comparators):
+                return ast.Compare(
+                    self.expression(left), ops, [self.expression(c) for c in comparators]
+                )
+            case ast.BoolOp(op, values):
+                return ast.BoolOp(op, [self.expression(value) for value in values])
+            case ast.Call(args=args):
+                name = ast.Name(self.function(node))
+                return ast.Call(name, [self.expression(a) for a in args], [])
+            case _:
+                raise self.error(node, f"{ast.unparse(node)!r} is not part of a rule's language")
+
+    def taken_out(self, node: ast.expr) -> ast.expr:
+        text = ast.unparse(node)
+        if text not in self.hoisted:
+            self.hoisted[text] = name = f"_c{len(self.prologue)}"
+            is_truth = isinstance(node, ast.Compare | ast.BoolOp)
+            self.prologue.append(f"{name} = {text}" if is_truth else f"{name} = _real({text})")
+        return ast.Name(self.hoisted[text])
+
+    def checked(self, node: ast.expr) -> ast.expr:
+        """A shared expression with functions and constants under their own names."""
+        hoist = self
+
+        class Check(ast.NodeTransformer):
+            def visit_Call(self, call: ast.Call) -> ast.expr:
+                return ast.Call(
+                    ast.Name(hoist.function(call)), [self.visit(a) for a in call.args], []
+                )
+
+            def visit_Name(self, name: ast.Name) -> ast.expr:
+                if name.id in hoist.shared:
+                    return name
+                if name.id in hoist.constants:
+                    return ast.Constant(hoist.constants[name.id])
+                raise hoist.error(
+                    name,
+                    f"{name.id!r} is neither an argument, nor assigned before, nor a number",
+                )
+
+            def visit_Attribute(self, attribute: ast.Attribute) -> ast.expr:
+                raise hoist.error(attribute, f"{ast.unparse(attribute)!r} is not a number")
+
+        result: ast.expr = Check().visit(node)
+        return result
+
+    def function(self, call: ast.Call) -> str:
+        """The name of a called function: `sqrt`, `np.sqrt` and `math.sqrt` are the same."""
+        match call.func:
+            case ast.Name(name) | ast.Attribute(value=ast.Name("np" | "numpy" | "math"), attr=name):
+                if name in FUNCTIONS and not call.keywords:
+                    self.called.add(name)
+                    return name
+        raise self.error(
+            call, f"{ast.unparse(call)!r}: a rule may call {', '.join(sorted(FUNCTIONS))}"
+        )
+
+    def error(self, node: ast.AST, what: str) -> RuleError:
+        return RuleError(f"{self.rule.__qualname__}, line {getattr(node, 'lineno', '?')}: {what}")
+
+
+def _constants(rule: Callable[..., Any]) -> dict[str, float]:
+    """The numbers that a rule reads from its module or from a function around it."""
+    closure = inspect.getclosurevars(rule)
+    return {
+        name: value
+        for name, value in {**closure.globals, **closure.nonlocals}.items()
+        if isinstance(value, int | float)
+    }

@@ -1,0 +1,181 @@
+"""Many runs at once: here the fair choice of a rate.
+
+Every optimizer gets the same budget and the same objective, and pictures print both.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from optviz.base import Optimizer
+from optviz.functions import Function, function
+from optviz.optimizers import names_rate, parse_optimizer
+from optviz.trajectory import Trajectory, minimize
+
+Real = NDArray[np.float64]
+
+#: Below this share of the first f − f*, lower counts no more: rounding, not progress.
+FLOOR = 1e-12
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """What `tune` found.
+
+    Attributes
+    ----------
+    rates : ndarray (budget,)
+        The rates tried, log-spaced.
+    scores : ndarray (budget,)
+        For each the mean, over steps and starts, of log10 of (f − f*)/(f₀ − f*); lower is
+        better. A run that diverged or left the function's bounds counts as if it had stayed at
+        its start, and the worse the earlier it left.
+    best : Optimizer
+        With the rate of the lowest score.
+    """
+
+    rates: Real
+    scores: Real
+    best: Optimizer
+
+    @property
+    def remark(self) -> str:
+        """For legends: "best of 61"."""
+        return f"best of {len(self.rates)}"
+
+
+def tune(
+    f: str | Function,
+    optimizer: Optimizer,
+    *,
+    start: Sequence[float] | None = None,
+    steps: int = 100,
+    budget: int = 61,
+    starts: int = 16,
+    rng: Any = 0,
+) -> Tuning:
+    """The best rate of `budget` log-spaced ones, the same way for every optimizer.
+
+    The objective is the area under log10 of f − f*, averaged over jittered starts, so that one
+    lucky path does not win; never the distance to a minimum that the optimizer cannot know.
+
+    Parameters
+    ----------
+    f, start, steps
+        As for `minimize`; at most 1000 steps are looked at.
+    optimizer
+        Its rate is replaced (a schedule is scaled); everything else stays.
+    budget : int ≥ 2
+        The number of rates, from 1e-4 to 1e2 times 1 (to 1e4 for a function as wide as
+        Eggholder: the range goes with the width of the bounds).
+    starts : int ≥ 1
+        The start itself and copies within 5 % of the bounds around it.
+    rng
+        Seed or generator of the jitter.
+
+    Examples
+    --------
+    >>> import optviz as ov
+    >>> found = ov.tune("bowl", ov.SGD(), steps=30)
+    >>> bool(0.7 < found.best.lr < 1), found.remark
+    (True, 'best of 61')
+    """
+    f = function(f)
+    if budget < 2 or starts < 1:
+        raise ValueError(f"tune needs a budget ≥ 2 and starts ≥ 1, not {budget} and {starts}")
+    center = np.array(f.check_start(f.start if start is None else start))
+    low, high = np.array(f.bounds).T
+    width = float(np.max(high - low))
+    jitter = np.random.default_rng(rng).uniform(-0.05, 0.05, (starts, 2)) * (high - low)
+    jitter[0] = 0.0
+    places = [p for p in np.clip(center + jitter, low, high) if np.isfinite(f(*p))]
+    rates = np.logspace(-4, 2, budget) * max(1.0, width / 20)
+    lowest = _lowest(f)
+    scores = np.array([
+        np.mean([_score(minimize(f, _at_rate(optimizer, rate), start=place,
+                                 steps=min(steps, 1000)), lowest) for place in places])
+        for rate in rates
+    ])  # fmt: skip
+    return Tuning(rates, scores, _at_rate(optimizer, float(rates[np.argmin(scores)])))
+
+
+def _at_rate(optimizer: Optimizer, rate: float) -> Optimizer:
+    # Three digits are what a legend prints, and what makes the picture again.
+    rate = float(f"{rate:.3g}")
+    schedule = optimizer.schedule
+    if schedule is None:
+        return optimizer.fresh(lr=rate)
+    return optimizer.fresh(lr=schedule.scaled(rate / max(float(schedule(0)), 1e-300)))
+
+
+def _lowest(f: Function) -> float:
+    """f*, or the lowest value on a grid where there is none."""
+    if f.minimum is not None:
+        return f.minimum
+    (x0, x1), (y0, y1) = f.bounds
+    z = f(np.linspace(x0, x1, 101)[:, None], np.linspace(y0, y1, 101)[None, :])
+    return float(np.nanmin(np.where(np.isfinite(z), z, np.nan)))
+
+
+def _score(t: Trajectory, lowest: float) -> float:
+    """The mean of log10 of the relative gap over all steps asked for."""
+    left = t.left_at()
+    values = t.values if left is None else t.values[:left]
+    first = max(float(t.values[0]) - lowest, 1e-300)
+    gaps = np.log10(np.clip((values - lowest) / first, FLOOR, None))
+    missing = t.steps + 1 - len(gaps)
+    if t.function.minimum is None:
+        # Nothing to arrive at: who falls out of the picture first has won.
+        rest = missing * np.log10(FLOOR) if t.diverged_at is None else missing
+    elif left is not None:
+        # Worse than to stay at the start (0), and the worse the longer it is gone.
+        return (max(float(gaps.sum()), 0.0) + missing) / (t.steps + 1)
+    else:
+        rest = missing * gaps[-1]
+    return (float(gaps.sum()) + float(rest)) / (t.steps + 1)
+
+
+def race(
+    f: str | Function,
+    optimizers: Sequence[str | Optimizer],
+    *,
+    start: Sequence[float] | None = None,
+    steps: int = 100,
+    noise: float = 0.0,
+    rng: Any = None,
+) -> list[Trajectory]:
+    """Several optimizers from one start, each with the rate that it was given or the tuned one.
+
+    Parameters
+    ----------
+    f, start, steps, noise
+        As for `minimize`.
+    optimizers
+        Optimizers, or text such as "adam" or "adam:lr=0.3". Text without a rate gets the one
+        that `tune` finds, and the trajectory's remark says so.
+    rng
+        A seed: the noise is the same for all. (A generator would be used up by the first.)
+
+    Examples
+    --------
+    >>> import optviz as ov
+    >>> [t.remark for t in ov.race("bowl", ["sgd", "adam:lr=0.3"], steps=30)]
+    ['best of 61', '']
+    """
+    f = function(f)
+    runs = []
+    for item in optimizers:
+        optimizer = parse_optimizer(item) if isinstance(item, str) else item
+        remark = ""
+        if isinstance(item, str) and not names_rate(item):
+            found = tune(f, optimizer, start=start, steps=steps)
+            optimizer, remark = found.best, found.remark
+        t = minimize(f, optimizer, start=start, steps=steps, noise=noise, rng=rng)
+        runs.append(dataclasses.replace(t, remark=remark))
+    return runs
