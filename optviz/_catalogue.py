@@ -16,6 +16,10 @@ from typing import Any
 class _CatalogueModule(ModuleType, Mapping[str, Any]):
     _entries: Mapping[str, Any]
 
+    # A module is itself, whatever it holds.
+    __eq__ = ModuleType.__eq__
+    __hash__ = ModuleType.__hash__
+
     def __getitem__(self, name: str) -> Any:
         return self._entries[name]
 

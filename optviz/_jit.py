@@ -17,6 +17,7 @@ import hashlib
 import importlib.util
 import os
 import shutil
+import sys
 import tempfile
 import threading
 from collections.abc import Callable
@@ -92,7 +93,7 @@ def _load_source_module(stem: str, build: Callable[[], str]) -> ModuleType:
             if not _is_whole(path):
                 path.parent.mkdir(parents=True, exist_ok=True)
                 write_atomically(path, _sealed(build()).encode())
-            _modules[stem] = _import_file(f"optviz_generated.{stem}", path)
+            _modules[stem] = _import_file(f"optviz_generated_{stem}", path)
         return _modules[stem]
 
 
@@ -113,6 +114,8 @@ def _import_file(name: str, path: Path) -> ModuleType:
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
+    # Numba's cache finds a function's module again by its name.
+    sys.modules[name] = module
     spec.loader.exec_module(module)
     return module
 
@@ -139,6 +142,14 @@ def gradient_signature() -> Any:
 
 
 @functools.cache
+def index_signature() -> Any:
+    """Colours to palette indices: `void(rgba (n, 4), table, indices (n,))`, all uint8."""
+    from numba import uint8, void
+
+    return void(uint8[:, ::1], uint8[::1], uint8[::1])
+
+
+@functools.cache
 def value_signature() -> Any:
     """A function's values along a path: `void(points (n, 2), values (n,))`."""
     from numba import float64, void
@@ -153,11 +164,13 @@ def descend_signature() -> Any:
     Pointers, not dispatchers: the loop is then compiled once per machine, not once per
     optimizer, function and process.
     """
-    from numba import float64, int64, types
+    from numba import float64, int64, types, void
 
     step, gradient = types.FunctionType(step_signature()), types.FunctionType(gradient_signature())
-    vector, matrix = float64[::1], float64[:, ::1]
-    return int64(step, gradient, vector, matrix, vector, vector, matrix, float64, matrix, matrix)
+    vector, matrix, cube = float64[::1], float64[:, ::1], float64[:, :, ::1]
+    return void(
+        step, gradient, matrix, matrix, matrix, vector, matrix, float64, matrix, cube, int64[::1]
+    )
 
 
 # -- compilation ----------------------------------------------------------------------------
@@ -189,10 +202,17 @@ def _compile(function: Callable[..., Any], signature: Any) -> Callable[..., Any]
         # A damaged cache (a disk that was full, a process that was killed, another version's
         # pickle) may raise nearly anything. If the function itself is at fault, the second
         # attempt raises again and says why.
-        shutil.rmtree(folder, ignore_errors=True)
+        _forget(folder, function)
         return njit(signature, **options)(function)
     finally:
         config.CACHE_DIR = before
+
+
+def _forget(folder: Path, function: Callable[..., Any]) -> None:
+    """Delete the machine code that is kept of a function."""
+    stem = Path(function.__code__.co_filename).stem
+    for file in folder.glob(f"*/{stem}.{function.__name__}-*"):
+        file.unlink(missing_ok=True)
 
 
 # -- threads --------------------------------------------------------------------------------

@@ -385,29 +385,32 @@ class _State:
         if not isinstance(x, np.ndarray) or x.dtype not in (np.float32, np.float64):
             what = x.dtype if isinstance(x, np.ndarray) else type(x).__name__
             raise ValueError(f"params[{key!r}] must be a float32 or float64 array, not {what}")
-        self.shape, self.dtype = x.shape, x.dtype
-        self.kernel = optimizer.kernel(x.dtype)
+        self.optimizer = optimizer
         self.hyper = optimizer.hyper_vector()
         self.t = 0
+        self.shape: tuple[int, ...] | None = None
+        self._fit(x)
+
+    def _fit(self, x: Array) -> None:
+        """Take the shape and type of `x`."""
+        self.shape, self.dtype = x.shape, x.dtype
+        self.kernel = self.optimizer.kernel(x.dtype)
         self.bounds = _chunk_bounds(x.size)
         self.chunks = [
-            optimizer.initial_state(stop - start, x.dtype) for start, stop in self.bounds
+            self.optimizer.initial_state(stop - start, x.dtype) for start, stop in self.bounds
         ]
 
     @classmethod
     def loaded(cls, optimizer: Optimizer, key: str, entry: Mapping[str, Any]) -> _State:
         arrays = [np.asarray(entry[slot]) for slot in optimizer.slots]
+        if len({(a.shape, a.dtype) for a in arrays}) > 1:
+            raise ValueError(f"the state of {key!r} has arrays of different shapes or types")
+        state = cls(optimizer, key, arrays[0] if arrays else np.zeros(0))
         if not arrays:
-            # A rule without state: shape and type are those of the next parameter seen.
-            state = cls(optimizer, key, np.zeros(0))
-            state.shape = None  # type: ignore[assignment]
-        else:
-            if len({(a.shape, a.dtype) for a in arrays}) != 1:
-                raise ValueError(f"the state of {key!r} has arrays of different shapes or types")
-            state = cls(optimizer, key, arrays[0])
-            for (start, stop), chunk in zip(state.bounds, state.chunks, strict=True):
-                for row, array in enumerate(arrays):
-                    chunk[row] = array.reshape(-1)[start:stop]
+            state.shape = None  # a rule without slots: the next parameter seen decides
+        for (start, stop), chunk in zip(state.bounds, state.chunks, strict=True):
+            for row, array in enumerate(arrays):
+                chunk[row] = array.reshape(-1)[start:stop]
         powers = np.asarray(entry["powers"], dtype=np.float64)
         if powers.shape != state.hyper[len(optimizer.hyper) :].shape:
             raise ValueError(f"the state of {key!r} has {powers.size} powers: is it another's?")
@@ -417,7 +420,7 @@ class _State:
 
     def checked_gradient(self, key: str, x: Array, grad: Any) -> Array:
         if self.shape is None:
-            self.shape, self.dtype = x.shape, x.dtype
+            self._fit(x)
         if x.shape != self.shape or x.dtype != self.dtype:
             raise ValueError(
                 f"params[{key!r}] was {self.dtype} {self.shape} and is now {x.dtype} {x.shape}; "
@@ -463,7 +466,7 @@ class _State:
     def slot_arrays(self) -> list[Array]:
         """Each slot as one array in the parameter's shape."""
         rows = np.concatenate(self.chunks, axis=1)
-        return [row.reshape(self.shape) for row in rows.copy()]
+        return [row.reshape(self.shape or ()) for row in rows]
 
 
 def _chunk_bounds(size: int) -> list[tuple[int, int]]:

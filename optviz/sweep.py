@@ -16,12 +16,14 @@ from numpy.typing import NDArray
 from optviz.base import Optimizer
 from optviz.functions import Function, function
 from optviz.optimizers import names_rate, parse_optimizer
-from optviz.trajectory import Trajectory, minimize
+from optviz.trajectory import NO_RATES, Trajectory, check_steps, minimize, record
 
 Real = NDArray[np.float64]
 
 #: Below this share of the first f − f*, lower counts no more: rounding, not progress.
 FLOOR = 1e-12
+#: Longer runs are tuned on their beginning.
+MAX_TUNED_STEPS = 1000
 
 
 @dataclass(frozen=True)
@@ -89,29 +91,38 @@ def tune(
     f = function(f)
     if budget < 2 or starts < 1:
         raise ValueError(f"tune needs a budget ≥ 2 and starts ≥ 1, not {budget} and {starts}")
+    steps = min(check_steps(steps), MAX_TUNED_STEPS)
     center = np.array(f.check_start(f.start if start is None else start))
     low, high = np.array(f.bounds).T
-    width = float(np.max(high - low))
     jitter = np.random.default_rng(rng).uniform(-0.05, 0.05, (starts, 2)) * (high - low)
     jitter[0] = 0.0
-    places = [p for p in np.clip(center + jitter, low, high) if np.isfinite(f(*p))]
-    rates = np.logspace(-4, 2, budget) * max(1.0, width / 20)
+    places = np.clip(center + jitter, low, high)
+    places = places[np.isfinite(f(*places.T))]
+    # Three digits are what a legend prints, and what makes the picture again.
+    rates = np.array([float(f"{r:.3g}") for r in np.logspace(-4, 2, budget)])
+    rates *= max(1.0, float(np.max(high - low)) / 20)
     lowest = _lowest(f)
     scores = np.array([
-        np.mean([_score(minimize(f, _at_rate(optimizer, rate), start=place,
-                                 steps=min(steps, 1000)), lowest) for place in places])
+        _scores(f, *_runs(f, _at_rate(optimizer, rate), places, steps), lowest).mean()
         for rate in rates
     ])  # fmt: skip
     return Tuning(rates, scores, _at_rate(optimizer, float(rates[np.argmin(scores)])))
 
 
 def _at_rate(optimizer: Optimizer, rate: float) -> Optimizer:
-    # Three digits are what a legend prints, and what makes the picture again.
-    rate = float(f"{rate:.3g}")
     schedule = optimizer.schedule
     if schedule is None:
         return optimizer.fresh(lr=rate)
     return optimizer.fresh(lr=schedule.scaled(rate / max(float(schedule(0)), 1e-300)))
+
+
+def _runs(
+    f: Function, optimizer: Optimizer, places: Real, steps: int
+) -> tuple[Real, NDArray[np.int64]]:
+    schedule = optimizer.schedule
+    rates = NO_RATES if schedule is None else np.asarray(schedule(np.arange(steps)), float)
+    hypers = np.tile(optimizer.hyper_vector(), (len(places), 1))
+    return record(f, optimizer, places, hypers, steps, rates=rates)
 
 
 def _lowest(f: Function) -> float:
@@ -123,22 +134,28 @@ def _lowest(f: Function) -> float:
     return float(np.nanmin(np.where(np.isfinite(z), z, np.nan)))
 
 
-def _score(t: Trajectory, lowest: float) -> float:
-    """The mean of log10 of the relative gap over all steps asked for."""
-    left = t.left_at()
-    values = t.values if left is None else t.values[:left]
-    first = max(float(t.values[0]) - lowest, 1e-300)
-    gaps = np.log10(np.clip((values - lowest) / first, FLOOR, None))
-    missing = t.steps + 1 - len(gaps)
-    if t.function.minimum is None:
+def _scores(f: Function, points: Real, ends: NDArray[np.int64], lowest: float) -> Real:
+    """For each run the mean of log10 of the relative gap, over all steps asked for."""
+    count = points.shape[1]
+    values = f.values_along(points.reshape(-1, 2)).reshape(len(points), count)
+    low, high = np.array(f.bounds).T
+    step = np.arange(count)
+    recorded = (ends[:, None] >= 0) | (step < -ends[:, None])
+    inside = recorded & np.all((points >= low) & (points <= high), axis=2) & np.isfinite(values)
+    stays = np.logical_and.accumulate(inside, axis=1)
+    first = np.maximum(values[:, :1] - lowest, 1e-300)
+    with np.errstate(invalid="ignore", over="ignore"):
+        gaps = np.log10(np.clip((values - lowest) / first, FLOOR, None))
+    gained = np.where(stays, gaps, 0.0).sum(axis=1)
+    missing = (~stays).sum(axis=1)
+    if f.minimum is None:
         # Nothing to arrive at: who falls out of the picture first has won.
-        rest = missing * np.log10(FLOOR) if t.diverged_at is None else missing
-    elif left is not None:
-        # Worse than to stay at the start (0), and the worse the longer it is gone.
-        return (max(float(gaps.sum()), 0.0) + missing) / (t.steps + 1)
+        rest = missing * np.where(ends < 0, 1.0, np.log10(FLOOR))
     else:
-        rest = missing * gaps[-1]
-    return (float(gaps.sum()) + float(rest)) / (t.steps + 1)
+        # Worse than to stay at the start (0), and the worse the longer it is gone.
+        rest = missing.astype(float)
+        gained = np.where(missing > 0, np.maximum(gained, 0.0), gained)
+    return np.asarray((gained + rest) / count)
 
 
 def race(

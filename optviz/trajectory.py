@@ -21,6 +21,9 @@ Real = NDArray[np.float64]
 #: All points are kept: this many take 160 MB.
 MAX_STEPS = 10_000_000
 
+NO_RATES: Real = np.zeros(0)
+NO_NOISE: Real = np.zeros((0, 2))
+
 
 @dataclass(frozen=True)
 class Trajectory:
@@ -124,31 +127,23 @@ def minimize(
     1025
     """
     f = function(f)
-    _check(steps, noise, tol)
+    steps = check_steps(steps)
+    _check_amounts(noise, tol)
     origin = f.check_start(f.start if start is None else start)
     schedule = optimizer.schedule
-    rates = np.zeros(0) if schedule is None else np.asarray(schedule(np.arange(steps)), float)
-    random = np.random.default_rng(rng)
-    noises = random.normal(0.0, noise, (steps, 2)) if noise else np.zeros((0, 2))
-    hyper = optimizer.hyper_vector()
-    # `descend` writes scheduled rates to hyper[0].
-    if schedule is not None and next(iter(optimizer.hyper)) != "lr":
-        raise ValueError(f"{optimizer!r}: a scheduled lr must be the first hyperparameter")
-    limits = np.array(f.bounds if box else [[-np.inf, np.inf]] * 2, dtype=float)
-    points = np.empty((steps + 1, 2))
-    loop = _jit.compiled(descend, _jit.descend_signature) if f.is_compiled else descend
-    with np.errstate(all="ignore"):
-        end = loop(
-            optimizer.kernel(), f.gradient_kernel(), np.array(origin),
-            optimizer.initial_state(2), hyper, rates, noises, float(tol), limits, points,
-        )  # fmt: skip
-    reached, diverged_at, converged_at = abs(end), None, None
-    if end < 0:
-        diverged_at = reached
-        points = points[:reached].copy()
-    elif reached < steps:
-        converged_at = reached
-        points = points[: reached + 1].copy()
+    rates = NO_RATES if schedule is None else np.asarray(schedule(np.arange(steps)), float)
+    noises = np.random.default_rng(rng).normal(0.0, noise, (steps, 2)) if noise else NO_NOISE
+    block, ends = record(
+        f, optimizer, np.array([origin]), optimizer.hyper_vector()[None], steps,
+        rates=rates, noises=noises, tol=float(tol), box=box,
+    )  # fmt: skip
+    end, points = int(ends[0]), block[0]
+    diverged_at = -end if end < 0 else None
+    converged_at = end if 0 <= end < steps else None
+    if diverged_at is not None:
+        points = points[:diverged_at].copy()
+    elif converged_at is not None:
+        points = points[: end + 1].copy()
     t = Trajectory(
         points, f, optimizer.fresh(), steps, diverged_at, converged_at, float(noise),
         rng if isinstance(rng, int) else None,
@@ -156,10 +151,65 @@ def minimize(
     return _before_infinite_values(t)
 
 
-def _check(steps: int, noise: float, tol: float) -> None:
+def record(
+    f: Function,
+    optimizer: Optimizer,
+    starts: Real,
+    hypers: Real,
+    steps: int,
+    *,
+    rates: Real = NO_RATES,
+    noises: Real = NO_NOISE,
+    tol: float = 0.0,
+    box: bool = False,
+) -> tuple[Real, NDArray[np.int64]]:
+    """The recorded loop for several runs of one kernel, without checks.
+
+    Parameters
+    ----------
+    starts, hypers
+        (n, 2) and (n, k): where each run starts, and its `hyper_vector`.
+    rates, noises
+        (steps,) and (steps, 2), shared by all runs; empty for none.
+
+    Returns
+    -------
+    points : ndarray (n, steps + 1, 2)
+        Meaningful up to each run's end.
+    ends : ndarray (n,)
+        The last step of each run; −t if step t diverged.
+    """
+    # `descend` writes scheduled rates to hyper[0].
+    if rates.size and next(iter(optimizer.hyper)) != "lr":
+        raise ValueError(f"{optimizer!r}: a scheduled lr must be the first hyperparameter")
+    limits = np.array(f.bounds if box else [[-np.inf, np.inf]] * 2, dtype=float)
+    points = np.empty((len(starts), steps + 1, 2))
+    ends = np.empty(len(starts), dtype=np.int64)
+    loop = _jit.compiled(descend, _jit.descend_signature) if f.is_compiled else descend
+    with np.errstate(all="ignore"):
+        loop(
+            optimizer.kernel(), f.gradient_kernel(), np.ascontiguousarray(starts, dtype=float),
+            optimizer.initial_state(2), np.array(hypers, dtype=float, order="C"), rates, noises,
+            tol, limits, points, ends,
+        )  # fmt: skip
+    return points, ends
+
+
+def check_steps(steps: int) -> int:
+    """`steps` if it is a whole number that can be recorded.
+
+    Raises
+    ------
+    ValueError
+        If it is not.
+    """
     is_whole = isinstance(steps, int | np.integer) and not isinstance(steps, bool)
     if not (is_whole and 1 <= steps <= MAX_STEPS):
         raise ValueError(f"steps must be a whole number from 1 to {MAX_STEPS:,}, not {steps!r}")
+    return int(steps)
+
+
+def _check_amounts(noise: float, tol: float) -> None:
     for name, value in (("noise", noise), ("tol", tol)):
         if not (math.isfinite(value) and value >= 0):
             raise ValueError(f"{name} must be a number ≥ 0, not {value!r}")
@@ -177,36 +227,42 @@ def _before_infinite_values(t: Trajectory) -> Trajectory:
 
 
 def descend(  # type: ignore[no-untyped-def]
-    step, gradient, start, state, hyper, rates, noises, tol, limits, points
+    step, gradient, starts, fresh, hypers, rates, noises, tol, limits, points, ends
 ):
-    """The compiled loop: fill `points` and return the last step, negative if it diverged.
+    """The compiled loop: fill `points` (n, steps + 1, 2) and `ends` (n,); see `record`.
 
-    `step` and `gradient` are function pointers (see `_jit.descend_signature`); `rates` and
-    `noises` have no rows when there are none.
+    `step` and `gradient` are function pointers (see `_jit.descend_signature`); `fresh` is the
+    state before the first step.
     """
-    steps = points.shape[0] - 1
+    steps = points.shape[1] - 1
     place = np.empty((2, 1))
     slope = np.empty((2, 1))
     x = place.reshape(2)
     g = slope.reshape(2)
-    x[0], x[1] = start[0], start[1]
-    points[0, 0], points[0, 1] = x[0], x[1]
-    for t in range(1, steps + 1):
-        gradient(place, slope)
-        if tol > 0.0 and g[0] * g[0] + g[1] * g[1] <= tol * tol:
-            return t - 1
-        if noises.shape[0] > 0:
-            g[0] += noises[t - 1, 0]
-            g[1] += noises[t - 1, 1]
-        if rates.shape[0] > 0:
-            hyper[0] = rates[t - 1]
-        step(x, g, state, hyper, t)
-        if not (np.isfinite(x[0]) and np.isfinite(x[1])):
-            return -t
+    for run in range(points.shape[0]):
+        state = fresh.copy()
+        hyper = hypers[run]
+        path = points[run]
         for axis in range(2):
-            x[axis] = min(max(x[axis], limits[axis, 0]), limits[axis, 1])
-            points[t, axis] = x[axis]
-    return steps
+            x[axis] = path[0, axis] = starts[run, axis]
+        ends[run] = steps
+        for t in range(1, steps + 1):
+            gradient(place, slope)
+            if tol > 0.0 and g[0] * g[0] + g[1] * g[1] <= tol * tol:
+                ends[run] = t - 1
+                break
+            if noises.shape[0] > 0:
+                g[0] += noises[t - 1, 0]
+                g[1] += noises[t - 1, 1]
+            if rates.shape[0] > 0:
+                hyper[0] = rates[t - 1]
+            step(x, g, state, hyper, t)
+            if not (np.isfinite(x[0]) and np.isfinite(x[1])):
+                ends[run] = -t
+                break
+            for axis in range(2):
+                x[axis] = min(max(x[axis], limits[axis, 0]), limits[axis, 1])
+                path[t, axis] = x[axis]
 
 
 def parse_point(text: str, name: str = "start") -> tuple[float, float]:

@@ -6,13 +6,17 @@ Scenes know nothing of encoding, and a writer nothing of scenes: it gets RGBA ar
 from __future__ import annotations
 
 import fractions
+from collections import deque
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from optviz import _jit
 
 Pixels = NDArray[np.uint8]
 
@@ -49,8 +53,12 @@ def open_writer(
     kind = {".gif": _GifWriter, ".mp4": _Mp4Writer}[path.suffix.lower()]
     with av.open(str(path), "w", options=dict(kind.container)) as container:
         writer = kind(container, size, fps, samples)
-        yield writer
-        writer.finish()
+        try:
+            yield writer
+            writer.finish()
+        finally:
+            # Nothing may touch the container once it is closed.
+            writer.encoder.shutdown(cancel_futures=True)
 
 
 class _StreamWriter:
@@ -67,15 +75,24 @@ class _StreamWriter:
         self.stream.pix_fmt = self.pixels
         self.time_base = fractions.Fraction(1, fps)
         self.count = 0
-        self.last: Any = None
+        # Encoding releases the GIL, so the next frame is drawn meanwhile; few wait, for memory.
+        self.encoder = ThreadPoolExecutor(1, thread_name_prefix="optviz-encoder")
+        self.waiting: deque[Future[None]] = deque()
 
     def encode(self, frame: Any, repeats: int) -> None:
-        frame.pts, frame.time_base = self.count, self.time_base
-        for packet in self.stream.encode(frame):
-            self.file.mux(packet)
+        if len(self.waiting) > 3:
+            self.waiting.popleft().result()
+        self.waiting.append(self.encoder.submit(self._encode_now, frame, self.count))
         self.count += repeats
 
+    def _encode_now(self, frame: Any, pts: int) -> None:
+        frame.pts, frame.time_base = pts, self.time_base
+        for packet in self.stream.encode(frame):
+            self.file.mux(packet)
+
     def finish(self) -> None:
+        for future in self.waiting:
+            future.result()
         for packet in self.stream.encode():
             self.file.mux(packet)
 
@@ -96,13 +113,13 @@ class _Mp4Writer(_StreamWriter):
     def add(self, frame: Pixels, repeats: int = 1) -> None:
         import av
 
-        rgb = frame[..., :3]
         odd = frame.shape[0] % 2, frame.shape[1] % 2
         if any(odd):
-            rgb = np.pad(rgb, ((0, odd[0]), (0, odd[1]), (0, 0)), mode="edge")
-        picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(rgb), format="rgb24")
-        # A film has no long frames; a still one costs next to nothing.
-        for _ in range(repeats):
+            frame = np.pad(frame, ((0, odd[0]), (0, odd[1]), (0, 0)), mode="edge")
+        picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgba")
+        # Players drop the duration of a last frame: a long one is shown again at its end.
+        self.encode(picture, max(1, repeats - 1))
+        if repeats > 1:
             self.encode(picture, 1)
 
 
@@ -116,37 +133,59 @@ class _GifWriter(_StreamWriter):
         self, container: Any, size: tuple[int, int], fps: int, samples: Iterable[Pixels]
     ) -> None:
         super().__init__(container, size, fps, samples)
-        self.palette, self.lookup = _palette(samples)
-        self.hold = 1
+        self.palette, self.table = _palette(samples)
+        self.indices = np.empty((size[1], size[0]), dtype=np.uint8)
+        self.kernel = _jit.compiled(look_up, _jit.index_signature)
 
     def add(self, frame: Pixels, repeats: int = 1) -> None:
         import av
 
-        rgb = frame[..., :3] >> 3
-        code = (rgb[..., 0].astype(np.uint16) << 10) | (rgb[..., 1].astype(np.uint16) << 5)
-        code |= rgb[..., 2]
-        picture = av.VideoFrame.from_ndarray((self.lookup[code], self.palette), format="pal8")
+        rgba = np.ascontiguousarray(frame).reshape(-1, 4)
+        self.kernel(rgba, self.table, self.indices.reshape(-1))
+        picture = av.VideoFrame.from_ndarray((self.indices, self.palette), format="pal8")
         self.encode(picture, repeats)
 
 
-def _palette(samples: Iterable[Pixels]) -> tuple[Pixels, Pixels]:
-    """256 colours (ARGB) for the samples, and the nearest of them for each 15-bit colour."""
+def look_up(rgba, table, indices):  # type: ignore[no-untyped-def]
+    """The palette's index for each pixel, by its colour rounded to 6 bits a channel."""
+    for k in range(rgba.shape[0]):
+        red, green, blue = rgba[k, 0] >> 2, rgba[k, 1] >> 2, rgba[k, 2] >> 2
+        indices[k] = table[(np.int64(red) << 12) | (np.int64(green) << 6) | np.int64(blue)]
+
+
+def _palette(samples: Iterable[Pixels], exact: int = 128) -> tuple[Pixels, Pixels]:
+    """256 colours (ARGB), and the index of the best one for each 18-bit colour.
+
+    The most frequent colours (paper, ground, text, lines) are kept as they are; the rest of the
+    palette covers the mixtures at edges.
+    """
     from PIL import Image
 
-    stack = np.concatenate([sample[..., :3] for sample in samples])
-    image = Image.fromarray(np.ascontiguousarray(stack))
-    reduced = image.quantize(256, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
-    colors = np.array(reduced.getpalette(), dtype=np.uint8).reshape(-1, 3)
+    stack = np.concatenate([sample[..., :3].reshape(-1, 3) for sample in samples])
+    packed = stack.astype(np.uint32) @ np.array([65536, 256, 1], dtype=np.uint32)
+    codes, counts = np.unique(packed, return_counts=True)
+    order = np.argsort(-counts, kind="stable")
+    colors = np.stack([codes >> 16, (codes >> 8) & 255, codes & 255], axis=1).astype(np.uint8)
+    kept, rest = colors[order[:exact]], colors[order[exact:]]
+    if len(rest) > 256 - exact:
+        image = Image.fromarray(np.ascontiguousarray(rest[None]))
+        reduced = image.quantize(256 - exact, method=Image.Quantize.MAXCOVERAGE)
+        rest = np.array(reduced.getpalette(), dtype=np.uint8).reshape(-1, 3)
+    chosen = np.concatenate([kept, rest])
+    # The nearest for the middle of each 15-bit cell, then exactly where a kept colour lies.
     axis = (np.arange(32) << 3) | 4
-    cube = np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), axis=-1).reshape(-1, 3)
-    lookup = _nearest(cube, colors.astype(np.int32))
+    cube = np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), axis=-1)
+    coarse = _nearest(cube.reshape(-1, 3), chosen).reshape(32, 32, 32)
+    table = coarse.repeat(2, 0).repeat(2, 1).repeat(2, 2)
+    for k in range(len(kept) - 1, -1, -1):
+        table[tuple(kept[k] >> 2)] = k
     palette = np.full((256, 4), 255, dtype=np.uint8)
-    palette[: len(colors), 1:] = colors
-    return palette, lookup
+    palette[: len(chosen), 1:] = chosen
+    return palette, table.reshape(-1)
 
 
-def _nearest(points: NDArray[Any], colors: NDArray[Any]) -> Pixels:
+def _nearest(points: NDArray[Any], colors: Pixels) -> Pixels:
     # |p − c|² without |p|², which is the same for every colour.
-    scores = points.astype(np.float32) @ (-2 * colors.T.astype(np.float32))
-    scores += (colors.astype(np.float32) ** 2).sum(axis=1)
+    near = colors.astype(np.float32)
+    scores = points.astype(np.float32) @ (-2 * near.T) + (near**2).sum(axis=1)
     return np.asarray(scores.argmin(axis=1), dtype=np.uint8)

@@ -1,0 +1,38 @@
+"""Shared fixtures. Kernels are kept in one cache folder for the whole run."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile(
+    "optviz", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
+)
+settings.load_profile("optviz")
+
+
+@pytest.fixture(autouse=True)
+def _doctest_imports(doctest_namespace: dict[str, object]) -> None:
+    import numpy as np
+
+    doctest_namespace["np"] = np
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run `optviz ARGS` as a user does: a process of its own, in an empty folder."""
+
+    def call(*args: str, **env: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "optviz", *args],
+            cwd=tmp_path, env={**os.environ, "COLUMNS": "160", **env}, capture_output=True,
+            text=True, timeout=300, check=False,
+        )  # fmt: skip
+
+    return call
