@@ -329,7 +329,10 @@ def _refuse(message: str, code: int = 2) -> NoReturn:
 def main() -> None:
     """The entry point: every failure that is not ours becomes one line."""
     try:
-        sys.exit(app(standalone_mode=False) or 0)
+        code = app(standalone_mode=False) or 0
+        if code == 130:
+            raise KeyboardInterrupt
+        sys.exit(code)
     except KeyboardInterrupt:
         _refuse("interrupted", 130)
     except ValueError as error:

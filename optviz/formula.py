@@ -238,7 +238,7 @@ class _Checker:
     def number(self, node: ast.expr, value: object) -> ast.expr:
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise self.refuse("a formula has numbers, x, y and functions only", node)
-        if not math.isfinite(value) or abs(value) > 1e100:
+        if not abs(value) <= 1e100:  # an int may be too large to become a float
             raise self.refuse("this number is too large", node)
         return self.at(node, ast.Constant(value))
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import itertools
 import math
 import sys
 from collections.abc import Callable, Sequence
@@ -312,12 +313,12 @@ def _own(f: Function) -> Function:
     except Exception as error:
         # Whatever the user's code raises is an answer about that code.
         raise ValueError(f"{f.formula}(x, y) fails: {type(error).__name__}: {error}") from None
-    for share in (0.8, 0.6, 0.9, 0.7, 0.5):
-        (x0, x1), (y0, y1) = f.bounds
-        start = x0 + (1 - share) * (x1 - x0), y0 + share * (y1 - y0)
+    (x0, x1), (y0, y1) = f.bounds
+    for across, up in itertools.product((0.1, 0.9, 0.3, 0.7), (0.8, 0.2, 0.6)):
+        start = x0 + across * (x1 - x0), y0 + up * (y1 - y0)
         if np.isfinite(f(*start)):
             return Function(**{**_fields(f), "start": start})
-    return f
+    return f  # `check_start` will say that it has no value there
 
 
 def _imported(

@@ -108,13 +108,14 @@ class Animation:
         # The palette needs every colour: those of the middle (faded trails) and of the end.
         samples = [stage.draw(step).copy() for step in (steps[len(steps) // 2], steps[-1])]
         height, width = samples[0].shape[:2]
-        hold = max(1, round(HOLD_SECONDS * self.fps))
         with (
             output.replacing(target) as temporary,
-            encode.open_writer(temporary, (width, height), self.fps, samples) as writer,
+            encode.open_writer(
+                temporary, (width, height), self.fps, samples, HOLD_SECONDS
+            ) as writer,
         ):
             for k, step in enumerate(steps):
-                writer.add(stage.draw(step), repeats=hold if k == len(steps) - 1 else 1)
+                writer.add(stage.draw(step))
                 if progress is not None:
                     progress(k + 1, len(steps))
         return target

@@ -103,7 +103,7 @@ def _level_text(level: float, g: Ground) -> str:
     span = g.levels[-1] - g.lowest
     digits = 2 if abs(g.lowest) < 1e-12 * span else 3
     near = abs(level - g.lowest)
-    if abs(level) > 0 and near < abs(level):
+    if 0 < near < abs(level):
         digits = min(6, 2 + int(np.ceil(np.log10(abs(level) / near))))
     text = f"{level:.{digits}g}"
     if "e" in text and 1e-3 <= abs(level) < 1e6:

@@ -27,13 +27,13 @@ FORMATS = {".gif": "GIF", ".mp4": "MP4 (H.264)"}
 class Writer(Protocol):
     """Takes frames in order."""
 
-    def add(self, frame: Pixels, repeats: int = 1) -> None:
-        """Append a frame (height, width, 4), shown for `repeats` frame times."""
+    def add(self, frame: Pixels) -> None:
+        """Append a frame (height, width, 4)."""
 
 
 @contextmanager
 def open_writer(
-    path: Path, size: tuple[int, int], fps: int, samples: Iterable[Pixels]
+    path: Path, size: tuple[int, int], fps: int, samples: Iterable[Pixels], hold: float = 0.0
 ) -> Iterator[Writer]:
     """A writer for the format that the suffix of `path` names.
 
@@ -47,22 +47,23 @@ def open_writer(
         Frames a second.
     samples
         A few frames that hold every colour (a GIF has one palette for all).
+    hold
+        Seconds for which the last frame stays.
     """
     import av
 
     kind = {".gif": _GifWriter, ".mp4": _Mp4Writer}[path.suffix.lower()]
-    with av.open(str(path), "w", options=dict(kind.container)) as container:
+    with av.open(str(path), "w", options=kind.container_options(hold)) as container:
         writer = kind(container, size, fps, samples)
         try:
             yield writer
-            writer.finish()
+            writer.finish(round(hold * fps))
         finally:
             # Nothing may touch the container once it is closed.
             writer.encoder.shutdown(cancel_futures=True)
 
 
 class _StreamWriter:
-    container: dict[str, str] = {}
     codec = ""
     pixels = ""
 
@@ -79,18 +80,24 @@ class _StreamWriter:
         self.encoder = ThreadPoolExecutor(1, thread_name_prefix="optviz-encoder")
         self.waiting: deque[Future[None]] = deque()
 
-    def encode(self, frame: Any, repeats: int) -> None:
+    @staticmethod
+    def container_options(hold: float) -> dict[str, str]:
+        """What the file format is told before the first frame."""
+        raise NotImplementedError
+
+    def encode(self, frame: Any) -> None:
         if len(self.waiting) > 3:
             self.waiting.popleft().result()
         self.waiting.append(self.encoder.submit(self._encode_now, frame, self.count))
-        self.count += repeats
+        self.count += 1
 
     def _encode_now(self, frame: Any, pts: int) -> None:
         frame.pts, frame.time_base = pts, self.time_base
         for packet in self.stream.encode(frame):
             self.file.mux(packet)
 
-    def finish(self) -> None:
+    def finish(self, hold: int) -> None:
+        """Write what waits; the last frame is held for `hold` more frame times."""
         for future in self.waiting:
             future.result()
         for packet in self.stream.encode():
@@ -100,9 +107,12 @@ class _StreamWriter:
 class _Mp4Writer(_StreamWriter):
     """H.264 in the pixel format that every player takes; it wants even sides."""
 
-    container = {"movflags": "faststart"}
     codec = "libx264"
     pixels = "yuv420p"
+
+    @staticmethod
+    def container_options(hold: float) -> dict[str, str]:
+        return {"movflags": "faststart"}
 
     def __init__(
         self, container: Any, size: tuple[int, int], fps: int, samples: Iterable[Pixels]
@@ -110,17 +120,21 @@ class _Mp4Writer(_StreamWriter):
         super().__init__(container, (size[0] + size[0] % 2, size[1] + size[1] % 2), fps, samples)
         self.stream.options = {"crf": "18", "preset": "veryfast", "tune": "animation"}
 
-    def add(self, frame: Pixels, repeats: int = 1) -> None:
+    def add(self, frame: Pixels) -> None:
         import av
 
         odd = frame.shape[0] % 2, frame.shape[1] % 2
         if any(odd):
             frame = np.pad(frame, ((0, odd[0]), (0, odd[1]), (0, 0)), mode="edge")
-        picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgba")
-        # Players drop the duration of a last frame: a long one is shown again at its end.
-        self.encode(picture, max(1, repeats - 1))
-        if repeats > 1:
-            self.encode(picture, 1)
+        self.last = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgba")
+        self.encode(self.last)
+
+    def finish(self, hold: int) -> None:
+        # Players drop the duration of a last frame, so it is shown once more at its end.
+        if hold > 1:
+            self.count += hold - 2
+            self.encode(self.last)
+        super().finish(hold)
 
 
 class _GifWriter(_StreamWriter):
@@ -128,6 +142,10 @@ class _GifWriter(_StreamWriter):
 
     codec = "gif"
     pixels = "pal8"
+
+    @staticmethod
+    def container_options(hold: float) -> dict[str, str]:
+        return {"loop": "0", "final_delay": str(round(100 * hold) or -1)}
 
     def __init__(
         self, container: Any, size: tuple[int, int], fps: int, samples: Iterable[Pixels]
@@ -137,13 +155,13 @@ class _GifWriter(_StreamWriter):
         self.indices = np.empty((size[1], size[0]), dtype=np.uint8)
         self.kernel = _jit.compiled(look_up, _jit.index_signature)
 
-    def add(self, frame: Pixels, repeats: int = 1) -> None:
+    def add(self, frame: Pixels) -> None:
         import av
 
         rgba = np.ascontiguousarray(frame).reshape(-1, 4)
         self.kernel(rgba, self.table, self.indices.reshape(-1))
         picture = av.VideoFrame.from_ndarray((self.indices, self.palette), format="pal8")
-        self.encode(picture, repeats)
+        self.encode(picture)
 
 
 def look_up(rgba, table, indices):  # type: ignore[no-untyped-def]

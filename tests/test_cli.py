@@ -1,0 +1,196 @@
+"""The command line, each command in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import optviz as ov
+
+
+def test_animate_names_its_file(run, tmp_path: Path) -> None:
+    done = run("animate", "adam", "--steps", "20", "--size", "400x300")
+    assert (done.returncode, done.stdout) == (0, "adam-on-bowl.gif\n"), done.stderr
+    assert (tmp_path / "adam-on-bowl.gif").read_bytes()[:6] == b"GIF89a"
+
+
+def test_race_to_mp4(run, tmp_path: Path) -> None:
+    done = run("animate", "adam:lr=0.3", "momentum:lr=0.01", "--on", "beale", "--steps", "30",
+               "-o", "race.mp4", "--size", "400x300", "--layout", "panels")  # fmt: skip
+    assert (done.returncode, done.stdout) == (0, "race.mp4\n"), done.stderr
+    assert b"ftyp" in (tmp_path / "race.mp4").read_bytes()[:12]
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ("adam", "--on", "sin(x)*cos(y) + x**2/10", "-o", "a.svg"),
+        ("--on", "bowl", "--surface", "-o", "b.pdf"),
+        ("sgd:lr=0.1", "--field", "--on", "himmelblau", "-o", "c.png", "--no-curve"),
+        ("sgd", "adam:convention=torch", "--layout", "panels", "--noise", "0.1", "-o", "d.png"),
+        ("sgd:lr=onecycle(0.5,30)", "--bounds=-9,9,-9,9", "--start=-8,3", "-o", "e.png"),
+    ],
+)
+def test_plots(run, tmp_path: Path, args) -> None:
+    done = run("plot", *args, "--steps", "30")
+    name = args[args.index("-o") + 1]
+    assert (done.returncode, done.stdout) == (0, f"{name}\n"), done.stderr
+    assert (tmp_path / name).stat().st_size > 2000
+
+
+def test_plot_of_a_python_function(run, tmp_path: Path) -> None:
+    (tmp_path / "hills.py").write_text("def hill(x, y):\n    return (x - 1)**2 + y**4\n")
+    done = run("plot", "adam", "--on", "hills:hill")
+    assert (done.returncode, done.stdout) == (0, "adam-on-formula.png\n"), done.stderr
+
+
+def test_quiet_prints_nothing(run) -> None:
+    done = run("plot", "sgd:lr=0.1", "-q")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_lists(run) -> None:
+    optimizers = run("list").stdout
+    functions = run("list", "functions").stdout
+    assert all(name in optimizers for name in ov.optimizers)
+    assert all(name in functions for name in ov.functions)
+    assert "θ ← θ − η g" in optimizers
+    assert "x²/20 + y²" in functions
+
+
+def test_version_and_module(run) -> None:
+    assert run("version").stdout.startswith(f"optviz {ov.__version__}\npython 3.")
+
+
+def test_help_needs_nothing_heavy() -> None:
+    program = (
+        "import sys\nfrom optviz.cli import app\n"
+        "try: app(['--help'])\nexcept SystemExit: pass\n"
+        "bad = {'numba', 'matplotlib', 'sympy', 'numpy'} & set(sys.modules)\n"
+        "assert not bad, bad"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)
+
+
+@pytest.mark.parametrize(
+    ("args", "says"),
+    [
+        (("animate", "adm"), "did you mean 'adam'"),
+        (("animate", "adam", "--on", "rosenbrok"), "did you mean 'rosenbrock'"),
+        (("animate", "adam:lr=-1"), "lr must be a positive number"),
+        (("animate", "adam:lr=fast"), "lr must be a number, not 'fast'"),
+        (("animate", "adam:beta1=1"), "beta1 must be a number in [0, 1)"),
+        (("animate", "adam", "--steps", "0"), "steps must be a whole number from 1"),
+        (("animate", "adam", "--steps", "1000000000"), "to 10,000,000"),
+        (("animate", "adam", "--steps", "x"), "--steps"),
+        (("animate", "adam", "--start", "99,1"), "outside bowl's domain"),
+        (("animate", "adam", "--start", "1"), "start must be two numbers"),
+        (("animate", "adam", "--bounds", "1,2"), "bounds must be four numbers"),
+        (("animate", "adam", "--size", "huge"), "size must be WIDTHxHEIGHT"),
+        (("animate", "adam", "--size", "99999x99999"), "size must lie between"),
+        (("animate", "adam", "--fps", "0"), "fps must lie between"),
+        (("animate", "adam", "--noise", "-1"), "noise must be"),
+        (("animate", "adam", "-o", "no/such/a.gif"), "does not exist"),
+        (("animate", "adam", "-o", "a.xyz"), "one of .gif, .mp4"),
+        (("plot", "adam", "-o", "a.gif"), "one of .png, .svg, .pdf"),
+        (("plot", "--surface", "--field"), "choose one"),
+        (("plot", "--on", "9**9**9"), "exponent 387420489 is beyond 64"),
+        (("plot", "--on", "__import__('os').system('touch pwned')"), "dots are for decimals|only"),
+        (("animate",), "Missing argument"),
+        (("animat", "adam"), "animat"),
+        (("list", "optimisers"), "optimisers"),
+    ],
+)
+def test_bad_input_is_one_line_and_code_2(run, tmp_path: Path, args, says: str) -> None:
+    done = run(*args)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.count("\n") == 1, done.stderr
+    assert any(part in done.stderr for part in says.split("|")), done.stderr
+    assert "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_bad_input_is_refused_before_work(run) -> None:
+    began = time.monotonic()
+    assert run("animate", "adam", "-o", "a.xyz", "--steps", "10000000").returncode == 2
+    assert time.monotonic() - began < 20
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_read_only_folder_is_the_machines_fault(run, tmp_path: Path) -> None:
+    (tmp_path / "locked").mkdir(mode=0o500)
+    done = run("plot", "sgd:lr=0.1", "-o", "locked/a.png")
+    assert done.returncode == 1
+    assert "read-only" in done.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_no_space_leaves_nothing(tmp_path: Path) -> None:
+    """A file-size limit stands in for a full disk."""
+    program = (
+        "import resource, signal, sys\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "import optviz as ov\n"
+        "t = ov.minimize('bowl', ov.Adam(lr=0.3), steps=40)\n"
+        "ov.plot(t).canvas.draw()\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))\n"
+        "from optviz.cli import main\n"
+        "sys.argv = ['optviz', *sys.argv[1:]]\n"
+        "main()"
+    )
+    for name in ("plot", "animate"):
+        target = tmp_path / ("a.png" if name == "plot" else "a.gif")
+        target.write_bytes(b"old")
+        done = subprocess.run(
+            [sys.executable, "-c", program, name, "adam:lr=0.3", "-o", target.name],
+            cwd=tmp_path, capture_output=True, text=True, timeout=200, check=False,
+        )  # fmt: skip
+        assert done.returncode == 1, done.stderr
+        assert done.stderr.count("\n") == 1, done.stderr
+        assert target.read_bytes() == b"old"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.gif", "a.png"]
+
+
+def test_ctrl_c_ends_soon_and_leaves_nothing(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "optviz", "animate", "adam:lr=0.01", "--steps", "150000",
+         "--on", "rosenbrock", "--size", "1920x1080", "-o", "a.mp4"],
+        cwd=tmp_path, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    deadline = time.monotonic() + 60
+    while not list(tmp_path.iterdir()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    time.sleep(0.3)
+    process.send_signal(signal.SIGINT)
+    began = time.monotonic()
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert errors.splitlines()[-1] == "optviz: interrupted"
+    assert "Traceback" not in errors
+    assert time.monotonic() - began < 10  # not a benchmark: it must not run to its end
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_first_run_says_that_it_compiles(run, tmp_path: Path) -> None:
+    cache = tmp_path.parent / f"{tmp_path.name}-cache"
+    first = run("plot", "sgd:lr=0.1", OPTVIZ_CACHE_DIR=str(cache), NUMBA_DISABLE_JIT="0")
+    second = run("plot", "sgd:lr=0.1", OPTVIZ_CACHE_DIR=str(cache), NUMBA_DISABLE_JIT="0")
+    assert "compiling" in first.stderr
+    assert second.stderr == ""
+
+
+def test_completion_script_is_offered(run) -> None:
+    done = run("--show-completion", "bash")
+    assert done.returncode in (0, 2)
+    names = subprocess.run(
+        [sys.executable, "-c", "from optviz.cli import _complete; print(_complete('functions', 'hi'))"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert names.stdout.strip() == "['himmelblau']"

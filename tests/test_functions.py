@@ -1,0 +1,267 @@
+"""The catalogue against independent derivatives, and functions of one's own."""
+
+from __future__ import annotations
+
+import mpmath
+import numpy as np
+import pytest
+
+import optviz as ov
+from optviz import _jit
+from optviz.functions import Function
+from tests.test_formula import _evaluate
+
+NAMES = list(ov.functions)
+#: Where the gradient does not exist: a cone's tip, an edge of the domain.
+NOT_SMOOTH = {"ackley", "bukin6", "eggholder"}
+
+
+def points(f: Function, count: int = 40) -> np.ndarray:
+    low, high = np.array(f.bounds).T
+    return np.random.default_rng(4).uniform(low, high, (count, 2))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_gradient_and_hessian_against_mpmath(name: str) -> None:
+    f = ov.functions[name]
+    mpmath.mp.dps = 50
+    special = {"abs": mpmath.fabs, "sqrt": mpmath.sqrt, "exp": mpmath.exp, "sin": mpmath.sin,
+               "cos": mpmath.cos, "log": mpmath.log}  # fmt: skip
+
+    def exact(x, y):
+        return _evaluate(f.expression.tree, {"x": x, "y": y, **special})
+
+    for x, y in points(f, 6):
+        orders = {(1, 0): f.gradient(x, y)[0], (0, 1): f.gradient(x, y)[1],
+                  (2, 0): f.hessian(x, y)[0, 0], (1, 1): f.hessian(x, y)[0, 1],
+                  (0, 2): f.hessian(x, y)[1, 1]}  # fmt: skip
+        assert f(x, y) == pytest.approx(float(exact(mpmath.mpf(x), mpmath.mpf(y))), rel=1e-12)
+        for order, mine in orders.items():
+            reference = float(mpmath.diff(exact, (mpmath.mpf(x), mpmath.mpf(y)), order))
+            scale = max(1.0, abs(f(x, y)), abs(reference))
+            assert mine == pytest.approx(reference, abs=1e-9 * scale), (name, order)
+
+
+@pytest.mark.parametrize("name", sorted(set(NAMES) - NOT_SMOOTH - {"schwefel"}))
+def test_gradient_against_the_complex_step(name: str) -> None:
+    f = ov.functions[name]
+    if "abs" in f.formula:
+        pytest.skip("abs is not analytic; mpmath checks this one")
+    x, y = points(f).T
+    h = 1e-30
+    by_x, by_y = np.imag(f(x + 1j * h, y)) / h, np.imag(f(x, y + 1j * h)) / h
+    dx, dy = f.gradient(x, y)
+    scale = 1 + np.abs(f(x, y))
+    np.testing.assert_allclose(dx / scale, by_x / scale, atol=1e-11, rtol=1e-11)
+    np.testing.assert_allclose(dy / scale, by_y / scale, atol=1e-11, rtol=1e-11)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_listed_minima_are_minima(name: str) -> None:
+    f = ov.functions[name]
+    (x0, x1), (y0, y1) = f.bounds
+    for x, y in f.minima:
+        assert x0 <= x <= x1
+        assert y0 <= y <= y1
+        assert f(x, y) == pytest.approx(f.minimum, abs=1e-10)
+        if name not in NOT_SMOOTH:
+            np.testing.assert_allclose(f.gradient(x, y), 0, atol=1e-10)
+            assert np.all(np.linalg.eigvalsh(f.hessian(x, y)) >= -1e-9)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_nothing_is_lower_on_a_fine_grid(name: str) -> None:
+    f = ov.functions[name]
+    if f.minimum is None:
+        assert name in {"saddle", "monkey-saddle"}
+        return
+    (x0, x1), (y0, y1) = f.bounds
+    z = f(np.linspace(x0, x1, 1001)[:, None], np.linspace(y0, y1, 1001)[None, :])
+    assert z.min() >= f.minimum - 1e-10
+    if name == "bukin6":
+        return  # its whole valley is as low as the grid can tell
+    # And no global minimum is missing: the lowest points all lie near a listed one.
+    low = np.argwhere(z <= np.quantile(z, 1e-5))
+    xs, ys = x0 + low[:, 0] * (x1 - x0) / 1000, y0 + low[:, 1] * (y1 - y0) / 1000
+    away = np.min(np.hypot(xs[:, None] - f.minima[:, 0], ys[:, None] - f.minima[:, 1]), axis=1)
+    assert np.all(away < 0.12 * max(x1 - x0, y1 - y0))
+
+
+#: f* from the literature, to the digits that the survey papers print.
+KNOWN = {
+    "six-hump-camel": -1.0316, "goldstein-price": 3, "styblinski-tang": -78.3323, "easom": -1,
+    "mccormick": -1.9133, "branin": 0.397887, "eggholder": -959.6407,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_minimum_is_the_literatures(name: str) -> None:
+    f = ov.functions[name]
+    if f.minimum is not None:
+        assert f.minimum == pytest.approx(KNOWN.get(name, 0.0), abs=1.5e-4)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_kernels_equal_the_numpy_functions(name: str) -> None:
+    f = ov.functions[name]
+    p = np.ascontiguousarray(points(f, 37).T)
+    g = np.empty_like(p)
+    f.gradient_kernel()(p, g)
+    expected = f.gradient(*p)
+    scale = np.abs(expected).max()
+    np.testing.assert_allclose(g, expected, rtol=1e-12, atol=1e-13 * scale)
+    values = f.values_along(np.ascontiguousarray(p.T))
+    np.testing.assert_allclose(values, f(*p), rtol=1e-12, atol=1e-13 * np.abs(f(*p)).max())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_catalogue_entries_are_complete(name: str) -> None:
+    f = ov.functions[name]
+    assert f.name == name
+    assert f.title
+    assert f.source != "yours"
+    assert f.check_start(f.start) == tuple(map(float, f.start))
+    assert f.gradient(*f.start).shape == (2,)
+    # A start on a stationary point would show nothing.
+    assert np.linalg.norm(f.gradient(*f.start)) > 1e-3
+    assert not any(np.allclose(f.start, m) for m in f.minima)
+
+
+def test_broadcasting() -> None:
+    f = ov.function("beale")
+    x, y = np.linspace(0, 1, 5)[:, None], np.linspace(0, 1, 4)[None, :]
+    assert f(x, y).shape == (5, 4)
+    assert f.gradient(x, y).shape == (2, 5, 4)
+    assert f.hessian(x, y).shape == (2, 2, 5, 4)
+    assert isinstance(f(1, 2), float)
+    constant = ov.function("3")
+    assert constant(x, y).shape == (5, 4)
+    assert constant.hessian(x, y).shape == (2, 2, 5, 4)
+    only_x = ov.function("x**2")
+    np.testing.assert_array_equal(only_x.gradient(2, np.zeros(3))[1], np.zeros(3))
+
+
+def test_formula_and_catalogue_go_the_same_way() -> None:
+    mine, theirs = ov.function("x^2/20 + y²"), ov.function("bowl")
+    assert mine.expression.module() is theirs.expression.module()
+    np.testing.assert_allclose(mine.minima, [[0, 0]], atol=1e-9)
+    assert mine.minimum == pytest.approx(0, abs=1e-15)
+
+
+@pytest.mark.parametrize("name", ["himmelblau", "branin", "six-hump-camel", "ackley", "mccormick"])
+def test_minima_of_a_formula_are_found(name: str) -> None:
+    known = ov.functions[name]
+    mine = ov.function(known.formula, bounds=known.bounds)
+    assert mine._minima is None or mine is not known
+    found = Function("f", known.formula, known.bounds)
+    order = np.lexsort(found.minima.T)
+    expected = known.minima[np.lexsort(known.minima.T)]
+    np.testing.assert_allclose(found.minima[order], expected, atol=1e-6)
+
+
+def test_a_formula_that_falls_on_has_no_minimum() -> None:
+    f = ov.function("x**2 - y**2 + x*y")
+    assert f.minimum is None
+    assert f.minima.shape == (0, 2)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("rosenbrok", "did you mean 'rosenbrock'"),
+        ("himelblau", "did you mean 'himmelblau'"),
+        ("nonsense", "no function is called 'nonsense'; there are"),
+        ("sin(x", "never closed"),
+        ("x*z", "'z' is not known"),
+        ("nomodule_q:f", "cannot be imported"),
+        ("math:sinn", "did you mean 'sin'"),
+        ("os:getcwd", "fails: TypeError"),
+        ("log(-x*x-1)", "no value|no finite"),
+    ],
+)
+def test_what_is_no_function_is_refused(text: str, says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        f = ov.function(text)
+        ov.minimize(f, ov.SGD(), start=f.start, steps=1)
+
+
+def test_names_are_forgiving() -> None:
+    assert ov.function("Goldstein_Price") is ov.functions["goldstein-price"]
+    assert ov.function(" Beale ") is ov.functions["beale"]
+
+
+def test_bounds_and_starts_are_checked() -> None:
+    f = ov.function("beale", bounds=((-1, 4), (-1, 1)), start=(0, 0))
+    assert f.bounds == ((-1, 4), (-1, 1))
+    assert f.start == (0, 0)
+    with pytest.raises(ValueError, match="outside beale's domain"):
+        ov.function("beale", start=(9, 9))
+    with pytest.raises(ValueError, match="two rising numbers"):
+        ov.function("beale", bounds=((1, 1), (0, 1)))
+    with pytest.raises(ValueError, match="two rising numbers"):
+        ov.function("beale", bounds=((0, float("inf")), (0, 1)))
+    with pytest.raises(ValueError, match="no value at start"):
+        ov.function("log(x)", start=(-1, 0))
+    with pytest.raises(ValueError, match="start must be two numbers"):
+        ov.function("beale", start=(1, 2, 3))
+
+
+def test_python_functions(tmp_path, monkeypatch) -> None:
+    (tmp_path / "mine_for_test.py").write_text(
+        "import math\n"
+        "def hill(x, y):\n    return math.sin(x) * y if x > 0 else x**2 + y**2\n"
+        "def disc(x, y):\n    return x**2 + 3 * y**2\n"
+        "def disc_gradient(x, y):\n    return 2 * x, 6 * y\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    hill, disc = ov.function("mine_for_test:hill"), ov.function("mine_for_test:disc")
+    assert hill(1.0, 2.0) == pytest.approx(2 * np.sin(1))
+    np.testing.assert_allclose(hill.gradient(1.0, 2.0), [2 * np.cos(1), np.sin(1)], rtol=1e-8)
+    np.testing.assert_array_equal(disc.gradient([1.0, 2.0], [3.0, 4.0]), [[2, 4], [18, 24]])
+    np.testing.assert_allclose(disc.hessian(1.0, 1.0), [[2, 0], [0, 6]], atol=1e-5)
+    a = ov.minimize(disc, ov.Adam(lr=0.1), start=(2, 1), steps=50)
+    b = ov.minimize("x**2 + 3*y**2", ov.Adam(lr=0.1), start=(2, 1), steps=50)
+    np.testing.assert_allclose(a.points, b.points, atol=1e-9)
+
+
+def test_the_second_time_sympy_is_not_needed(run) -> None:
+    code = (
+        "import optviz as ov, sys; f = ov.function('x**2 + 7*y**4 + sin(x)');"
+        "f.gradient(1, 2); print('sympy' in sys.modules)"
+    )
+    import subprocess
+    import sys
+
+    first, second = (
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        for _ in range(2)
+    )
+    assert second.stdout.strip() == "False"
+    assert first.stdout.strip() in {"True", "False"}
+
+
+def test_generated_modules_are_kept_by_content(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("OPTVIZ_CACHE_DIR", str(tmp_path))
+    _jit.cache_folder.cache_clear()
+    try:
+        builds = []
+
+        def build() -> str:
+            builds.append(1)
+            return "answer = 42"
+
+        monkeypatch.setattr(_jit, "_modules", {})
+        assert _jit.source_module("m", "key", build).answer == 42
+        monkeypatch.setattr(_jit, "_modules", {})
+        assert _jit.source_module("m", "key", build).answer == 42
+        assert len(builds) == 1
+        (file,) = (tmp_path / "sources").glob("m_*.py")
+        file.write_text(file.read_text().replace("42", "41"))
+        monkeypatch.setattr(_jit, "_modules", {})
+        assert _jit.source_module("m", "key", build).answer == 42
+        file.write_bytes(b"\xff\xfe answer")
+        monkeypatch.setattr(_jit, "_modules", {})
+        assert _jit.source_module("m", "key", build).answer == 42
+        assert len(builds) == 3
+    finally:
+        _jit.cache_folder.cache_clear()

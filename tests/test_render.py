@@ -1,0 +1,382 @@
+"""Pictures: artists are read back; a blitted frame equals a full redraw."""
+
+from __future__ import annotations
+
+import itertools
+import xml.etree.ElementTree as ET
+
+import numpy as np
+import pytest
+from matplotlib.colors import to_rgb
+from matplotlib.text import Text
+
+import optviz as ov
+from optviz.render import compose, contour, curves, layout, output, paths, style
+from optviz.render.animate import _Stage
+
+
+@pytest.fixture(scope="module")
+def runs() -> list[ov.Trajectory]:
+    specs = ["sgd:lr=0.01", "momentum:lr=0.002", "adagrad:lr=0.8", "adam:lr=0.1"]
+    return ov.race("beale", specs, steps=60)
+
+
+def lines_of(axes, color: str) -> list:
+    return [line for line in axes.lines if line.get_color() == color]
+
+
+def test_paths_are_the_data_and_the_axes_the_bounds(runs) -> None:
+    figure = ov.plot(runs)
+    bar, curve, map_ = figure.axes
+    assert map_.get_xlim() == (-4.5, 4.5)
+    assert map_.get_ylim() == (-4.5, 4.5)
+    assert map_.get_aspect() == 1
+    for t in runs:
+        color = style.COLORS[t.optimizer.name]
+        drawn = [np.column_stack(line.get_data()) for line in lines_of(map_, color)]
+        assert any(d.shape == t.points.shape and np.array_equal(d, t.points) for d in drawn)
+        heights = [line.get_ydata() for line in lines_of(curve, color)]
+        assert any(np.array_equal(h, t.values) for h in heights)
+    assert curve.get_yscale() == "log"
+    assert curve.get_ylim()[0] < min(t.values.min() for t in runs)
+    assert "log" in bar.texts[0].get_text()
+
+
+def test_legend_title_and_small_print_say_every_choice(runs) -> None:
+    figure = ov.plot(runs)
+    legend = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert legend[:2] == ["SGD  lr = 0.01", "Momentum  lr = 0.002"]
+    assert legend[-2:] == ["start", "minimum"]
+    words = " ".join(text.get_text() for text in figure.texts)
+    for said in ("Four optimizers on Beale", "start (1, 1.5)", "60 steps", "book convention",
+                 "a mark every 5 steps", r"2.625"):  # fmt: skip
+        assert said in words
+
+
+def test_tuned_rates_noise_and_conventions_are_said() -> None:
+    runs = ov.race("bowl", ["adam", "adam:lr=0.5,convention=torch"], steps=30, noise=0.1, rng=7)
+    figure = ov.plot(runs)
+    legend = " ".join(text.get_text() for text in figure.legends[0].get_texts())
+    words = " ".join(text.get_text() for text in figure.texts)
+    assert "best of 61" in legend
+    assert "torch" in legend
+    for said in ("σ = 0.1", "seed 7", "book, torch conventions", "16 starts"):
+        assert said in words
+    first, second = style.strokes(runs)
+    assert first.color == second.color
+    assert first.dash != second.dash
+    assert (first.name, second.name) == ("Adam book", "Adam torch")
+
+
+@pytest.mark.parametrize("name", list(ov.functions))
+def test_levels_are_log_spaced_and_inside_the_picture(name: str) -> None:
+    g = contour.ground(ov.functions[name], 120)
+    gaps = np.diff(np.log(g.levels - g.lowest))
+    np.testing.assert_allclose(gaps, gaps[0], rtol=1e-6)
+    assert g.levels[-1] == pytest.approx(float(g.z.max()))
+    assert g.lowest <= float(g.z.min())
+    (x0, x1), (y0, y1) = ov.functions[name].bounds
+    assert (g.x[0], g.x[-1], g.y[0], g.y[-1]) == (x0, x1, y0, y1)
+
+
+def test_a_path_that_left_is_marked_and_dropped_from_the_scale(runs) -> None:
+    wild = ov.minimize("beale", ov.SGD(lr=0.3), steps=60)
+    left = wild.left_at()
+    assert left is not None
+    figure = ov.plot([*runs, wild])
+    _, curve, map_ = figure.axes
+    assert any(f"left at step {left}" in text.get_text() for text in map_.texts)
+    legend = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert any(f"left at step {left}" in text for text in legend)
+    assert curve.get_ylim() == ov.plot(runs).axes[1].get_ylim()
+    x, y = paths.exit_point(wild)
+    assert max(abs(x), abs(y)) == pytest.approx(4.5)
+
+
+@pytest.mark.parametrize("lr", [5.0, 1e100])
+def test_even_a_run_that_explodes_at_once_makes_a_picture(lr: float) -> None:
+    t = ov.minimize("rosenbrock", ov.SGD(lr=lr), steps=50)
+    figure = ov.plot(t)
+    figure.canvas.draw()
+    limits = [*figure.axes[1].get_ylim(), *figure.axes[2].get_xlim()]
+    assert np.isfinite(limits).all()
+    film = ov.animate(t)
+    assert all(frame.shape[2] == 4 for frame in film.frames())
+
+
+@pytest.mark.parametrize("f", ["saddle", "x + y", "3", "log(x)", "eggholder", "bukin6"])
+def test_awkward_functions_make_pictures(f: str) -> None:
+    figure = ov.plot([], on=f)
+    figure.canvas.draw()
+    t = ov.race(f, ["adam"], steps=20)
+    ov.plot(t).canvas.draw()
+    ov.plot(t, view="surface").canvas.draw()
+    ov.plot(t, view="field").canvas.draw()
+
+
+def test_names_at_the_ends_do_not_overlap() -> None:
+    runs = ov.race("bowl", [f"{name}:lr=0.01" for name in list(ov.optimizers)[:10]], steps=20)
+    figure = ov.plot(runs)
+    figure.canvas.draw()
+    # An annotation's own extent includes its line to the curve.
+    boxes = sorted(
+        (Text.get_window_extent(t) for t in figure.axes[1].texts), key=lambda b: b.y0
+    )
+    assert len(boxes) == 10
+    for low, high in itertools.pairwise(boxes):
+        assert high.y0 >= low.y1 - 3.5
+    assert max(b.x1 for b in boxes) <= figure.bbox.x1
+
+
+@pytest.mark.parametrize("size", [None, (800, 600), (640, 900), (1920, 1080), (400, 300)])
+@pytest.mark.parametrize("f", ["bowl", "beale", "branin"])
+def test_nothing_overlaps_or_is_cut_off(f: str, size) -> None:
+    figure = ov.plot(ov.race(f, ["sgd:lr=0.01", "adam:lr=0.1"], steps=30), size=size)
+    figure.canvas.draw()
+    boxes = [axes.get_tightbbox() for axes in figure.axes]
+    boxes += [figure.legends[0].get_window_extent()]
+    page = figure.bbox
+    for box in boxes:
+        assert box.x0 >= page.x0 - 1
+        assert box.y0 >= page.y0 - 1
+        assert box.x1 <= page.x1 + 1
+        assert box.y1 <= page.y1 + 1
+    for a, b in itertools.combinations(boxes, 2):
+        assert min(a.x1, b.x1) - max(a.x0, b.x0) < 8 or min(a.y1, b.y1) - max(a.y0, b.y0) < 8
+
+
+def test_panels_share_their_axes(runs) -> None:
+    figure = ov.plot(runs, layout="panels")
+    assert len(figure.axes) == 4
+    assert len({(axes.get_xlim(), axes.get_ylim()) for axes in figure.axes}) == 1
+    sizes = {tuple(np.round(axes.get_window_extent().size, 3)) for axes in figure.axes}
+    assert len(sizes) == 1
+
+
+def test_surface_and_field_views(runs) -> None:
+    surface = ov.plot(runs, view="surface").axes[0]
+    assert surface.name == "3d"
+    heights = [line.get_data_3d()[2] for line in surface.lines]
+    expected = np.log10(1 + runs[0].values)
+    assert any(len(h) == len(expected) and np.allclose(h, expected) for h in heights)
+    field = ov.plot([], on="bowl", view="field").axes[1]
+    (arrows,) = [c for c in field.collections if hasattr(c, "U")]
+    x, y = arrows.XY.T
+    downhill = -ov.function("bowl").gradient(x, y)
+    cross = arrows.U * downhill[1] - arrows.V * downhill[0]
+    np.testing.assert_allclose(cross, 0, atol=1e-9)
+    assert np.all(arrows.U * downhill[0] + arrows.V * downhill[1] > 0)
+
+
+def test_bad_arguments_are_named(runs) -> None:
+    other = ov.minimize("bowl", ov.SGD(), steps=2)
+    for call, says in (
+        (lambda: ov.plot([]), "give at least one"),
+        (lambda: ov.plot([runs[0], other]), "one picture shows one function"),
+        (lambda: ov.plot(runs, view="flat"), "view must be one of contour, surface, field"),
+        (lambda: ov.plot(runs, layout="heap"), "layout must be one of race, panels"),
+        (lambda: ov.plot(runs, size=(10, 10)), "size must lie between 320x240"),
+        (lambda: ov.animate([]), "give at least one"),
+        (lambda: ov.animate(runs, fps=0), "fps must lie between 1 and 100"),
+        (lambda: ov.animate(runs, steps_per_frame=0), "steps_per_frame"),
+        (lambda: ov.animate(runs, layout="heap"), "layout must be"),
+    ):
+        with pytest.raises(ValueError, match=says):
+            call()
+
+
+# -- colours --------------------------------------------------------------------------------
+
+#: Machado, Oliveira and Fernandes (2009), severity 1.0, on linear RGB.
+VISION = {
+    "normal": np.eye(3),
+    "protan": np.array([[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216],
+                        [-0.003882, -0.048116, 1.051998]]),
+    "deutan": np.array([[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413],
+                        [-0.011820, 0.042940, 0.968881]]),
+}  # fmt: skip
+
+
+def _lab(color: str, vision: np.ndarray) -> np.ndarray:
+    rgb = np.array(to_rgb(color))
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    linear = np.clip(vision @ linear, 0, 1)
+    to_xyz = np.array([[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750],
+                       [0.0193339, 0.1191920, 0.9503041]])  # fmt: skip
+    xyz = to_xyz @ linear / [0.95047, 1, 1.08883]
+    f = np.where(xyz > 0.008856, np.cbrt(xyz), 7.787 * xyz + 16 / 116)
+    return np.array([116 * f[1] - 16, 500 * (f[0] - f[1]), 200 * (f[1] - f[2])])
+
+
+@pytest.mark.parametrize("vision", VISION)
+def test_every_pair_of_colours_can_be_told_apart(vision: str) -> None:
+    assert set(style.COLORS) == set(ov.optimizers)
+    for a, b in itertools.combinations(style.COLORS, 2):
+        distance = np.linalg.norm(
+            _lab(style.COLORS[a], VISION[vision]) - _lab(style.COLORS[b], VISION[vision])
+        )
+        assert distance >= 15, (a, b, distance)
+
+
+# -- frames ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("layout_", ["race", "panels"])
+def test_a_blitted_frame_equals_a_full_redraw(runs, layout_: str) -> None:
+    wild = ov.minimize("beale", ov.SGD(lr=0.3), steps=60)
+    stage = _Stage(ov.animate([*runs[1:], wild], layout=layout_, size=(640, 480)))
+    for step in (0, 1, 7, 13, 30, 60):
+        blitted = stage.draw(step).copy()
+        np.testing.assert_array_equal(blitted, stage.redraw(step))
+    again = stage.draw(7).copy()
+    stage.draw(60)
+    np.testing.assert_array_equal(stage.draw(7), again)
+
+
+def test_frames_keep_the_same_steps_for_all_and_end_with_the_end() -> None:
+    t = ov.minimize("bowl", ov.Adam(lr=0.1), steps=1003)
+    film = ov.animate(t)
+    assert film.steps_per_frame == 6
+    assert film.steps_shown[-1] == 1003
+    assert set(np.diff(film.steps_shown[:-1])) == {6}
+    stage = _Stage(film)
+    assert any("6 steps a frame" in text.get_text() for text in stage.frame.figure.texts)
+    stage.pose(1003)
+    assert stage.counter.get_text() == "step 1,003 of 1,003"
+
+
+def test_one_step_makes_a_film() -> None:
+    assert len(list(ov.animate(ov.minimize("bowl", ov.SGD(lr=0.1), steps=1)).frames())) == 2
+
+
+@pytest.mark.parametrize("suffix", [".gif", ".mp4"])
+def test_files_hold_every_frame(tmp_path, suffix: str) -> None:
+    import av
+
+    t = ov.minimize("bowl", ov.Adam(lr=0.3), steps=20)
+    seen: list[tuple[int, int]] = []
+    film = ov.animate(t, size=(401, 301), fps=20)
+    path = film.save(tmp_path / f"a{suffix}", progress=lambda *p: seen.append(p))
+    assert path == tmp_path / f"a{suffix}"
+    assert seen[-1] == (21, 21)
+    with av.open(str(path)) as file:
+        frames = list(file.decode(video=0))
+    shown = [frame.to_ndarray(format="rgb24") for frame in frames]
+    assert len(frames) == (21 if suffix == ".gif" else 22)
+    # H.264 wants even sides; a GIF takes any.
+    assert shown[0].shape == ((301, 401, 3) if suffix == ".gif" else (302, 402, 3))
+    for k, original in enumerate(film.frames()):
+        difference = np.abs(shown[k][:301, :401].astype(int) - original[..., :3])
+        assert difference.mean() < (0.5 if suffix == ".gif" else 2.0)
+    assert [p.name for p in tmp_path.iterdir()] == [f"a{suffix}"]
+
+
+def test_gif_keeps_flat_colours_exactly_and_holds_its_end(tmp_path) -> None:
+    from PIL import Image
+
+    film = ov.animate(ov.minimize("bowl", ov.Adam(lr=0.3), steps=10), fps=10)
+    film.save(tmp_path / "a.gif")
+    with Image.open(tmp_path / "a.gif") as image:
+        assert image.info["loop"] == 0
+        first = np.array(image.convert("RGB"))
+        image.seek(10)
+        assert image.info["duration"] == pytest.approx(2000, abs=100)
+    assert tuple(first[2, -2]) == (255, 255, 255)
+    colors = {tuple(c) for c in first.reshape(-1, 3)}
+    ground = {tuple(round(255 * v) for v in to_rgb(c)) for c in style.GROUND}
+    assert colors & ground
+
+
+def test_palette_lookup_is_the_nearest_colour() -> None:
+    from optviz.render.encode import _palette, look_up
+
+    rng = np.random.default_rng(0)
+    sample = np.zeros((64, 64, 4), np.uint8)
+    sample[..., :3] = rng.integers(0, 256, (12, 3))[rng.integers(0, 12, (64, 64))]
+    palette, table = _palette([sample])
+    indices = np.empty(64 * 64, np.uint8)
+    look_up(sample.reshape(-1, 4), table, indices)
+    np.testing.assert_array_equal(palette[indices, 1:], sample.reshape(-1, 4)[:, :3])
+
+
+# -- files ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("suffix", [".png", ".svg", ".pdf", ".PNG"])
+def test_still_formats(runs, tmp_path, suffix: str) -> None:
+    path = output.save_figure(ov.plot(runs), tmp_path / f"a{suffix}")
+    head = path.read_bytes()[:5]
+    assert head in (b"\x89PNG\r", b"<?xml", b"%PDF-")
+    if suffix == ".svg":
+        ET.parse(path)
+    if suffix.lower() == ".png":
+        from PIL import Image
+
+        with Image.open(path) as image:
+            assert image.size[0] == 2 * compose.WIDTH
+    assert path.stat().st_mode & 0o777 == 0o666 & ~_umask()
+
+
+def _umask() -> int:
+    import os
+
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("a.jpeg2", "the file type '.jpeg2' is not known here"),
+        ("a.pgn", "did you mean '.png'"),
+        ("a", "a file without a suffix"),
+        ("missing/a.png", "does not exist"),
+        ("folder.png", "is a folder"),
+    ],
+)
+def test_bad_targets_are_refused(tmp_path, name: str, says: str) -> None:
+    (tmp_path / "folder.png").mkdir()
+    with pytest.raises(ValueError, match=says):
+        output.check_target(tmp_path / name, output.STILL)
+
+
+def test_an_interrupted_film_leaves_the_old_file_and_no_litter(tmp_path) -> None:
+    film = ov.animate(ov.minimize("bowl", ov.Adam(lr=0.3), steps=50), size=(320, 240))
+    target = tmp_path / "a.gif"
+    target.write_bytes(b"old")
+
+    def interrupt(done: int, _: int) -> None:
+        if done == 20:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        film.save(target, progress=interrupt)
+    assert target.read_bytes() == b"old"
+    assert [p.name for p in tmp_path.iterdir()] == ["a.gif"]
+
+
+def test_layouts_fit_their_page() -> None:
+    for width, height, aspect in itertools.product((400, 960, 1920), (300, 540, 1080), (0.5, 1, 3)):
+        unit = 12.0
+        for with_curve in (True, False):
+            placed = layout.arrange(width, height, aspect, 2, unit, with_curve=with_curve)
+            for box in (placed.map, placed.bar, *([placed.curve] if placed.curve else [])):
+                assert box.left >= 0
+                assert box.left + box.width <= width
+                assert box.top >= 0
+                assert box.top + box.height <= height
+            assert placed.map.width / placed.map.height == pytest.approx(aspect)
+
+
+def test_marks_come_at_round_steps() -> None:
+    assert [compose.mark_interval(n) for n in (1, 10, 30, 100, 200, 1000, 10**6)] == [
+        1, 1, 2, 10, 20, 100, 100000,
+    ]  # fmt: skip
+
+
+def test_the_curve_names_its_floor() -> None:
+    t = ov.minimize("sphere", ov.SGD(lr=0.45), steps=100)
+    figure = ov.plot(t)
+    assert figure.axes[1].get_ylim()[0] == curves.FLOOR
+    assert any("1e−16" in text.get_text() for text in figure.texts)
