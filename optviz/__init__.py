@@ -31,7 +31,7 @@ _HOME = {name: home for home, names in _HOMES.items() for name in names}
 #: The first two are mappings as well: `ov.optimizers["adam"]`, `ov.functions["beale"]`.
 _MODULES = ("optimizers", "functions", "schedules")
 
-__all__ = ["__version__", *_MODULES, *_HOME]
+__all__ = ["__version__", *_MODULES, *_HOME]  # noqa: PLE0604
 
 if TYPE_CHECKING:
     from optviz import functions as functions
@@ -42,19 +42,47 @@ if TYPE_CHECKING:
     from optviz.functions import function as function
     from optviz.optimizers import (
         FTRL as FTRL,
+    )
+    from optviz.optimizers import (
         SGD as SGD,
+    )
+    from optviz.optimizers import (
         AdaDelta as AdaDelta,
+    )
+    from optviz.optimizers import (
         AdaGrad as AdaGrad,
+    )
+    from optviz.optimizers import (
         Adam as Adam,
+    )
+    from optviz.optimizers import (
         Adamax as Adamax,
+    )
+    from optviz.optimizers import (
         AdamW as AdamW,
+    )
+    from optviz.optimizers import (
         AMSGrad as AMSGrad,
+    )
+    from optviz.optimizers import (
         Lion as Lion,
+    )
+    from optviz.optimizers import (
         Momentum as Momentum,
+    )
+    from optviz.optimizers import (
         Nadam as Nadam,
+    )
+    from optviz.optimizers import (
         Nesterov as Nesterov,
+    )
+    from optviz.optimizers import (
         RAdam as RAdam,
+    )
+    from optviz.optimizers import (
         RMSProp as RMSProp,
+    )
+    from optviz.optimizers import (
         parse_optimizer as parse_optimizer,
     )
     from optviz.render.animate import Animation as Animation

@@ -112,7 +112,8 @@ def _is_whole(path: Path) -> bool:
 
 def _import_file(name: str, path: Path) -> ModuleType:
     spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     # Numba's cache finds a function's module again by its name.
     sys.modules[name] = module
@@ -125,7 +126,7 @@ def _import_file(name: str, path: Path) -> ModuleType:
 
 @functools.cache
 def step_signature(dtype: str = "float64") -> Any:
-    """An optimizer's kernel: `void(x, grad, state (slots, n), hyper, t)`, all flat and contiguous."""
+    """An optimizer's kernel: `void(x, grad, state (slots, n), hyper, t)`; all contiguous."""
     from numba import float64, from_dtype, int64, void
     from numpy import dtype as as_dtype
 
@@ -197,15 +198,16 @@ def _compile(function: Callable[..., Any], signature: Any) -> Callable[..., Any]
     # Numba reads its cache folder when a function is decorated; a user's own setting comes back.
     before, config.CACHE_DIR = config.CACHE_DIR, str(folder)
     try:
-        return njit(signature, cache=True, **options)(function)
+        kernel: Callable[..., Any] = njit(signature, cache=True, **options)(function)
     except Exception:
         # A damaged cache (a disk that was full, a process that was killed, another version's
         # pickle) may raise nearly anything. If the function itself is at fault, the second
         # attempt raises again and says why.
         _forget(folder, function)
-        return njit(signature, **options)(function)
+        kernel = njit(signature, **options)(function)
     finally:
         config.CACHE_DIR = before
+    return kernel
 
 
 def _forget(folder: Path, function: Callable[..., Any]) -> None:

@@ -96,7 +96,7 @@ class Optimizer:
             cls.defaults = {"book": cls.defaults}
         if rule := cls.__dict__.get("rule"):
             cls.rules = dict.fromkeys(cls.defaults, rule)
-        book = next(iter(cls.defaults.values()), {})
+        book: Mapping[str, Any] = next(iter(cls.defaults.values()), {})
         kind = inspect.Parameter
         parameters = [kind("self", kind.POSITIONAL_ONLY)]
         parameters += [
@@ -353,11 +353,11 @@ class Optimizer:
             if entry not in wanted or key == "hyper":
                 raise ValueError(f"{kind} has no state {path!r}: is it another optimizer's?")
             entries.setdefault(key, {})[entry] = value
-        for key, entry in entries.items():
-            if missing := wanted - entry.keys():
+        for key, found in entries.items():
+            if missing := wanted - found.keys():
                 raise ValueError(f"{kind}: the state of {key!r} lacks {listed(sorted(missing))}")
         loaded = self.fresh(**{k: v.item() if hasattr(v, "item") else v for k, v in hyper.items()})
-        states = {key: _State.loaded(loaded, key, entry) for key, entry in entries.items()}
+        states = {key: _State.loaded(loaded, key, found) for key, found in entries.items()}
         self._hyper, self._states, self._steps = loaded._hyper, states, steps
 
 
@@ -430,9 +430,7 @@ class _State:
             raise ValueError(f"params[{key!r}] is read-only: give a copy")
         gradient = np.asarray(grad)
         if gradient.shape != x.shape:
-            raise ValueError(
-                f"grads[{key!r}] has shape {gradient.shape}, its parameter {x.shape}"
-            )
+            raise ValueError(f"grads[{key!r}] has shape {gradient.shape}, its parameter {x.shape}")
         if gradient.dtype != x.dtype:
             if gradient.dtype.kind not in "fiu":
                 raise ValueError(f"grads[{key!r}] must be of real numbers, not {gradient.dtype}")
@@ -454,9 +452,7 @@ class _State:
             self.kernel(x, grad, first[1], self.hyper, self.t)
             return
         # Each chunk advances the running powers, so each gets its own copy of them.
-        tasks = [
-            (x[a:b], grad[a:b], chunk, self.hyper.copy(), self.t) for (a, b), chunk in others
-        ]
+        tasks = [(x[a:b], grad[a:b], chunk, self.hyper.copy(), self.t) for (a, b), chunk in others]
         futures = [_jit.thread_pool().submit(self.kernel, *task) for task in tasks]
         (a, b), chunk = first
         self.kernel(x[a:b], grad[a:b], chunk, self.hyper, self.t)

@@ -30,17 +30,23 @@ app = typer.Typer(
 
 
 class View(StrEnum):
+    """What `plot` shows."""
+
     contour = "contour"
     surface = "surface"
     field = "field"
 
 
 class Layout(StrEnum):
+    """One map for all, or one for each."""
+
     race = "race"
     panels = "panels"
 
 
 class Catalogue(StrEnum):
+    """What `list` lists."""
+
     optimizers = "optimizers"
     functions = "functions"
 

@@ -124,7 +124,7 @@ def parse(text: str) -> Expression:
     >>> parse("9**9**9**9")
     Traceback (most recent call last):
         ...
-    optviz.formula.FormulaError: the exponent 387420489 is beyond 64, at column 4: 9**⟪HERE⟫9**9**9
+    optviz.formula.FormulaError: the exponent 387420489 is beyond 64, at column 7: 9**9**⟪HERE⟫9**9
     """
     if len(text) > MAX_LENGTH:
         raise FormulaError(f"a formula has at most {MAX_LENGTH} characters", text, MAX_LENGTH)
@@ -462,7 +462,7 @@ def _sympy_function(name: str) -> Any:
     # `rsqrt` is finite, so that a path which hits the tip of a cone exactly stays on it.
     half = sympy.Rational(1, 2)
     derivatives: dict[str, Callable[[Any], Any]] = {
-        "abs": lambda u: _sympy_function("sign")(u),
+        "abs": lambda u: _sympy_function("sign")(u),  # noqa: PLW0108  (it must be late)
         "sign": lambda u: sympy.Integer(0),
         "sqrt": lambda u: half * _sympy_function("rsqrt")(u),
         "rsqrt": lambda u: -half * _sympy_function("rsqrt")(u) ** 3,
@@ -498,7 +498,7 @@ def _printer() -> Any:
     class Printer(PythonCodePrinter):  # type: ignore[misc]
         """Plain names for functions (the module imports them), floats to the last bit."""
 
-        def _print_Float(self, value: Any) -> str:
+        def _print_Float(self, value: Any) -> str:  # noqa: N802
             return repr(float(value))
 
         def _print_abs(self, call: Any) -> str:
@@ -514,7 +514,7 @@ def _printer() -> Any:
             inner = self._print(call.args[0])
             return f"(1.0/(sqrt({inner}) + (({inner}) == 0)))"
 
-        def _print_Pow(self, power: Any, **_: Any) -> str:
+        def _print_Pow(self, power: Any, **_: Any) -> str:  # noqa: N802
             base = self.parenthesize(power.base, 100)
             if power.exp.is_Integer:
                 exponent = abs(int(power.exp))

@@ -19,9 +19,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from optviz import _jit, formula
+from optviz import _jit
 from optviz._catalogue import make_catalogue
 from optviz._text import did_you_mean, listed, rounded
+from optviz.formula import Expression, FormulaError, parse
 
 Bounds = tuple[tuple[float, float], tuple[float, float]]
 Point = tuple[float, float]
@@ -56,8 +57,8 @@ class Function:
     >>> f(3.0, 0.5), f.minimum
     (0.0, 0.0)
     >>> f.gradient([0.0, 1.0], [0.0, 0.0])
-    array([[-12.75,  -2.75],
-           [  0.  ,  12.75]])
+    array([[-12.75,  -6.75],
+           [  0.  ,   1.  ]])
     """
 
     name: str
@@ -77,9 +78,9 @@ class Function:
     # -- values ------------------------------------------------------------------------------
 
     @functools.cached_property
-    def expression(self) -> formula.Expression:
+    def expression(self) -> Expression:
         """The checked formula (a Python function has none)."""
-        return formula.parse(self.formula)
+        return parse(self.formula)
 
     def _evaluate(self, what: str, x: ArrayLike, y: ArrayLike) -> Any:
         arrays = [np.asarray(v) for v in (x, y)]
@@ -130,7 +131,8 @@ class Function:
         """The formula for a title, as Matplotlib typesets it."""
         if self._python is not None:
             return r"\mathrm{" + self.name.replace("_", r"\_") + "}(x, y)"
-        return self.expression.latex
+        latex: str = self.expression.latex
+        return latex
 
     @functools.cached_property
     def minima(self) -> Real:
@@ -299,8 +301,8 @@ def _made(f: Any, gradient: Callable[[Any, Any], Any] | None) -> Function:
         hint = did_you_mean(key, functions)
         raise ValueError(f"no function is called {f!r}{hint}; there are {listed(functions)}")
     try:
-        expression = formula.parse(f)
-    except formula.FormulaError as error:
+        expression = parse(f)
+    except FormulaError as error:
         hint = did_you_mean(key, functions)
         raise ValueError(f"{f[:60]!r} is no known function{hint}: {error}") from None
     return _own(Function(expression.text.strip(), expression.text.strip()))
@@ -321,9 +323,7 @@ def _own(f: Function) -> Function:
     return f  # `check_start` will say that it has no value there
 
 
-def _imported(
-    module: str, attribute: str, gradient: Callable[[Any, Any], Any] | None
-) -> Function:
+def _imported(module: str, attribute: str, gradient: Callable[[Any, Any], Any] | None) -> Function:
     if str(Path.cwd()) not in sys.path:
         sys.path.insert(0, str(Path.cwd()))
     try:
@@ -425,7 +425,8 @@ _CATALOGUE = (
     ),
     Function(
         # Usually drawn on ±32.768, where the ripples can no longer be told apart.
-        "ackley", "20 + e - 20*exp(-0.2*sqrt((x**2 + y**2)/2)) - exp((cos(2*pi*x) + cos(2*pi*y))/2)",
+        "ackley", "20 + e - 20*exp(-0.2*sqrt((x**2 + y**2)/2))"
+        " - exp((cos(2*pi*x) + cos(2*pi*y))/2)",
         ((-5, 5), (-5, 5)), (-3.4, 2.6), "Ackley (1987)", "Ackley", ((0, 0),),
     ),
     Function(

@@ -28,8 +28,6 @@ from optviz.base import Optimizer, Setting
 from optviz.schedules import KINDS as SCHEDULES
 from optviz.schedules import parse_schedule, split_outside_brackets
 
-# ruff: noqa: N805  (rules are functions of one coordinate, not methods)
-
 
 class SGD(Optimizer):
     """Gradient descent: a step against the gradient.

@@ -75,7 +75,7 @@ def signature_of(rule: Callable[..., Any], hyper: Collection[str]) -> Signature:
 
 
 def kernel_source(rule: Callable[..., Any], hyper: tuple[str, ...]) -> str:
-    """The text of a module whose `step(x, grad, state, hyper, t)` applies `rule` to each coordinate.
+    """The text of a module whose `step` applies `rule` to each coordinate.
 
     Parameters
     ----------

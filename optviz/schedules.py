@@ -157,7 +157,7 @@ class OneCycle(Schedule):
     takes the share `rise` of `steps`.
 
     >>> [round(OneCycle(1.0, steps=11)(t), 4) for t in (0, 2, 10)]
-    [0.04, 0.8946, 0.0]
+    [0.04, 0.9603, 0.0]
     """
 
     rate: float

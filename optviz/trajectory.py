@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -124,7 +124,7 @@ def minimize(
     >>> t.points.shape, t.diverged_at
     ((31, 2), None)
     >>> ov.minimize("bowl", ov.SGD(lr=1.5), steps=5000).diverged_at
-    1025
+    511
     """
     f = function(f)
     steps = check_steps(steps)
@@ -185,7 +185,9 @@ def record(
     limits = np.array(f.bounds if box else [[-np.inf, np.inf]] * 2, dtype=float)
     points = np.empty((len(starts), steps + 1, 2))
     ends = np.empty(len(starts), dtype=np.int64)
-    loop = _jit.compiled(descend, _jit.descend_signature) if f.is_compiled else descend
+    loop: Callable[..., None] = descend
+    if f.is_compiled:
+        loop = _jit.compiled(descend, _jit.descend_signature)
     with np.errstate(all="ignore"):
         loop(
             optimizer.kernel(), f.gradient_kernel(), np.ascontiguousarray(starts, dtype=float),

@@ -152,8 +152,12 @@ ATOMS = st.sampled_from(["x", "y", "2", "0.5", "pi", "e", "3"])
 
 def _grow(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     return st.one_of(
-        st.tuples(inner, st.sampled_from(list("+-*/")), inner).map(lambda t: f"({t[0]}{t[1]}{t[2]})"),
-        st.tuples(st.sampled_from(sorted(formula.FUNCTIONS)), inner).map(lambda t: f"{t[0]}({t[1]})"),
+        st.tuples(inner, st.sampled_from(list("+-*/")), inner).map(
+            lambda t: f"({t[0]}{t[1]}{t[2]})"
+        ),
+        st.tuples(st.sampled_from(sorted(formula.FUNCTIONS)), inner).map(
+            lambda t: f"{t[0]}({t[1]})"
+        ),
         st.tuples(inner, st.sampled_from("23")).map(lambda t: f"({t[0]})^{t[1]}"),
         inner.map(lambda t: f"-{t}"),
     )

@@ -181,8 +181,7 @@ def test_a_formula_that_falls_on_has_no_minimum() -> None:
 )
 def test_what_is_no_function_is_refused(text: str, says: str) -> None:
     with pytest.raises(ValueError, match=says):
-        f = ov.function(text)
-        ov.minimize(f, ov.SGD(), start=f.start, steps=1)
+        ov.minimize(text, ov.SGD(), steps=1)
 
 
 def test_names_are_forgiving() -> None:

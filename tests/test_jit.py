@@ -76,13 +76,14 @@ def test_damaged_machine_code_is_made_again(tmp_path, damage: str) -> None:
     for file in (tmp_path / "numba").rglob("*.nb?"):
         data = file.read_bytes()
         file.write_bytes(
-            {"empty": b"", "cut": data[: len(data) // 2], "garbage": b"\x80\x04nonsense" * 9}[damage]
+            {"empty": b"", "cut": data[: len(data) // 2], "garbage": b"\x80\x04nonsense" * 9}[
+                damage
+            ]
         )
     again, same = run(tmp_path)
     assert again > 0
     assert same == point
-    third, same = run(tmp_path)
-    assert same == point
+    assert run(tmp_path)[1] == point
 
 
 def test_damaged_sources_are_made_again(tmp_path) -> None:
@@ -98,11 +99,11 @@ def test_two_processes_at_once_share_a_cold_cache(tmp_path) -> None:
     assert len(points) == 1
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_read_only_cache_folder(tmp_path) -> None:
-    (tmp_path / "cache").mkdir()
-    (tmp_path / "cache").chmod(0o500)
-    assert run(tmp_path / "cache")[1]
+    # Root may write to any ordinary folder, but nobody to this one.
+    folder = Path("/proc") if os.geteuid() == 0 else tmp_path
+    folder.chmod(0o500) if folder == tmp_path else None
+    assert run(folder / "cache")[1]
 
 
 def test_a_cache_that_cannot_be_a_folder(tmp_path) -> None:

@@ -42,8 +42,8 @@ def test_book_convention_is_the_course_class_step_for_step(name: str) -> None:
         g = {key: rng.normal(size=value.shape) for key, value in a.items()}
         theirs.update(a, g)
         mine.update(b, g)
-        for key in a:
-            np.testing.assert_allclose(b[key], a[key], rtol=1e-13, atol=1e-14)
+        for key, value in a.items():
+            np.testing.assert_allclose(b[key], value, rtol=1e-13, atol=1e-14)
 
 
 # -- invariants -----------------------------------------------------------------------------
@@ -171,7 +171,7 @@ def test_any_shape_and_type_equals_the_flat_vector(array: np.ndarray, name: str)
         lambda a: a[:, 1:3],
         lambda a: a.T,
         lambda a: a[::-1, ::2],
-        lambda a: np.asfortranarray(a),
+        np.asfortranarray,
         lambda a: a.transpose(1, 0)[1:],
     ],
 )
@@ -269,8 +269,8 @@ def test_state_dict_resumes_to_the_bit(name: str, convention: str, tmp_path) -> 
     for g in gradients[9:]:
         one.update(x, g)
         other.update(copy, g)
-    for key in x:
-        np.testing.assert_array_equal(copy[key], x[key])
+    for key, value in x.items():
+        np.testing.assert_array_equal(copy[key], value)
 
 
 def test_state_dict_holds_copies_and_settings() -> None:

@@ -119,9 +119,7 @@ def test_names_at_the_ends_do_not_overlap() -> None:
     figure = ov.plot(runs)
     figure.canvas.draw()
     # An annotation's own extent includes its line to the curve.
-    boxes = sorted(
-        (Text.get_window_extent(t) for t in figure.axes[1].texts), key=lambda b: b.y0
-    )
+    boxes = sorted((Text.get_window_extent(t) for t in figure.axes[1].texts), key=lambda b: b.y0)
     assert len(boxes) == 10
     for low, high in itertools.pairwise(boxes):
         assert high.y0 >= low.y1 - 3.5

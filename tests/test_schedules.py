@@ -9,7 +9,13 @@ from hypothesis import strategies as st
 
 import optviz as ov
 from optviz.schedules import (
-    Constant, Cosine, Exponential, LinearWarmup, OneCycle, Step, parse_schedule,
+    Constant,
+    Cosine,
+    Exponential,
+    LinearWarmup,
+    OneCycle,
+    Step,
+    parse_schedule,
 )  # fmt: skip
 
 ALL = [

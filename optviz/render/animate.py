@@ -14,10 +14,12 @@ from typing import Any
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
 from numpy.typing import NDArray
 
+from optviz._files import replacing
 from optviz.render import compose, contour, curves, encode, output, paths, style
 from optviz.render.compose import Frame
 from optviz.trajectory import Trajectory, same_function
@@ -68,9 +70,7 @@ class Animation:
         for step in self.steps_shown:
             yield stage.draw(step)
 
-    def save(
-        self, path: str | Path, *, progress: Callable[[int, int], None] | None = None
-    ) -> Path:
+    def save(self, path: str | Path, *, progress: Callable[[int, int], None] | None = None) -> Path:
         """Write the film to `path`; its suffix chooses the format (.gif, .mp4).
 
         The file is complete or not there: an interrupt leaves the old one. The last frame is
@@ -109,7 +109,7 @@ class Animation:
         samples = [stage.draw(step).copy() for step in (steps[len(steps) // 2], steps[-1])]
         height, width = samples[0].shape[:2]
         with (
-            output.replacing(target) as temporary,
+            replacing(target) as temporary,
             encode.open_writer(
                 temporary, (width, height), self.fps, samples, HOLD_SECONDS
             ) as writer,
@@ -181,7 +181,11 @@ class _Stage:
         per_frame = film.steps_per_frame
         remark = f"{per_frame} step{'s' if per_frame > 1 else ''} a frame"
         self.frame: Frame = compose.compose(
-            f, runs, size=film.size, panels=film.layout == "panels", with_marks=False,
+            f,
+            runs,
+            size=film.size,
+            panels=film.layout == "panels",
+            with_marks=False,
             remarks=[remark],
         )
         self.trail = TRAIL_FRAMES * per_frame
@@ -207,7 +211,9 @@ class _Stage:
             artist.set_animated(True)
         for text in [*self.names, self.counter]:
             text.set_animated(True)
-        self.canvas: Any = self.frame.figure.canvas
+        canvas = self.frame.figure.canvas
+        assert isinstance(canvas, FigureCanvasAgg)
+        self.canvas = canvas
         self.canvas.draw()
         self.background = self.canvas.copy_from_bbox(self.frame.figure.bbox)
 

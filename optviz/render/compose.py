@@ -116,9 +116,7 @@ def compose(
     for axes in [*maps, *([curve] if curve else [])]:
         _quiet(axes, font)
     write_texts(figure, f, trajectories, remarks, font)
-    return Frame(
-        figure, f, tuple(trajectories), tuple(strokes), tuple(maps), curve, every, font
-    )
+    return Frame(figure, f, tuple(trajectories), tuple(strokes), tuple(maps), curve, every, font)
 
 
 def begin(
@@ -168,7 +166,7 @@ def _quiet(axes: Axes, font: float) -> None:
         axes.spines[side].set_linewidth(0.8)
     axes.tick_params(labelsize=0.85 * font, colors=style.QUIET, length=3)
     for label in (axes.xaxis.label, axes.yaxis.label):
-        label.set_size(0.9 * font)
+        label.set_fontsize(0.9 * font)
         label.set_color(style.INK)
 
 

@@ -103,7 +103,7 @@ def draw_names(
         edges.append(float(np.clip(x, 0, 1)))
     heights = _apart(ends, 1.25 * size, 0.0, 1.0)
     gap = 0.9 * size * box.height / box.width
-    texts = []
+    texts: list[Text] = []
     for (_, stroke), end, edge, height in zip(ended, ends, edges, heights, strict=True):
         arrow = {"arrowstyle": "-", "color": stroke.color, "linewidth": 0.6, "shrinkA": 0,
                  "shrinkB": 1, "alpha": 0.6}  # fmt: skip

@@ -63,7 +63,7 @@ def open_writer(
             writer.encoder.shutdown(cancel_futures=True)
 
 
-class _StreamWriter:
+class _StreamWriter(Writer):
     codec = ""
     pixels = ""
 

@@ -79,9 +79,7 @@ def arrange(
     if not with_curve:
         w, h = _fit(width - axis - bar - 1.5 * unit, free_height, aspect)
         left = axis + max(0.0, (width - axis - bar - w - 1.5 * unit) / 2)
-        return Layout(
-            Box(left, top, w, h), Box(left + w + unit, top, 0.8 * unit, h), None, unit
-        )
+        return Layout(Box(left, top, w, h), Box(left + w + unit, top, 0.8 * unit, h), None, unit)
     across = width - 2 * axis - bar - names - 1.5 * unit
     beside = _fit(0.56 * across, free_height, aspect)
     above = _fit(width - axis - bar - unit, free_height - axis - 7 * unit, aspect)
@@ -98,9 +96,7 @@ def arrange(
         curve = Box(
             axis + unit, curve_top, width - axis - unit - names, height - bottom - axis - curve_top
         )
-    return Layout(
-        map_box, Box(map_box.left + w + unit, map_box.top, 0.8 * unit, h), curve, unit
-    )
+    return Layout(map_box, Box(map_box.left + w + unit, map_box.top, 0.8 * unit, h), curve, unit)
 
 
 def _fit(width: float, height: float, aspect: float) -> tuple[float, float]:

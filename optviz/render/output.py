@@ -9,7 +9,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from optviz._files import replacing as replacing
+from optviz._files import replacing
 from optviz._text import did_you_mean
 
 #: Still formats by suffix.

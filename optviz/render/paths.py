@@ -19,15 +19,12 @@ Real = NDArray[np.float64]
 def shown_points(t: Trajectory) -> Real:
     """The path up to the edge of the picture if it left, clipped to what a canvas can take."""
     left = t.left_at()
-    points = t.points if left is None else t.points[: left + 1]
-    (x0, x1), (y0, y1) = t.function.bounds
     if left is None:
-        return points
-    inside = points[:left]
+        return t.points
     if left < len(t.points):
-        return np.vstack([inside, exit_point(t)])
+        return np.concatenate([t.points[:left], exit_point(t)[None]])
     # It diverged within one step: there is no last point to head for.
-    return inside
+    return t.points[:left]
 
 
 def exit_point(t: Trajectory) -> Real:
@@ -36,7 +33,7 @@ def exit_point(t: Trajectory) -> Real:
     assert left is not None
     before = t.points[max(left - 1, 0)]
     if left >= len(t.points):
-        return before
+        return np.asarray(before)
     step = t.points[left] - before
     low, high = np.array(t.function.bounds).T
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -80,7 +77,7 @@ def draw_end(axes: Axes, t: Trajectory, stroke: Stroke) -> Artist:
 
 
 def draw_exit_text(axes: Axes, f: Function, t: Trajectory, stroke: Stroke, font: float) -> None:
-    """"left at step 41" beside the cross, inside the picture."""
+    """ "left at step 41" beside the cross, inside the picture."""
     if (left := t.left_at()) is None:
         return
     x, y = exit_point(t)

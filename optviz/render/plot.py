@@ -87,9 +87,7 @@ def plot(
     return frame.figure
 
 
-def _surface(
-    f: Function, runs: Sequence[Trajectory], size: tuple[int, int] | None
-) -> Figure:
+def _surface(f: Function, runs: Sequence[Trajectory], size: tuple[int, int] | None) -> Figure:
     figure, strokes, rows, font, unit = compose.begin(f, runs, size or (compose.WIDTH, 600))
     height = figure.get_size_inches()[1] * compose.DPI
     bottom, top = layouts.bottom_of(rows) * unit / height, layouts.TOP * unit / height

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from optviz._text import rounded
-from optviz.base import Optimizer, Setting
+from optviz.base import Setting
 from optviz.functions import Function
 from optviz.schedules import Schedule
 from optviz.trajectory import Trajectory
@@ -33,8 +34,9 @@ COLORS = {
 OWN_COLORS = ("#7A7A00", "#B0005B", "#008B8B", "#6B6B6B")
 #: The second cue: a mark per line in one picture, in this order.
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "p", "h", "<", ">", "d", "8", "*")
+Dash = Literal["-"] | tuple[float, tuple[float, ...]]
 #: Several runs of one optimizer share its colour and differ in their dashes.
-DASHES: tuple[str | tuple[int, tuple[float, ...]], ...] = (
+DASHES: tuple[Dash, ...] = (
     "-", (0, (5, 1.5)), (0, (1.2, 1.2)), (0, (5, 1.2, 1.2, 1.2)), (0, (8, 2, 2, 2, 2, 2)),
 )  # fmt: skip
 
@@ -53,7 +55,7 @@ class Stroke:
     """How one trajectory is drawn."""
 
     color: str
-    dash: str | tuple[int, tuple[float, ...]]
+    dash: Dash
     marker: str
     name: str
     label: str
@@ -80,9 +82,7 @@ def strokes(trajectories: Sequence[Trajectory]) -> list[Stroke]:
     return _with_distinct_names(trajectories, out)
 
 
-def _with_distinct_names(
-    trajectories: Sequence[Trajectory], strokes: list[Stroke]
-) -> list[Stroke]:
+def _with_distinct_names(trajectories: Sequence[Trajectory], strokes: list[Stroke]) -> list[Stroke]:
     """Short names, with the setting that tells runs of one optimizer apart."""
     names = [stroke.name for stroke in strokes]
     if len(set(names)) == len(names):
@@ -116,15 +116,17 @@ def legend_text(t: Trajectory) -> str:
 
 
 def setting_text(value: Setting) -> str:
+    """A hyperparameter's value for reading."""
     return str(value) if isinstance(value, Schedule | bool) else rounded(float(value), 6)
 
 
 def point_text(point: Sequence[float]) -> str:
+    """(x, y) for reading."""
     return f"({rounded(point[0])}, {rounded(point[1])})"
 
 
 def title(f: Function, trajectories: Sequence[Trajectory]) -> str:
-    """"Adam and SGD on Beale"."""
+    """ "Adam and SGD on Beale"."""
     names = list(dict.fromkeys(type(t.optimizer).__name__ for t in trajectories))
     where = f.title or "a formula"
     if f.source == "yours" and not f.formula.replace(" ", "").isidentifier():
@@ -163,7 +165,3 @@ def choices(f: Function, trajectories: Sequence[Trajectory], extra: Sequence[str
     if f.source == "yours" and f.minimum is not None and "f*" not in "".join(extra):
         parts.append(f"f* = {rounded(f.minimum, 4)} found numerically")
     return " · ".join([*parts, *extra])
-
-
-def optimizer_name(optimizer: Optimizer) -> str:
-    return type(optimizer).__name__

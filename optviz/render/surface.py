@@ -35,7 +35,9 @@ def draw_surface(
     axes: Axes3D = figure.add_axes(rectangle, projection="3d", computed_zorder=False)
     g = contour.ground(f, 90)
     gap = g.z - g.lowest
-    is_steep = float(gap.max()) > STEEP * max(float(np.ma.median(gap)), 1e-300)
+    is_steep = float(gap.max()) > STEEP * max(
+        float(np.nanmedian(np.ma.filled(gap, np.nan))), 1e-300
+    )
 
     def height(z: Real) -> Real:
         return np.asarray(np.log10(1 + np.maximum(z - g.lowest, 0)) if is_steep else z)
