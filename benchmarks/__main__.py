@@ -73,7 +73,9 @@ def readable(seconds: float) -> str:
 
 
 def times(ratio: float) -> str:
-    return f"{ratio:,.0f} ×" if ratio >= 100 else f"{ratio:.3g} ×" if ratio >= 10 else f"{ratio:.2f} ×"
+    return (
+        f"{ratio:,.0f} ×" if ratio >= 100 else f"{ratio:.3g} ×" if ratio >= 10 else f"{ratio:.2f} ×"
+    )
 
 
 def environment(measured: dict[str, Any]) -> str:

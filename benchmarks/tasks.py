@@ -311,7 +311,7 @@ def process(*command: str) -> Engine:
         def work() -> None:
             subprocess.run(command, cwd=folder, check=True, capture_output=True)
 
-        return work, lambda: []
+        return work, list
 
     return engine
 

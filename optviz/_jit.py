@@ -29,7 +29,11 @@ from typing import Any
 from optviz._files import write_atomically
 
 #: No "nnan" and no "ninf": with them `isfinite` may lie, and divergence must be seen.
-FASTMATH = {"contract", "nsz", "arcp"}
+FASTMATH = frozenset({"contract", "nsz", "arcp"})
+
+#: A float32 update divides by estimate and one Newton step (a third faster, 2 ulp), which LLVM
+#: does under "ninf" only. Update kernels do not ask `isfinite`; what overflows becomes nan there.
+FASTMATH_FLOAT32 = FASTMATH | {"ninf"}
 
 _lock = threading.RLock()
 
@@ -177,7 +181,11 @@ def descend_signature() -> Any:
 # -- compilation ----------------------------------------------------------------------------
 
 
-def compiled(function: Callable[..., Any], signature: Callable[[], Any]) -> Callable[..., Any]:
+def compiled(
+    function: Callable[..., Any],
+    signature: Callable[[], Any],
+    fastmath: frozenset[str] = FASTMATH,
+) -> Callable[..., Any]:
     """`function` compiled for the signature that `signature()` returns, by way of the disk cache.
 
     The function must not call other compiled functions of another file: Numba's cache would not
@@ -186,14 +194,16 @@ def compiled(function: Callable[..., Any], signature: Callable[[], Any]) -> Call
     if jit_disabled():
         return function
     with _lock:
-        return _compile(function, signature())
+        return _compile(function, signature(), fastmath)
 
 
 @functools.cache
-def _compile(function: Callable[..., Any], signature: Any) -> Callable[..., Any]:
+def _compile(
+    function: Callable[..., Any], signature: Any, fastmath: frozenset[str]
+) -> Callable[..., Any]:
     from numba import config, njit
 
-    options = {"nogil": True, "error_model": "numpy", "fastmath": FASTMATH}
+    options = {"nogil": True, "error_model": "numpy", "fastmath": set(fastmath)}
     folder = cache_folder() / "numba"
     # Numba reads its cache folder when a function is decorated; a user's own setting comes back.
     before, config.CACHE_DIR = config.CACHE_DIR, str(folder)

@@ -371,7 +371,8 @@ def _kernel(rule: Callable[..., Any], hyper: tuple[str, ...], dtype: str) -> Cal
     source = kernel_source(rule, hyper)
     name = rule.__qualname__.replace("<locals>.", "").replace(".", "_").lower()
     module = _jit.source_module(name, source, lambda: source)
-    return _jit.compiled(module.step, functools.partial(_jit.step_signature, dtype))
+    fastmath = _jit.FASTMATH_FLOAT32 if dtype == "float32" else _jit.FASTMATH
+    return _jit.compiled(module.step, functools.partial(_jit.step_signature, dtype), fastmath)
 
 
 class _State:

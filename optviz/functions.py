@@ -315,12 +315,16 @@ def _own(f: Function) -> Function:
     except Exception as error:
         # Whatever the user's code raises is an answer about that code.
         raise ValueError(f"{f.formula}(x, y) fails: {type(error).__name__}: {error}") from None
-    (x0, x1), (y0, y1) = f.bounds
-    for across, up in itertools.product((0.1, 0.9, 0.3, 0.7), (0.8, 0.2, 0.6)):
-        start = x0 + across * (x1 - x0), y0 + up * (y1 - y0)
-        if np.isfinite(f(*start)):
-            return Function(**{**_fields(f), "start": start})
-    return f  # `check_start` will say that it has no value there
+    low, high = np.array(f.bounds).T
+    shares = np.array(list(itertools.product((0.1, 0.9, 0.3, 0.7), (0.8, 0.2, 0.6))))
+    places = low + shares * (high - low)
+    slopes = np.linalg.norm(f.gradient(*places.T), axis=0)
+    seen = np.flatnonzero(np.isfinite(f(*places.T)) & np.isfinite(slopes))
+    if not seen.size:
+        return f  # `check_start` will say that it has no value there
+    # Neither on a plateau nor on the steepest wall: the place with the median slope.
+    x, y = places[seen[np.argsort(slopes[seen], kind="stable")[seen.size // 2]]]
+    return Function(**{**_fields(f), "start": (float(x), float(y))})
 
 
 def _imported(module: str, attribute: str, gradient: Callable[[Any, Any], Any] | None) -> Function:

@@ -22,6 +22,8 @@ Real = NDArray[np.float64]
 
 #: Below this share of the first f − f*, lower counts no more: rounding, not progress.
 FLOOR = 1e-12
+#: On a function without a minimum, the share of the steps that a path stays in the picture.
+SHOWN = 0.3
 #: Longer runs are tuned on their beginning.
 MAX_TUNED_STEPS = 1000
 
@@ -143,19 +145,20 @@ def _scores(f: Function, points: Real, ends: NDArray[np.int64], lowest: float) -
     recorded = (ends[:, None] >= 0) | (step < -ends[:, None])
     inside = recorded & np.all((points >= low) & (points <= high), axis=2) & np.isfinite(values)
     stays = np.logical_and.accumulate(inside, axis=1)
+    missing = (~stays).sum(axis=1)
     first = np.maximum(values[:, :1] - lowest, 1e-300)
     with np.errstate(invalid="ignore", over="ignore"):
         gaps = np.log10(np.clip((values - lowest) / first, FLOOR, None))
     gained = np.where(stays, gaps, 0.0).sum(axis=1)
-    missing = (~stays).sum(axis=1)
+    # Who left did worse than to stay at the start (0), and the worse the longer it is gone.
+    left = missing > 0
     if f.minimum is None:
-        # Nothing to arrive at: who falls out of the picture first has won.
-        rest = missing * np.where(ends < 0, 1.0, np.log10(FLOOR))
-    else:
-        # Worse than to stay at the start (0), and the worse the longer it is gone.
-        rest = missing.astype(float)
-        gained = np.where(missing > 0, np.maximum(gained, 0.0), gained)
-    return np.asarray((gained + rest) / count)
+        # With nothing to arrive at, leaving is the aim; but nobody would see a leap of one step.
+        arrived = left & (ends >= 0) & (missing < (1 - SHOWN) * count)
+        gained = np.where(arrived, gained + missing * np.log10(FLOOR), gained)
+        left &= ~arrived
+    gained = np.where(left, np.maximum(gained, 0.0) + missing, gained)
+    return np.asarray(gained / count)
 
 
 def race(

@@ -40,7 +40,9 @@ class Frame:
     maps: tuple[Axes, ...]
     curve: Axes | None
     every: int
+    #: The base font in points, and in pixels.
     font: float
+    unit: float
 
     def map_of(self, k: int) -> Axes:
         """The map on which the k-th trajectory is drawn."""
@@ -91,7 +93,7 @@ def compose(
     if count > 1:
         boxes = layout.grid(width, height, count, aspect, rows, unit)
     else:
-        names = 2.0 + 0.62 * max((len(s.name) for s in strokes), default=0)
+        names = 2.4 + 0.62 * max((len(s.name) for s in strokes), default=0)
         placed = layout.arrange(
             width, height, aspect, rows, unit, names=names, with_curve=with_curve
         )
@@ -116,7 +118,9 @@ def compose(
     for axes in [*maps, *([curve] if curve else [])]:
         _quiet(axes, font)
     write_texts(figure, f, trajectories, remarks, font)
-    return Frame(figure, f, tuple(trajectories), tuple(strokes), tuple(maps), curve, every, font)
+    return Frame(
+        figure, f, tuple(trajectories), tuple(strokes), tuple(maps), curve, every, font, unit
+    )
 
 
 def begin(

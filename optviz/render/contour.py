@@ -23,7 +23,10 @@ LEVELS = 14
 
 @dataclass(frozen=True)
 class Ground:
-    """A function's values on a grid that covers its bounds, and the levels of its isolines."""
+    """A function's values on a grid that covers its bounds, and the levels of its isolines.
+
+    The levels are log-spaced in f − f*, or evenly spaced where there is no f*.
+    """
 
     x: Real
     y: Real
@@ -33,7 +36,7 @@ class Ground:
 
 
 def ground(f: Function, grid: int = GRID) -> Ground:
-    """Sample `f` for a picture; the levels are log-spaced in f − f*."""
+    """Sample `f` for a picture."""
     (x0, x1), (y0, y1) = f.bounds
     longer = max(x1 - x0, y1 - y0)
     nx, ny = (max(32, round(grid * side / longer)) for side in (x1 - x0, y1 - y0))
@@ -42,7 +45,12 @@ def ground(f: Function, grid: int = GRID) -> Ground:
     z = np.ma.masked_invalid(z)
     if z.count() == 0:
         raise ValueError(f"{f.name} has no finite value inside its bounds: choose other bounds")
-    lowest = float(z.min()) if f.minimum is None else min(f.minimum, float(z.min()))
+    if f.minimum is None:
+        # Nothing to be near to: evenly spaced levels show a slope or a saddle as it is.
+        lowest, highest = float(z.min()), float(z.max())
+        levels = np.linspace(lowest, highest if highest > lowest else lowest + 1, LEVELS + 2)[1:]
+        return Ground(x, y, z, lowest, levels)
+    lowest = min(f.minimum, float(z.min()))
     return Ground(x, y, z, lowest, _levels(np.asarray(z.compressed()), lowest))
 
 
@@ -66,8 +74,9 @@ def draw_ground(axes: Axes, f: Function, g: Ground) -> None:
     edges = np.concatenate([[g.lowest - 1e-9 * (1 + abs(g.lowest))], g.levels])
     axes.contourf(g.x, g.y, g.z, levels=edges, colors=[colors(s) for s in steps], zorder=1)
     axes.contour(
-        g.x, g.y, g.z, levels=g.levels[:-1], colors=style.ISOLINE, linewidths=0.6, zorder=1.1
-    )
+        g.x, g.y, g.z, levels=g.levels[:-1], colors=style.ISOLINE, linewidths=0.6, zorder=1.1,
+        negative_linestyles="solid",
+    )  # fmt: skip
     axes.set_aspect("equal")
     axes.set_xlim(*f.bounds[0])
     axes.set_ylim(*f.bounds[1])
@@ -89,9 +98,9 @@ def draw_bar(figure: Figure, box: Box, f: Function, g: Ground, font: float) -> N
     bar.set_xticks([])
     bar.yaxis.tick_right()
     bar.tick_params(length=2, labelsize=0.8 * font * 72 / figure.dpi, colors=style.QUIET)
-    reference = "f − f*" if f.minimum is not None else "f − lowest"
+    spacing = "evenly\nspaced" if f.minimum is None else "log\nin f − f*"
     bar.text(
-        0, -0.5 * font / box.height, f"f, levels log\nin {reference}", transform=bar.transAxes,
+        0, -0.5 * font / box.height, f"f, levels {spacing}", transform=bar.transAxes,
         fontsize=0.7 * font * 72 / figure.dpi, color=style.QUIET, va="top", linespacing=1.1,
     )  # fmt: skip
     for spine in bar.spines.values():

@@ -8,8 +8,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
+from matplotlib.ticker import LogLocator
 from numpy.typing import NDArray
 
+from optviz._text import rounded
 from optviz.functions import Function
 from optviz.render import style
 from optviz.render.style import Stroke
@@ -36,8 +38,9 @@ def suboptimality(f: Function, t: Trajectory) -> Real:
 def draw_axes(axes: Axes, f: Function, trajectories: Sequence[Trajectory], font: float) -> str:
     """Scales, limits and labels; a remark for the small print if the axis ends at the floor."""
     remark = ""
-    # A little more than the steps, so that the last mark is whole.
-    axes.set_xlim(0, 1.012 * max((t.steps for t in trajectories), default=1))
+    # A little more than the steps, so that the first mark and the last are whole.
+    steps = max((t.steps for t in trajectories), default=1)
+    axes.set_xlim(-0.012 * steps, 1.012 * steps)
     # Who left the picture is dropped from the scale, unless everybody did.
     stayed = [t for t in trajectories if t.left_at() is None] or list(trajectories)
     curves = [suboptimality(f, t) for t in stayed]
@@ -57,8 +60,11 @@ def draw_axes(axes: Axes, f: Function, trajectories: Sequence[Trajectory], font:
             low, high = min(c.min() for c in curves), max(c.max() for c in curves)
             if low < FLOOR:
                 low, remark = FLOOR, "the curve's axis ends at 1e−16"
-            high = max(high, low * 10)
+            high = max(high, 1.5 * low)
             axes.set_ylim(low / (high / low) ** 0.05, high * (high / low) ** 0.05)
+            if high < 30 * low:
+                axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+                axes.yaxis.set_major_formatter(lambda value, _: rounded(value))
             if low == FLOOR:
                 axes.set_ylim(bottom=FLOOR)
     axes.set_xlabel("step", labelpad=1)

@@ -8,8 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-from optviz.functions import Function
 from optviz.render import style
+from optviz.render.compose import Frame
 from optviz.render.style import Stroke
 from optviz.trajectory import Trajectory
 
@@ -76,17 +76,29 @@ def draw_end(axes: Axes, t: Trajectory, stroke: Stroke) -> Artist:
     return end
 
 
-def draw_exit_text(axes: Axes, f: Function, t: Trajectory, stroke: Stroke, font: float) -> None:
-    """ "left at step 41" beside the cross, inside the picture."""
-    if (left := t.left_at()) is None:
-        return
-    x, y = exit_point(t)
-    (x0, x1), (y0, y1) = f.bounds
-    toward = (1 if x < (x0 + x1) / 2 else -1, 1 if y < (y0 + y1) / 2 else -1)
-    axes.annotate(
-        f"left at step {left}", (x, y), xytext=(9 * toward[0], 9 * toward[1]),
-        textcoords="offset points", ha="left" if toward[0] > 0 else "right", va="center",
-        fontsize=0.85 * font, color=stroke.color, zorder=10,
-        bbox={"boxstyle": "round,pad=0.15", "facecolor": style.PAPER, "edgecolor": "none",
-              "alpha": 0.8},
-    )  # fmt: skip
+def draw_exit_texts(frame: Frame) -> None:
+    """ "left at step 41" beside each cross, inside the picture.
+
+    Where several paths left together the first one's text stands there; the legend has them all.
+    """
+    taken: list[tuple[Axes, float, float]] = []
+    for k, (t, stroke) in enumerate(zip(frame.trajectories, frame.strokes, strict=True)):
+        left = t.left_at()
+        if left is None:
+            continue
+        axes = frame.map_of(k)
+        x, y = exit_point(t)
+        (x0, x1), (y0, y1) = t.function.bounds
+        toward = (1 if x < (x0 + x1) / 2 else -1, 1 if y < (y0 + y1) / 2 else -1)
+        px, py = axes.transData.transform((x, y))
+        if any(axes is a and abs(px - u) < 14 * frame.unit and abs(py - v) < 1.6 * frame.unit
+               for a, u, v in taken):  # fmt: skip
+            continue
+        taken.append((axes, px, py))
+        axes.annotate(
+            f"left at step {left}", (x, y), xytext=(9 * toward[0], 9 * toward[1]),
+            textcoords="offset points", ha="left" if toward[0] > 0 else "right", va="center",
+            fontsize=0.85 * frame.font, color=stroke.color, zorder=10,
+            bbox={"boxstyle": "round,pad=0.15", "facecolor": style.PAPER, "edgecolor": "none",
+                  "alpha": 0.8},
+        )  # fmt: skip

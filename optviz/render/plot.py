@@ -76,10 +76,10 @@ def plot(
         axes = frame.map_of(k)
         paths.draw_path(axes, t, stroke, frame.every)
         paths.draw_end(axes, t, stroke)
-        paths.draw_exit_text(axes, f, t, stroke, frame.font)
         paths.draw_start(axes, t.start)
         if frame.curve is not None:
             curves.draw_line(frame.curve, f, t, stroke, frame.every)
+    paths.draw_exit_texts(frame)
     for axes in frame.maps:
         contour.draw_minima(axes, f)
     if frame.curve is not None:

@@ -128,14 +128,12 @@ def point_text(point: Sequence[float]) -> str:
 def title(f: Function, trajectories: Sequence[Trajectory]) -> str:
     """ "Adam and SGD on Beale"."""
     names = list(dict.fromkeys(type(t.optimizer).__name__ for t in trajectories))
-    where = f.title or "a formula"
-    if f.source == "yours" and not f.formula.replace(" ", "").isidentifier():
-        where = f.title or (f.name if ":" in f.formula else "")
-    on = f" on {where}" if where else ""
+    where = f.title or (f.name if ":" in f.formula else "f(x, y)")
+    on = f" on {where}"
     numbers = ("Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine", "Ten")
     match names:
         case []:
-            return where or "f(x, y)"
+            return where
         case [one]:
             return f"{one}{on}"
         case [*first, last] if len(names) <= 3:
