@@ -24,6 +24,7 @@ _HOMES = {
     "optviz.functions": ("Function", "function"),
     "optviz.trajectory": ("Trajectory", "minimize"),
     "optviz.sweep": ("Tuning", "race", "tune"),
+    "optviz.explanation": ("Explanation", "explain"),
     "optviz.render.plot": ("plot",),
     "optviz.render.animate": ("Animation", "animate"),
 }  # fmt: skip
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
     from optviz import optimizers as optimizers
     from optviz import schedules as schedules
     from optviz.base import Optimizer as Optimizer
+    from optviz.explanation import Explanation as Explanation
+    from optviz.explanation import explain as explain
     from optviz.functions import Function as Function
     from optviz.functions import function as function
     from optviz.optimizers import (

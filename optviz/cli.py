@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -44,6 +44,14 @@ class Layout(StrEnum):
     panels = "panels"
 
 
+class Theme(StrEnum):
+    """The colours of a picture."""
+
+    light = "light"
+    dark = "dark"
+    print_ = "print"
+
+
 class Catalogue(StrEnum):
     """What `list` lists."""
 
@@ -74,6 +82,7 @@ Bounds = Annotated[
 Noise = Annotated[float, typer.Option(help="Standard deviation of noise on the gradient.")]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of everything random.")]
 Size = Annotated[str | None, typer.Option(metavar="WxH", help="Pixels, such as 800x600.")]
+Themes = Annotated[Theme, typer.Option(help="Colours for a page, a dark page, or paper.")]
 Output = Annotated[Path | None, typer.Option("--output", "-o", help="The file to write.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
 Open = Annotated[bool, typer.Option("--open", help="Show the file when it is written.")]
@@ -91,11 +100,15 @@ def animate(
     layout: Annotated[Layout, typer.Option(help="One map, or one for each.")] = Layout.race,
     size: Size = None,
     fps: Annotated[int, typer.Option(help="Frames a second.")] = 25,
+    duration: Annotated[
+        float | None, typer.Option(help="Seconds, without the last frame's hold.")
+    ] = None,
+    theme: Themes = Theme.light,
     output: Output = None,
     quiet: Quiet = False,
     open_: Open = False,
 ) -> None:
-    """Animate optimizers on a function (GIF or MP4).
+    """Animate optimizers on a function (GIF, MP4, WebM, WebP or APNG).
 
     optviz animate adam
 
@@ -108,7 +121,12 @@ def animate(
     runs = _runs(optimizers, on, steps, start, bounds, noise, seed, quiet)
     from optviz.render.animate import animate as make
 
-    film = make(runs, size=pixels, fps=fps, layout=layout.value)
+    film = make(runs, size=pixels, fps=fps, layout=layout.value, theme=theme.value)
+    if duration is not None:
+        film = film.lasting(duration)
+    if pixels is not None and (padded := encode.padded_size(path, pixels)) != pixels:
+        text = f"{path.suffix[1:]} takes even sides: {padded[0]}x{padded[1]} instead of {size}"
+        print(text, file=sys.stderr)
     with _progress(f"writing {path.name}", quiet) as progress:
         film.save(path, progress=progress)
     _written(path, quiet, open_)
@@ -135,11 +153,13 @@ def plot(
     curve: Annotated[bool, typer.Option(help="With the curve of f − f* beside it.")] = True,
     layout: Annotated[Layout, typer.Option(help="One map, or one for each.")] = Layout.race,
     size: Size = None,
+    dpi: Annotated[int, typer.Option(help="Dots per inch; a size is meant at 100.")] = 200,
+    theme: Themes = Theme.light,
     output: Output = None,
     quiet: Quiet = False,
     open_: Open = False,
 ) -> None:
-    """Draw paths on a function's contours (PNG, SVG or PDF).
+    """Draw paths on a function's contours (PNG, SVG, PDF or JPG).
 
     optviz plot sgd adam --on rosenbrock
 
@@ -157,10 +177,85 @@ def plot(
     view = View.surface if surface else View.field if field else View.contour
     figure = make(
         runs, on=None if runs else _function(on, bounds, None), view=view.value,
-        layout=layout.value, curve=curve, size=pixels,
+        layout=layout.value, curve=curve, size=pixels, theme=theme.value,
     )  # fmt: skip
-    out.save_figure(figure, path)
+    out.save_figure(figure, path, dpi=dpi)
     _written(path, quiet, open_)
+
+
+@app.command()
+def explain(
+    optimizer: Annotated[
+        str,
+        typer.Argument(
+            metavar="OPTIMIZER",
+            help="NAME or NAME:key=value,…; without lr= the rate is tuned.",
+            autocompletion=lambda incomplete: _complete("optimizers", incomplete),
+        ),
+    ],
+    on: On = "bowl",
+    steps: Annotated[int, typer.Option(help="Steps to explain, at most 60.")] = 12,
+    start: Start = None,
+    bounds: Bounds = None,
+    noise: Noise = 0.0,
+    seed: Seed = 0,
+    size: Size = None,
+    dpi: Annotated[int, typer.Option(help="Dots per inch; a size is meant at 100.")] = 200,
+    fps: Annotated[int, typer.Option(help="Frames a second, if it is a film.")] = 2,
+    theme: Themes = Theme.light,
+    output: Output = None,
+    quiet: Quiet = False,
+    open_: Open = False,
+) -> None:
+    """Take each step of an optimizer apart, as a picture or a film.
+
+    optviz explain momentum --on bowl --steps 12
+
+    optviz explain adam -o adam-explained.gif
+    """
+    from optviz.render import encode
+    from optviz.render import output as out
+
+    formats = [*out.STILL, *(suffix for suffix in encode.FORMATS if suffix not in out.STILL)]
+    path = _target(output, [f"{optimizer.partition(':')[0]}-explained"], on, ".png", formats)
+    pixels = _size(size)
+    (run,) = _runs([optimizer], on, steps, start, bounds, noise, seed, quiet)
+    import dataclasses
+
+    from optviz.explanation import explain as take_apart
+    from optviz.render.explain import ExplainFilm, explain_figure
+
+    e = take_apart(run.function, run.optimizer, start=run.start, steps=steps, noise=noise, rng=seed)
+    e = dataclasses.replace(e, trajectory=run)
+    if path.suffix.lower() in out.STILL:
+        out.save_figure(explain_figure(e, size=pixels, theme=theme.value), path, dpi=dpi)
+    else:
+        with _progress(f"writing {path.name}", quiet) as progress:
+            ExplainFilm(e, pixels, fps, theme.value).save(path, progress=progress)
+    _written(path, quiet, open_)
+
+
+@app.command()
+def spec(file: Annotated[Path, typer.Argument(help="A picture that optviz made.")]) -> None:
+    """Print what made a picture: as JSON, and as a command line."""
+    from optviz.replay import read_spec
+
+    found = read_spec(file)
+    print(found.to_json())
+    print(found.command())
+
+
+@app.command()
+def replay(
+    file: Annotated[Path, typer.Argument(help="A picture that optviz made.")],
+    output: Output = None,
+    quiet: Quiet = False,
+    open_: Open = False,
+) -> None:
+    """Make a picture again from the specification inside it."""
+    from optviz.replay import replay as again
+
+    _written(again(file, output), quiet, open_)
 
 
 @app.command("list")
@@ -262,7 +357,7 @@ def _size(text: str | None) -> tuple[int, int] | None:
 
 
 def _target(
-    output: Path | None, optimizers: list[str], on: str, suffix: str, formats: dict[str, str]
+    output: Path | None, optimizers: list[str], on: str, suffix: str, formats: Iterable[str]
 ) -> Path:
     """The checked path of the output, named after the words unless given."""
     from optviz.render.output import check_target

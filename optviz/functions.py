@@ -261,6 +261,7 @@ def function(
     array([2., 4.])
     """
     made = _made(f, gradient)
+    bounds = None if bounds == made.bounds else bounds
     if bounds is None and start is None:
         return made
     changes: dict[str, Any] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import math
 from collections.abc import Callable, Sequence
@@ -43,8 +44,8 @@ class Trajectory:
         What ran on what (the optimizer without state).
     steps : int
         The steps asked for.
-    noise, seed
-        As given to `minimize`.
+    noise, seed, tol, box
+        As given to `minimize` (a generator instead of a seed is not remembered).
     """
 
     points: Real
@@ -55,6 +56,8 @@ class Trajectory:
     converged_at: int | None = None
     noise: float = 0.0
     seed: int | None = None
+    tol: float = 0.0
+    box: bool = False
     #: A remark for legends, such as "best of 61".
     remark: str = field(default="", compare=False)
 
@@ -147,7 +150,7 @@ def minimize(
         points = points[: end + 1].copy()
     t = Trajectory(
         points, f, optimizer.fresh(), steps, diverged_at, converged_at, float(noise),
-        rng if isinstance(rng, int) else None,
+        rng if isinstance(rng, int) else None, float(tol), box,
     )  # fmt: skip
     return _before_infinite_values(t)
 
@@ -224,8 +227,8 @@ def _before_infinite_values(t: Trajectory) -> Trajectory:
     if not infinite.size:
         return t
     first = int(infinite[0])
-    return Trajectory(
-        t.points[:first].copy(), t.function, t.optimizer, t.steps, first, None, t.noise, t.seed
+    return dataclasses.replace(
+        t, points=t.points[:first].copy(), diverged_at=first, converged_at=None
     )
 
 

@@ -32,7 +32,7 @@ def test_paths_are_the_data_and_the_axes_the_bounds(runs) -> None:
     assert map_.get_ylim() == (-4.5, 4.5)
     assert map_.get_aspect() == 1
     for t in runs:
-        color = style.COLORS[t.optimizer.name]
+        color = style.THEMES["light"].optimizers[t.optimizer.name]
         drawn = [np.column_stack(line.get_data()) for line in lines_of(map_, color)]
         assert any(d.shape == t.points.shape and np.array_equal(d, t.points) for d in drawn)
         heights = [line.get_ydata() for line in lines_of(curve, color)]
@@ -62,7 +62,7 @@ def test_tuned_rates_noise_and_conventions_are_said() -> None:
     assert "torch" in legend
     for said in ("σ = 0.1", "seed 7", "book, torch conventions", "16 starts"):
         assert said in words
-    first, second = style.strokes(runs)
+    first, second = style.strokes(runs, style.THEMES["light"])
     assert first.color == second.color
     assert first.dash != second.dash
     assert (first.name, second.name) == ("Adam book", "Adam torch")
@@ -208,13 +208,15 @@ def _lab(color: str, vision: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("vision", VISION)
-def test_every_pair_of_colours_can_be_told_apart(vision: str) -> None:
-    assert set(style.COLORS) == set(ov.optimizers)
-    for a, b in itertools.combinations(style.COLORS, 2):
-        distance = np.linalg.norm(
-            _lab(style.COLORS[a], VISION[vision]) - _lab(style.COLORS[b], VISION[vision])
-        )
+@pytest.mark.parametrize("theme", style.THEMES)
+def test_every_pair_of_colours_can_be_told_apart(vision: str, theme: str) -> None:
+    colors = style.THEMES[theme].optimizers
+    assert set(colors) == set(ov.optimizers)
+    for a, b in itertools.combinations(colors, 2):
+        distance = np.linalg.norm(_lab(colors[a], VISION[vision]) - _lab(colors[b], VISION[vision]))
         assert distance >= 15, (a, b, distance)
+    paper = _lab(style.THEMES[theme].paper, VISION[vision])
+    assert all(abs(_lab(c, VISION[vision])[0] - paper[0]) > 22 for c in colors.values())
 
 
 # -- frames ---------------------------------------------------------------------------------
@@ -248,9 +250,10 @@ def test_one_step_makes_a_film() -> None:
     assert len(list(ov.animate(ov.minimize("bowl", ov.SGD(lr=0.1), steps=1)).frames())) == 2
 
 
-@pytest.mark.parametrize("suffix", [".gif", ".mp4"])
+@pytest.mark.parametrize("suffix", [".gif", ".mp4", ".webm", ".webp", ".apng", ".png"])
 def test_files_hold_every_frame(tmp_path, suffix: str) -> None:
     import av
+    from PIL import Image, ImageSequence
 
     t = ov.minimize("bowl", ov.Adam(lr=0.3), steps=20)
     seen: list[tuple[int, int]] = []
@@ -258,15 +261,19 @@ def test_files_hold_every_frame(tmp_path, suffix: str) -> None:
     path = film.save(tmp_path / f"a{suffix}", progress=lambda *p: seen.append(p))
     assert path == tmp_path / f"a{suffix}"
     assert seen[-1] == (21, 21)
-    with av.open(str(path)) as file:
-        frames = list(file.decode(video=0))
-    shown = [frame.to_ndarray(format="rgb24") for frame in frames]
-    assert len(frames) == (21 if suffix == ".gif" else 22)
-    # H.264 wants even sides; a GIF takes any.
-    assert shown[0].shape == ((301, 401, 3) if suffix == ".gif" else (302, 402, 3))
+    if suffix in (".mp4", ".webm"):
+        with av.open(str(path)) as file:
+            shown = [frame.to_ndarray(format="rgb24") for frame in file.decode(video=0)]
+    else:
+        with Image.open(path) as image:
+            shown = [np.array(f.convert("RGB")) for f in ImageSequence.Iterator(image)]
+    # A delay for the last frame, or the last frame once more.
+    assert len(shown) == (22 if suffix in (".mp4", ".webm") else 21)
+    # Some codecs want even sides.
+    assert shown[0].shape == ((302, 402, 3) if suffix in (".mp4", ".webm") else (301, 401, 3))
     for k, original in enumerate(film.frames()):
         difference = np.abs(shown[k][:301, :401].astype(int) - original[..., :3])
-        assert difference.mean() < (0.5 if suffix == ".gif" else 2.0)
+        assert difference.mean() < {".gif": 0.5, ".png": 0.01, ".apng": 0.01}.get(suffix, 2.5)
     assert [p.name for p in tmp_path.iterdir()] == [f"a{suffix}"]
 
 
@@ -282,7 +289,7 @@ def test_gif_keeps_flat_colours_exactly_and_holds_its_end(tmp_path) -> None:
         assert image.info["duration"] == pytest.approx(2000, abs=100)
     assert tuple(first[2, -2]) == (255, 255, 255)
     colors = {tuple(c) for c in first.reshape(-1, 3)}
-    ground = {tuple(round(255 * v) for v in to_rgb(c)) for c in style.GROUND}
+    ground = {tuple(round(255 * v) for v in to_rgb(c)) for c in style.THEMES["light"].ground}
     assert colors & ground
 
 

@@ -6,9 +6,9 @@ and the canvas' buffer goes to the encoder: no second render, no file per frame,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import dataclasses
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,22 +19,20 @@ from matplotlib.lines import Line2D
 from matplotlib.text import Text
 from numpy.typing import NDArray
 
-from optviz._files import replacing
-from optviz.render import compose, contour, curves, encode, output, paths, style
+from optviz.render import compose, contour, curves, paths, style
 from optviz.render.compose import Frame
+from optviz.render.film import Film, Pixels
+from optviz.render.spec import Spec
 from optviz.trajectory import Trajectory, same_function
-
-Pixels = NDArray[np.uint8]
 
 #: About so many frames show a run, however long it is.
 FRAMES = 200
 #: The newest share of the frames whose path is not faded.
 TRAIL_FRAMES = 12
-HOLD_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
-class Animation:
+class Animation(Film):
     """A film of trajectories; `save` writes it.
 
     Attributes
@@ -49,6 +47,8 @@ class Animation:
         The same for all paths.
     layout
         "race" or "panels".
+    theme
+        "light", "dark" or "print".
     """
 
     trajectories: tuple[Trajectory, ...]
@@ -56,6 +56,7 @@ class Animation:
     fps: int
     steps_per_frame: int
     layout: str = "race"
+    theme: str = "light"
 
     @property
     def steps_shown(self) -> list[int]:
@@ -64,61 +65,37 @@ class Animation:
         steps = list(range(0, last + 1, self.steps_per_frame))
         return steps if steps[-1] == last else [*steps, last]
 
-    def frames(self) -> Iterator[Pixels]:
-        """Each frame as RGBA (height, width, 4); valid until the next is asked for."""
-        stage = _Stage(self)
-        for step in self.steps_shown:
-            yield stage.draw(step)
+    def __len__(self) -> int:
+        """The number of frames."""
+        return len(self.steps_shown)
 
-    def save(self, path: str | Path, *, progress: Callable[[int, int], None] | None = None) -> Path:
-        """Write the film to `path`; its suffix chooses the format (.gif, .mp4).
+    def drawer(self) -> Callable[[int], Pixels]:
+        """A function that draws the k-th frame."""
+        stage, steps = _Stage(self), self.steps_shown
+        return lambda k: stage.draw(steps[k])
 
-        The file is complete or not there: an interrupt leaves the old one. The last frame is
-        held for two seconds.
-
-        Parameters
-        ----------
-        path
-            Where to; the folder must exist.
-        progress
-            Called with the frames done and in all.
-
-        Returns
-        -------
-        Path
-            The file.
+    def lasting(self, seconds: float) -> Animation:
+        """The same film in so many seconds: more steps a frame, or fewer frames a second.
 
         Raises
         ------
         ValueError
-            For an unknown suffix or a missing folder.
-        OSError
-            If the file cannot be written.
-
-        Examples
-        --------
-        >>> import optviz as ov, tempfile
-        >>> t = ov.minimize("bowl", ov.Adam(lr=0.5), steps=5)
-        >>> ov.animate(t, size=(320, 240)).save(tempfile.mkdtemp() + "/adam.gif").suffix
-        '.gif'
+            If `seconds` is not a positive number.
         """
-        target = output.check_target(path, encode.FORMATS)
-        stage = _Stage(self)
-        steps = self.steps_shown
-        # The palette needs every colour: those of the middle (faded trails) and of the end.
-        samples = [stage.draw(step).copy() for step in (steps[len(steps) // 2], steps[-1])]
-        height, width = samples[0].shape[:2]
-        with (
-            replacing(target) as temporary,
-            encode.open_writer(
-                temporary, (width, height), self.fps, samples, HOLD_SECONDS
-            ) as writer,
-        ):
-            for k, step in enumerate(steps):
-                writer.add(stage.draw(step))
-                if progress is not None:
-                    progress(k + 1, len(steps))
-        return target
+        if not 0 < seconds <= 3600:
+            raise ValueError(f"duration must lie between 0 and 3600 seconds, not {seconds!r}")
+        last = max(len(t.points) - 1 for t in self.trajectories)
+        per_frame = max(1, round(last / (seconds * self.fps)))
+        frames = -(-last // per_frame)
+        fps = min(self.fps, max(1, round(frames / seconds)))
+        return dataclasses.replace(self, steps_per_frame=per_frame, fps=fps)
+
+    def spec(self) -> Spec:
+        """Everything that makes this film again."""
+        return Spec.of(
+            "animate", self.trajectories, size=self.size, fps=self.fps, layout=self.layout,
+            steps_per_frame=self.steps_per_frame, theme=self.theme,
+        )  # fmt: skip
 
 
 def animate(
@@ -128,6 +105,7 @@ def animate(
     fps: int = 25,
     steps_per_frame: int | None = None,
     layout: str = "race",
+    theme: str = "light",
 ) -> Animation:
     """A film of one or several paths on the same function.
 
@@ -143,6 +121,8 @@ def animate(
         The same for all paths; as many as make about 200 frames unless given.
     layout : str
         "race" or "panels", as for `plot`.
+    theme : str
+        "light", "dark" or "print".
 
     Raises
     ------
@@ -169,7 +149,8 @@ def animate(
         steps_per_frame = max(1, -(-longest // FRAMES))
     if steps_per_frame < 1:
         raise ValueError(f"steps_per_frame must be at least 1, not {steps_per_frame!r}")
-    return Animation(tuple(runs), size, fps, steps_per_frame, layout)
+    style.theme(theme)
+    return Animation(tuple(runs), size, fps, steps_per_frame, layout, theme)
 
 
 class _Stage:
@@ -186,6 +167,7 @@ class _Stage:
             size=film.size,
             panels=film.layout == "panels",
             with_marks=False,
+            theme=film.theme,
             remarks=[remark],
         )
         self.trail = TRAIL_FRAMES * per_frame
@@ -197,13 +179,13 @@ class _Stage:
         for k, axes in enumerate(self.frame.maps):
             here = runs if len(self.frame.maps) == 1 else runs[k : k + 1]
             for start in dict.fromkeys(t.start for t in here):
-                self.on_top.append((axes, paths.draw_start(axes, start)))
-            for star in contour.draw_minima(axes, f):
+                self.on_top.append((axes, paths.draw_start(axes, start, self.frame.look)))
+            for star in contour.draw_minima(axes, f, self.frame.look):
                 self.on_top.append((axes, star))  # type: ignore[arg-type]
         self.names: list[Text] = []
         if self.frame.curve is not None:
             self.names = curves.draw_names(
-                self.frame.curve, f, runs, self.frame.strokes, self.frame.font
+                self.frame.curve, f, runs, self.frame.strokes, self.frame.look
             )
         self.counter = self._counter()
         self.moving = [*(a for actor in self.actors for a in actor.artists), *self.on_top]
@@ -220,10 +202,10 @@ class _Stage:
     def _counter(self) -> Text:
         figure = self.frame.figure
         _, height = figure.get_size_inches() * figure.dpi
-        unit = self.frame.font * figure.dpi / 72
+        look = self.frame.look
         return figure.text(
-            0.988, 1 - 0.95 * unit / height, "", ha="right", va="top", fontsize=self.frame.font,
-            color=style.QUIET,
+            0.988, 1 - 0.95 * look.unit / height, "", ha="right", va="top", fontsize=look.font,
+            color=look.theme.quiet,
         )  # fmt: skip
 
     def pose(self, step: int) -> None:
@@ -262,7 +244,7 @@ class _Actor:
 
     def __init__(self, frame: Frame, k: int, trail: int) -> None:
         t, stroke = frame.trajectories[k], frame.strokes[k]
-        axes = frame.map_of(k)
+        axes, look = frame.map_of(k), frame.look
         self.points = paths.shown_points(t)
         self.left = t.left_at()
         self.trail = trail
@@ -271,7 +253,7 @@ class _Actor:
         self.fresh = self._line(axes, linewidth=2.2, zorder=5.5, **line)
         self.head = self._line(
             axes, marker=stroke.marker, markersize=7.5, color=stroke.color, zorder=9,
-            markeredgecolor=style.PAPER, markeredgewidth=1.0, clip_on=False,
+            markeredgecolor=look.theme.paper, markeredgewidth=1.0, clip_on=False,
         )  # fmt: skip
         self.stroke = stroke
         self.artists: list[tuple[Axes, Line2D]] = [
@@ -283,7 +265,7 @@ class _Actor:
             self.curve = self._line(frame.curve, linewidth=1.5, zorder=4, **line)
             self.dot = self._line(
                 frame.curve, marker=stroke.marker, markersize=6, color=stroke.color, zorder=5,
-                markeredgecolor=style.PAPER, markeredgewidth=0.8,
+                markeredgecolor=look.theme.paper, markeredgewidth=0.8,
             )  # fmt: skip
             self.artists += [(frame.curve, self.curve), (frame.curve, self.dot)]
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from optviz.functions import Function
 from optviz.render import contour, curves, layout, style
-from optviz.render.style import Stroke
+from optviz.render.style import Look, Stroke
 from optviz.trajectory import Trajectory
 
 Real = NDArray[np.float64]
@@ -40,9 +40,7 @@ class Frame:
     maps: tuple[Axes, ...]
     curve: Axes | None
     every: int
-    #: The base font in points, and in pixels.
-    font: float
-    unit: float
+    look: Look
 
     def map_of(self, k: int) -> Axes:
         """The map on which the k-th trajectory is drawn."""
@@ -76,14 +74,16 @@ def compose(
     with_curve: bool = True,
     with_field: bool = False,
     with_marks: bool = True,
+    theme: str = "light",
     remarks: Sequence[str] = (),
 ) -> Frame:
     """Everything but the paths."""
     count = len(trajectories) if panels else 1
     with_curve = with_curve and bool(trajectories)
-    figure, strokes, rows, font, unit = begin(
-        f, trajectories, size, panels=count, with_curve=with_curve
+    figure, strokes, rows, look = begin(
+        f, trajectories, size, theme, panels=count, with_curve=with_curve
     )
+    unit = look.unit
     width, height = figure.get_size_inches() * DPI
     every = mark_interval(max((t.steps for t in trajectories), default=0))
     ground = contour.ground(f)
@@ -98,61 +98,60 @@ def compose(
             width, height, aspect, rows, unit, names=names, with_curve=with_curve
         )
         boxes = [placed.map]
-        contour.draw_bar(figure, placed.bar, f, ground, unit)
+        contour.draw_bar(figure, placed.bar, f, ground, look)
         if placed.curve is not None:
             curve = figure.add_axes(placed.curve.fraction(width, height))
     maps = [figure.add_axes(box.fraction(width, height)) for box in boxes]
     for axes in maps:
-        contour.draw_ground(axes, f, ground)
+        contour.draw_ground(axes, f, ground, look)
         if with_field:
-            contour.draw_field(axes, f)
+            contour.draw_field(axes, f, look)
     remarks = list(remarks)
     if curve is not None:
-        note = curves.draw_axes(curve, f, trajectories, font)
+        note = curves.draw_axes(curve, f, trajectories, look)
         remarks += [note] if note else []
     if trajectories and with_marks:
         remarks.insert(0, f"a mark every {every} steps" if every > 1 else "a mark every step")
     if len(maps) > 1:
         for axes, stroke in zip(maps, strokes, strict=True):
-            axes.set_title(stroke.name, loc="left", fontsize=font, color=stroke.color, pad=3)
+            axes.set_title(stroke.name, loc="left", fontsize=look.font, color=stroke.color, pad=3)
     for axes in [*maps, *([curve] if curve else [])]:
-        _quiet(axes, font)
-    write_texts(figure, f, trajectories, remarks, font)
-    return Frame(
-        figure, f, tuple(trajectories), tuple(strokes), tuple(maps), curve, every, font, unit
-    )
+        quiet(axes, look)
+    write_texts(figure, f, trajectories, remarks, look)
+    return Frame(figure, f, tuple(trajectories), tuple(strokes), tuple(maps), curve, every, look)
 
 
 def begin(
     f: Function,
     trajectories: Sequence[Trajectory],
     size: tuple[int, int] | None,
+    theme: str,
     *,
     panels: int = 1,
     with_curve: bool = True,
-) -> tuple[Figure, list[Stroke], int, float, float]:
-    """A figure with its legend; strokes, legend rows, base font in points and in pixels."""
-    strokes = style.strokes(trajectories)
-    handles = _handles(f, trajectories, strokes)
-    labels = [str(handle.get_label()) for handle in handles]
+) -> tuple[Figure, list[Stroke], int, Look]:
+    """A figure with its legend; strokes, the legend's rows, and the look."""
     width, height = check_size(size) if size else (WIDTH, 0)
     # The font grows with the picture.
     unit = float(np.clip(13.5 * np.sqrt(width * (height or 0.54 * width) / 5e5), 9, 60))
+    look = Look(style.theme(theme), unit * 72 / DPI, unit)
+    strokes = style.strokes(trajectories, look.theme)
+    handles = _handles(f, trajectories, strokes, look)
+    labels = [str(handle.get_label()) for handle in handles]
     columns, rows = _legend_shape(labels, width, unit)
     if not height:
         (x0, x1), (y0, y1) = f.bounds
         height = layout.natural_height(
             width, (x1 - x0) / (y1 - y0), rows, unit, panels=panels, with_curve=with_curve
         )
-    figure = Figure(figsize=(width / DPI, height / DPI), dpi=DPI, facecolor=style.PAPER)
+    figure = Figure(figsize=(width / DPI, height / DPI), dpi=DPI, facecolor=look.theme.paper)
     FigureCanvasAgg(figure)
-    font = unit * 72 / DPI
     figure.legend(
-        handles=handles, loc="upper left", ncols=columns, frameon=False, fontsize=0.95 * font,
+        handles=handles, loc="upper left", ncols=columns, frameon=False, fontsize=0.95 * look.font,
         bbox_to_anchor=(0.4 * unit / width, (1.75 * rows + 2.2) * unit / height),
-        borderaxespad=0, columnspacing=1.8, handlelength=2.4, labelcolor=style.INK,
+        borderaxespad=0, columnspacing=1.8, handlelength=2.4, labelcolor=look.theme.ink,
     )  # fmt: skip
-    return figure, strokes, rows, font, unit
+    return figure, strokes, rows, look
 
 
 def mark_interval(steps: int) -> int:
@@ -162,33 +161,35 @@ def mark_interval(steps: int) -> int:
     return next(int(m * power) for m in (1, 2, 5, 10) if m * power >= target)
 
 
-def _quiet(axes: Axes, font: float) -> None:
+def quiet(axes: Axes, look: Look) -> None:
+    """Two thin spines, small ticks."""
+    axes.set_facecolor(look.theme.paper)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
     for side in ("left", "bottom"):
-        axes.spines[side].set_color(style.QUIET)
+        axes.spines[side].set_color(look.theme.quiet)
         axes.spines[side].set_linewidth(0.8)
-    axes.tick_params(labelsize=0.85 * font, colors=style.QUIET, length=3)
+    axes.tick_params(labelsize=0.85 * look.font, colors=look.theme.quiet, length=3)
     for label in (axes.xaxis.label, axes.yaxis.label):
-        label.set_fontsize(0.9 * font)
-        label.set_color(style.INK)
+        label.set_fontsize(0.9 * look.font)
+        label.set_color(look.theme.ink)
 
 
 def _handles(
-    f: Function, trajectories: Sequence[Trajectory], strokes: Sequence[Stroke]
+    f: Function, trajectories: Sequence[Trajectory], strokes: Sequence[Stroke], look: Look
 ) -> list[Line2D]:
     handles = [
         Line2D([], [], color=s.color, linestyle=s.dash, marker=s.marker, markersize=5,
-               linewidth=1.8, markeredgecolor=style.PAPER, markeredgewidth=0.5, label=s.label)
+               linewidth=1.8, markeredgecolor=look.theme.paper, markeredgewidth=0.5, label=s.label)
         for s in strokes
     ]  # fmt: skip
     if trajectories:
         handles.append(Line2D([], [], linestyle="", marker="o", markersize=7, label="start",
-                              markerfacecolor="none", markeredgecolor=style.INK))  # fmt: skip
+                              markerfacecolor="none", markeredgecolor=look.theme.ink))  # fmt: skip
     if len(f.minima):
         name = "minimum" if len(f.minima) == 1 else "minima"
         handles.append(Line2D([], [], linestyle="", marker="*", markersize=9, label=name,
-                              markerfacecolor=style.STAR, markeredgecolor=style.INK,
+                              markerfacecolor=look.theme.star, markeredgecolor=look.theme.ink,
                               markeredgewidth=0.7))  # fmt: skip
     return handles
 
@@ -207,19 +208,19 @@ def write_texts(
     f: Function,
     trajectories: Sequence[Trajectory],
     remarks: Sequence[str],
-    font: float,
+    look: Look,
 ) -> None:
     """Title, formula, small print."""
     width, height = figure.get_size_inches() * figure.dpi
-    unit = font * figure.dpi / 72
+    font, unit = look.font, look.unit
     left = 0.9 * unit / width
     figure.text(
         left, 1 - 0.75 * unit / height, style.title(f, trajectories), va="top",
-        fontsize=1.3 * font, fontweight="bold", color=style.INK,
+        fontsize=1.3 * font, fontweight="bold", color=look.theme.ink,
     )  # fmt: skip
     formula = figure.text(
         left, 1 - 2.55 * unit / height, f"$f(x, y) = {f.latex}$", va="top",
-        fontsize=font, color=style.QUIET,
+        fontsize=font, color=look.theme.quiet,
     )  # fmt: skip
     room = width * (1 - 2 * left)
     wide = formula.get_window_extent().width
@@ -233,5 +234,5 @@ def write_texts(
     lines = textwrap.wrap(text, characters, break_long_words=False)[:2]
     figure.text(
         left, 0.35 * unit / height, "\n".join(lines), va="bottom", fontsize=small,
-        color=style.QUIET, linespacing=1.15,
+        color=look.theme.quiet, linespacing=1.15,
     )  # fmt: skip

@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from optviz.functions import Function
-from optviz.render import style
 from optviz.render.layout import Box
+from optviz.render.style import Look
 
 Real = NDArray[np.float64]
 
@@ -67,14 +67,14 @@ def _levels(z: Real, lowest: float) -> Real:
     return np.asarray(lowest + levels)
 
 
-def draw_ground(axes: Axes, f: Function, g: Ground) -> None:
+def draw_ground(axes: Axes, f: Function, g: Ground, look: Look) -> None:
     """Fill, isolines and limits, equal in both directions."""
-    colors = LinearSegmentedColormap.from_list("ground", style.GROUND)
+    colors = LinearSegmentedColormap.from_list("ground", look.theme.ground)
     steps = np.linspace(0, 1, len(g.levels))
     edges = np.concatenate([[g.lowest - 1e-9 * (1 + abs(g.lowest))], g.levels])
     axes.contourf(g.x, g.y, g.z, levels=edges, colors=[colors(s) for s in steps], zorder=1)
     axes.contour(
-        g.x, g.y, g.z, levels=g.levels[:-1], colors=style.ISOLINE, linewidths=0.6, zorder=1.1,
+        g.x, g.y, g.z, levels=g.levels[:-1], colors=look.theme.isoline, linewidths=0.6, zorder=1.1,
         negative_linestyles="solid",
     )  # fmt: skip
     axes.set_aspect("equal")
@@ -84,27 +84,27 @@ def draw_ground(axes: Axes, f: Function, g: Ground) -> None:
     axes.set_ylabel("y", labelpad=1)
 
 
-def draw_bar(figure: Figure, box: Box, f: Function, g: Ground, font: float) -> None:
+def draw_bar(figure: Figure, box: Box, f: Function, g: Ground, look: Look) -> None:
     """The colour bar: log-spaced in f − f*, labelled in f."""
     width, height = figure.get_size_inches() * figure.dpi
     bar = figure.add_axes(box.fraction(width, height))
-    colors = LinearSegmentedColormap.from_list("ground", style.GROUND)
+    colors = LinearSegmentedColormap.from_list("ground", look.theme.ground)
     count = len(g.levels) - 1
     shades = colors(np.linspace(0, 1, len(g.levels)))[1:, None, :]
     bar.imshow(shades, origin="lower", aspect="auto", extent=(0, 1, 0, count))
-    shown = range(0, count + 1, max(1, round(count / max(2, box.height / (3.2 * font)))))
+    shown = range(0, count + 1, max(1, round(count / max(2, box.height / (3.2 * look.unit)))))
     bar.set_yticks(list(shown), [_level_text(g.levels[k], g) for k in shown])
-    bar.hlines(range(count), 0, 1, colors=style.ISOLINE, linewidths=0.6)
+    bar.hlines(range(count), 0, 1, colors=look.theme.isoline, linewidths=0.6)
     bar.set_xticks([])
     bar.yaxis.tick_right()
-    bar.tick_params(length=2, labelsize=0.8 * font * 72 / figure.dpi, colors=style.QUIET)
+    bar.tick_params(length=2, labelsize=0.8 * look.font, colors=look.theme.quiet)
     spacing = "evenly\nspaced" if f.minimum is None else "log\nin f − f*"
     bar.text(
-        0, -0.5 * font / box.height, f"f, levels {spacing}", transform=bar.transAxes,
-        fontsize=0.7 * font * 72 / figure.dpi, color=style.QUIET, va="top", linespacing=1.1,
+        0, -0.5 * look.unit / box.height, f"f, levels {spacing}", transform=bar.transAxes,
+        fontsize=0.7 * look.font, color=look.theme.quiet, va="top", linespacing=1.1,
     )  # fmt: skip
     for spine in bar.spines.values():
-        spine.set_color(style.FAINT)
+        spine.set_color(look.theme.faint)
 
 
 def _level_text(level: float, g: Ground) -> str:
@@ -120,19 +120,19 @@ def _level_text(level: float, g: Ground) -> str:
     return text.replace("e+0", "e").replace("e+", "e").replace("e-0", "e-").replace("-", "−")
 
 
-def draw_minima(axes: Axes, f: Function, size: float = 12) -> list[object]:
+def draw_minima(axes: Axes, f: Function, look: Look, size: float = 12) -> list[object]:
     """A star at each global minimum; the artists, so that animations can redraw them on top."""
     if not len(f.minima):
         return []
     return list(
         axes.plot(
-            *f.minima.T, "*", markersize=size, markerfacecolor=style.STAR,
-            markeredgecolor=style.INK, markeredgewidth=0.8, zorder=8, clip_on=False,
+            *f.minima.T, "*", markersize=size, markerfacecolor=look.theme.star,
+            markeredgecolor=look.theme.ink, markeredgewidth=0.8, zorder=8, clip_on=False,
         )
     )  # fmt: skip
 
 
-def draw_field(axes: Axes, f: Function, count: int = 21) -> None:
+def draw_field(axes: Axes, f: Function, look: Look, count: int = 21) -> None:
     """Arrows along −gradient, one length each; darker where the gradient is larger."""
     (x0, x1), (y0, y1) = f.bounds
     longer = max(x1 - x0, y1 - y0)
@@ -153,5 +153,5 @@ def draw_field(axes: Axes, f: Function, count: int = 21) -> None:
     u, v = downhill / size * length
     axes.quiver(
         xs, ys, u, v, angles="xy", scale_units="xy", scale=1, pivot="mid", zorder=2,
-        color=style.QUIET, width=0.0022, headwidth=4.5, headlength=5.5, headaxislength=5,
+        color=look.theme.quiet, width=0.0022, headwidth=4.5, headlength=5.5, headaxislength=5,
     )  # fmt: skip

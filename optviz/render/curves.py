@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 
 from optviz._text import rounded
 from optviz.functions import Function
-from optviz.render import style
-from optviz.render.style import Stroke
+from optviz.render.style import Look, Stroke
 from optviz.trajectory import Trajectory
 
 Real = NDArray[np.float64]
@@ -35,7 +34,7 @@ def suboptimality(f: Function, t: Trajectory) -> Real:
     return values if f.minimum is None else np.maximum(values - f.minimum, FLOOR / 10)
 
 
-def draw_axes(axes: Axes, f: Function, trajectories: Sequence[Trajectory], font: float) -> str:
+def draw_axes(axes: Axes, f: Function, trajectories: Sequence[Trajectory], look: Look) -> str:
     """Scales, limits and labels; a remark for the small print if the axis ends at the floor."""
     remark = ""
     # A little more than the steps, so that the first mark and the last are whole.
@@ -46,14 +45,16 @@ def draw_axes(axes: Axes, f: Function, trajectories: Sequence[Trajectory], font:
     curves = [suboptimality(f, t) for t in stayed]
     curves = [c for c in curves if c.size]
     if f.minimum is None:
-        axes.set_title("value", loc="left", fontsize=font, color=style.QUIET, pad=4)
+        axes.set_title("value", loc="left", fontsize=look.font, color=look.theme.quiet, pad=4)
         axes.set_ylabel("f(x, y)", labelpad=2)
         if curves:
             low, high = min(c.min() for c in curves), max(c.max() for c in curves)
             margin = 0.05 * max(high - low, 1e-12)
             axes.set_ylim(low - margin, high + margin)
     else:
-        axes.set_title("suboptimality", loc="left", fontsize=font, color=style.QUIET, pad=4)
+        axes.set_title(
+            "suboptimality", loc="left", fontsize=look.font, color=look.theme.quiet, pad=4
+        )
         axes.set_ylabel("f − f*", labelpad=2)
         axes.set_yscale("log")
         if curves:
@@ -68,19 +69,21 @@ def draw_axes(axes: Axes, f: Function, trajectories: Sequence[Trajectory], font:
             if low == FLOOR:
                 axes.set_ylim(bottom=FLOOR)
     axes.set_xlabel("step", labelpad=1)
-    axes.grid(True, color=style.FAINT, linewidth=0.6)
+    axes.grid(True, color=look.theme.faint, linewidth=0.6)
     axes.set_axisbelow(True)
     axes.minorticks_off()
     return remark
 
 
-def draw_line(axes: Axes, f: Function, t: Trajectory, stroke: Stroke, every: int) -> Line2D:
+def draw_line(
+    axes: Axes, f: Function, t: Trajectory, stroke: Stroke, every: int, look: Look
+) -> Line2D:
     """One curve with a mark every `every` steps."""
     y = suboptimality(f, t)
     (line,) = axes.plot(
         np.arange(len(y)), y, color=stroke.color, linestyle=stroke.dash, linewidth=1.6,
         marker=stroke.marker, markersize=3.6, markevery=every, zorder=4,
-        markeredgecolor=style.PAPER, markeredgewidth=0.4,
+        markeredgecolor=look.theme.paper, markeredgewidth=0.4,
     )  # fmt: skip
     return line
 
@@ -90,7 +93,7 @@ def draw_names(
     f: Function,
     trajectories: Sequence[Trajectory],
     strokes: Sequence[Stroke],
-    font: float,
+    look: Look,
 ) -> list[Text]:
     """Each name at its line's end, moved apart where lines end together."""
     box = axes.get_window_extent()
@@ -99,7 +102,7 @@ def draw_names(
     # Who left early has no end at the edge; the legend says when it left.
     ended = [(t, s) for t, s in zip(trajectories, strokes, strict=True)
              if visible(t) - 1 >= 0.97 * axes.get_xlim()[1]]  # fmt: skip
-    size = font * figure.dpi / 72 / box.height  # of the text, as a share of the axes
+    size = look.font * figure.dpi / 72 / box.height  # of the text, as a share of the axes
     ends, edges = [], []
     for t, _ in ended:
         y = suboptimality(f, t)
@@ -118,7 +121,7 @@ def draw_names(
             axes.annotate(
                 stroke.name, xy=(edge, end), xycoords="axes fraction",
                 xytext=(1 + gap, height), textcoords="axes fraction",
-                color=stroke.color, fontsize=font, va="center", ha="left", zorder=6,
+                color=stroke.color, fontsize=look.font, va="center", ha="left", zorder=6,
                 arrowprops=arrow if moved else None, annotation_clip=False,
             )
         )  # fmt: skip

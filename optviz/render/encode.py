@@ -20,9 +20,6 @@ from optviz import _jit
 
 Pixels = NDArray[np.uint8]
 
-#: Animation formats by suffix, and what they are called in messages.
-FORMATS = {".gif": "GIF", ".mp4": "MP4 (H.264)"}
-
 
 class Writer(Protocol):
     """Takes frames in order."""
@@ -33,7 +30,13 @@ class Writer(Protocol):
 
 @contextmanager
 def open_writer(
-    path: Path, size: tuple[int, int], fps: int, samples: Iterable[Pixels], hold: float = 0.0
+    path: Path,
+    size: tuple[int, int],
+    fps: int,
+    samples: Iterable[Pixels],
+    *,
+    hold: float = 0.0,
+    comment: str = "",
 ) -> Iterator[Writer]:
     """A writer for the format that the suffix of `path` names.
 
@@ -49,11 +52,16 @@ def open_writer(
         A few frames that hold every colour (a GIF has one palette for all).
     hold
         Seconds for which the last frame stays.
+    comment
+        Text for the file's metadata, where the container has a place for it.
     """
     import av
 
-    kind = {".gif": _GifWriter, ".mp4": _Mp4Writer}[path.suffix.lower()]
-    with av.open(str(path), "w", options=kind.container_options(hold)) as container:
+    kind = FORMATS[path.suffix.lower()]
+    options = kind.container_options(hold)
+    with av.open(str(path), "w", format=kind.container, options=options) as container:
+        if comment:
+            container.metadata["comment"] = comment
         writer = kind(container, size, fps, samples)
         try:
             yield writer
@@ -63,17 +71,32 @@ def open_writer(
             writer.encoder.shutdown(cancel_futures=True)
 
 
+def padded_size(path: Path, size: tuple[int, int]) -> tuple[int, int]:
+    """The size that the format of `path` makes of a size: some take even sides only."""
+    if not FORMATS[path.suffix.lower()].even:
+        return size
+    return size[0] + size[0] % 2, size[1] + size[1] % 2
+
+
 class _StreamWriter(Writer):
+    container = ""
     codec = ""
+    #: The pixel format of the codec; frames arrive as RGBA and are converted on the way.
     pixels = ""
+    #: Whether both sides must be even.
+    even = False
+    codec_options: dict[str, str] = {}
 
     def __init__(
         self, container: Any, size: tuple[int, int], fps: int, samples: Iterable[Pixels]
     ) -> None:
         self.file = container
         self.stream = container.add_stream(self.codec, rate=fps)
-        self.stream.width, self.stream.height = size
+        odd = (size[0] % 2, size[1] % 2) if self.even else (0, 0)
+        self.padding = ((0, odd[1]), (0, odd[0]), (0, 0))
+        self.stream.width, self.stream.height = size[0] + odd[0], size[1] + odd[1]
         self.stream.pix_fmt = self.pixels
+        self.stream.options = dict(self.codec_options)
         self.time_base = fractions.Fraction(1, fps)
         self.count = 0
         # Encoding releases the GIL, so the next frame is drawn meanwhile; few wait, for memory.
@@ -83,7 +106,16 @@ class _StreamWriter(Writer):
     @staticmethod
     def container_options(hold: float) -> dict[str, str]:
         """What the file format is told before the first frame."""
-        raise NotImplementedError
+        return {}
+
+    def add(self, frame: Pixels) -> None:
+        """Append a frame (height, width, 4)."""
+        import av
+
+        if any(odd for _, odd in self.padding):
+            frame = np.pad(frame, self.padding, mode="edge")
+        self.last = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgba")
+        self.encode(self.last)
 
     def encode(self, frame: Any) -> None:
         if len(self.waiting) > 3:
@@ -92,56 +124,80 @@ class _StreamWriter(Writer):
         self.count += 1
 
     def _encode_now(self, frame: Any, pts: int) -> None:
+        # Converted here, not by the encoder on its way: its own conversion is not the same to
+        # the bit each time.
+        frame = frame.reformat(format=self.pixels)
         frame.pts, frame.time_base = pts, self.time_base
         for packet in self.stream.encode(frame):
             self.file.mux(packet)
 
     def finish(self, hold: int) -> None:
         """Write what waits; the last frame is held for `hold` more frame times."""
+        self.keep_last(hold)
         for future in self.waiting:
             future.result()
         for packet in self.stream.encode():
             self.file.mux(packet)
 
+    def keep_last(self, hold: int) -> None:
+        # Players drop the duration of a last frame, so it is shown once more at its end.
+        if hold > 1:
+            self.count += hold - 2
+            self.encode(self.last)
+
 
 class _Mp4Writer(_StreamWriter):
-    """H.264 in the pixel format that every player takes; it wants even sides."""
+    """H.264 in the pixel format that every player takes."""
 
-    codec = "libx264"
-    pixels = "yuv420p"
+    container, codec, pixels, even = "mp4", "libx264", "yuv420p", True
+    codec_options = {"crf": "18", "preset": "veryfast", "tune": "animation"}
 
     @staticmethod
     def container_options(hold: float) -> dict[str, str]:
         return {"movflags": "faststart"}
 
-    def __init__(
-        self, container: Any, size: tuple[int, int], fps: int, samples: Iterable[Pixels]
-    ) -> None:
-        super().__init__(container, (size[0] + size[0] % 2, size[1] + size[1] % 2), fps, samples)
-        self.stream.options = {"crf": "18", "preset": "veryfast", "tune": "animation"}
 
-    def add(self, frame: Pixels) -> None:
-        import av
+class _WebmWriter(_StreamWriter):
+    """VP9 at the speed that its authors mean for live pictures."""
 
-        odd = frame.shape[0] % 2, frame.shape[1] % 2
-        if any(odd):
-            frame = np.pad(frame, ((0, odd[0]), (0, odd[1]), (0, 0)), mode="edge")
-        self.last = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgba")
-        self.encode(self.last)
+    container, codec, pixels, even = "webm", "libvpx-vp9", "yuv420p", True
 
-    def finish(self, hold: int) -> None:
-        # Players drop the duration of a last frame, so it is shown once more at its end.
-        if hold > 1:
-            self.count += hold - 2
-            self.encode(self.last)
-        super().finish(hold)
+    @staticmethod
+    def container_options(hold: float) -> dict[str, str]:
+        return {"fflags": "+bitexact"}  # without it each file gets a random number
+
+    codec_options = {"crf": "24", "b": "0", "deadline": "realtime", "cpu-used": "7", "row-mt": "1"}
+
+
+class _WebpWriter(_StreamWriter):
+    """Animated WebP, lossy but near enough for thin lines."""
+
+    container, codec, pixels = "webp", "libwebp_anim", "yuv420p"
+    codec_options = {"quality": "85", "compression_level": "2"}
+
+    @staticmethod
+    def container_options(hold: float) -> dict[str, str]:
+        return {"loop": "0"}
+
+
+class _ApngWriter(_StreamWriter):
+    """Animated PNG: lossless."""
+
+    container, codec, pixels = "apng", "apng", "rgb24"
+    codec_options = {"pred": "none", "compression_level": "4"}
+
+    @staticmethod
+    def container_options(hold: float) -> dict[str, str]:
+        return {"plays": "0", "final_delay": f"{max(1, round(100 * hold))}/100"}
+
+    def keep_last(self, hold: int) -> None:
+        """The container has a delay for it."""
 
 
 class _GifWriter(_StreamWriter):
     """One palette for all frames and no dithering: flat colours stay flat, files small."""
 
-    codec = "gif"
-    pixels = "pal8"
+    container, codec, pixels = "gif", "gif", "pal8"
 
     @staticmethod
     def container_options(hold: float) -> dict[str, str]:
@@ -162,6 +218,9 @@ class _GifWriter(_StreamWriter):
         self.kernel(rgba, self.table, self.indices.reshape(-1))
         picture = av.VideoFrame.from_ndarray((self.indices, self.palette), format="pal8")
         self.encode(picture)
+
+    def keep_last(self, hold: int) -> None:
+        """The container has a delay for it."""
 
 
 def look_up(rgba, table, indices):  # type: ignore[no-untyped-def]
@@ -207,3 +266,14 @@ def _nearest(points: NDArray[Any], colors: Pixels) -> Pixels:
     near = colors.astype(np.float32)
     scores = points.astype(np.float32) @ (-2 * near.T) + (near**2).sum(axis=1)
     return np.asarray(scores.argmin(axis=1), dtype=np.uint8)
+
+
+#: What writes each kind of film, by suffix; an animated PNG may be called .png too.
+FORMATS: dict[str, type[_StreamWriter]] = {
+    ".gif": _GifWriter,
+    ".mp4": _Mp4Writer,
+    ".webm": _WebmWriter,
+    ".webp": _WebpWriter,
+    ".apng": _ApngWriter,
+    ".png": _ApngWriter,
+}

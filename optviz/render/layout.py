@@ -55,10 +55,15 @@ def natural_height(
         rows = -(-panels // columns)
         map_height = (width / columns - AXIS * unit) / aspect
         map_height = min(map_height, 0.8 * width / rows)
-        return round(rows * (map_height + (AXIS + 1.9) * unit) + around - AXIS * unit)
+        return _even(rows * (map_height + (AXIS + 1.9) * unit) + around - AXIS * unit)
     across = width - (2 * AXIS + BAR + 9.0) * unit
     map_width = 0.56 * across if with_curve else 0.8 * width
-    return round(min(max(map_width / aspect, 0.22 * width), 0.55 * width) + around)
+    return _even(min(max(map_width / aspect, 0.22 * width), 0.55 * width) + around)
+
+
+def _even(height: float) -> int:
+    """A whole number of pixels that every encoder takes."""
+    return 2 * round(height / 2)
 
 
 def arrange(

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable
 from pathlib import Path
 
+import matplotlib as mpl
 from matplotlib.figure import Figure
 
 from optviz._files import replacing
 from optviz._text import did_you_mean
+from optviz.render.metadata import savefig_options
+from optviz.render.spec import Spec
+
+#: The attribute of a figure that holds its specification.
+SPEC = "optviz_spec"
 
 #: Still formats by suffix.
-STILL = {".png": "PNG", ".svg": "SVG", ".pdf": "PDF"}
+STILL = {".png": "PNG", ".svg": "SVG", ".pdf": "PDF", ".jpg": "JPEG", ".jpeg": "JPEG"}
 
 
-def check_target(path: str | Path, formats: Mapping[str, str]) -> Path:
+def check_target(path: str | Path, formats: Iterable[str]) -> Path:
     """`path` as a Path whose suffix is known and whose folder can be written.
 
     Raises
@@ -28,6 +35,7 @@ def check_target(path: str | Path, formats: Mapping[str, str]) -> Path:
     """
     target = Path(path)
     known = ", ".join(formats)
+    formats = list(formats)
     if target.suffix.lower() not in formats:
         hint = did_you_mean(target.suffix, formats) if target.suffix else ""
         what = f"the file type {target.suffix!r}" if target.suffix else "a file without a suffix"
@@ -43,8 +51,11 @@ def check_target(path: str | Path, formats: Mapping[str, str]) -> Path:
     return target
 
 
-def save_figure(figure: Figure, path: str | Path, *, dpi: float = 200) -> Path:
-    """Write a still picture in one step; the suffix of `path` chooses PNG, SVG or PDF.
+def save_figure(figure: Figure, path: str | Path, *, dpi: int = 200) -> Path:
+    """Write a still picture in one step; the suffix of `path` chooses PNG, SVG, PDF or JPG.
+
+    A figure that `plot` made carries its specification into the file, so that `optviz replay`
+    can make it again.
 
     Raises
     ------
@@ -52,9 +63,12 @@ def save_figure(figure: Figure, path: str | Path, *, dpi: float = 200) -> Path:
         As `check_target`.
     """
     target = check_target(path, STILL)
-    kind = target.suffix.lower().removeprefix(".")
-    # Neither SVG nor PDF needs a date, and without it the same picture is the same file.
-    metadata = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(kind)
-    with replacing(target) as temporary:
-        figure.savefig(temporary, format=kind, dpi=dpi, metadata=metadata)
+    if not 20 <= dpi <= 600:
+        raise ValueError(f"dpi must lie between 20 and 600, not {dpi!r}")
+    suffix = target.suffix.lower()
+    spec: Spec | None = getattr(figure, SPEC, None)
+    text = "" if spec is None else dataclasses.replace(spec, dpi=dpi).to_json()
+    with replacing(target) as temporary, mpl.rc_context({"svg.hashsalt": "optviz"}):
+        kind = suffix.removeprefix(".")
+        figure.savefig(temporary, format=kind, dpi=dpi, **savefig_options(suffix, text))
     return target

@@ -8,9 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-from optviz.render import style
 from optviz.render.compose import Frame
-from optviz.render.style import Stroke
+from optviz.render.style import Look, Stroke
 from optviz.trajectory import Trajectory
 
 Real = NDArray[np.float64]
@@ -42,35 +41,35 @@ def exit_point(t: Trajectory) -> Real:
     return np.asarray(before + np.clip(reach.min(), 0, 1) * step)
 
 
-def draw_path(axes: Axes, t: Trajectory, stroke: Stroke, every: int) -> list[Line2D]:
+def draw_path(axes: Axes, t: Trajectory, stroke: Stroke, every: int, look: Look) -> list[Line2D]:
     """A whole path: a halo, then the line with a mark every `every` steps."""
     points = shown_points(t)
     marks = np.arange(0, len(points) - (t.left_at() is not None), every)
-    (halo,) = axes.plot(*points.T, color=style.PAPER, linewidth=3.4, alpha=0.85, zorder=4,
+    (halo,) = axes.plot(*points.T, color=look.theme.paper, linewidth=3.4, alpha=0.85, zorder=4,
                         solid_capstyle="round")  # fmt: skip
     (line,) = axes.plot(
         *points.T, color=stroke.color, linestyle=stroke.dash, linewidth=1.7, zorder=5,
-        marker=stroke.marker, markersize=4, markevery=list(marks), markeredgecolor=style.PAPER,
+        marker=stroke.marker, markersize=4, markevery=list(marks), markeredgecolor=look.theme.paper,
         markeredgewidth=0.5,
     )  # fmt: skip
     return [halo, line]
 
 
-def draw_start(axes: Axes, start: tuple[float, float]) -> Artist:
+def draw_start(axes: Axes, start: tuple[float, float], look: Look) -> Artist:
     """A hollow ring."""
     (ring,) = axes.plot(*start, "o", markersize=10, markerfacecolor="none",
-                        markeredgecolor=style.INK, markeredgewidth=1.4, zorder=7,
+                        markeredgecolor=look.theme.ink, markeredgewidth=1.4, zorder=7,
                         clip_on=False)  # fmt: skip
     return ring
 
 
-def draw_end(axes: Axes, t: Trajectory, stroke: Stroke) -> Artist:
+def draw_end(axes: Axes, t: Trajectory, stroke: Stroke, look: Look) -> Artist:
     """The last point, or a cross where the path left the picture."""
     left = t.left_at() is not None
     x, y = exit_point(t) if left else t.points[-1]
     (end,) = axes.plot(
         x, y, marker="X" if left else stroke.marker, markersize=9 if left else 6,
-        color=stroke.color, markeredgecolor=style.PAPER, markeredgewidth=1.0, zorder=9,
+        color=stroke.color, markeredgecolor=look.theme.paper, markeredgewidth=1.0, zorder=9,
         clip_on=False,
     )  # fmt: skip
     return end
@@ -81,6 +80,7 @@ def draw_exit_texts(frame: Frame) -> None:
 
     Where several paths left together the first one's text stands there; the legend has them all.
     """
+    look = frame.look
     taken: list[tuple[Axes, float, float]] = []
     for k, (t, stroke) in enumerate(zip(frame.trajectories, frame.strokes, strict=True)):
         left = t.left_at()
@@ -91,14 +91,14 @@ def draw_exit_texts(frame: Frame) -> None:
         (x0, x1), (y0, y1) = t.function.bounds
         toward = (1 if x < (x0 + x1) / 2 else -1, 1 if y < (y0 + y1) / 2 else -1)
         px, py = axes.transData.transform((x, y))
-        if any(axes is a and abs(px - u) < 14 * frame.unit and abs(py - v) < 1.6 * frame.unit
+        if any(axes is a and abs(px - u) < 14 * look.unit and abs(py - v) < 1.6 * look.unit
                for a, u, v in taken):  # fmt: skip
             continue
         taken.append((axes, px, py))
         axes.annotate(
             f"left at step {left}", (x, y), xytext=(9 * toward[0], 9 * toward[1]),
             textcoords="offset points", ha="left" if toward[0] > 0 else "right", va="center",
-            fontsize=0.85 * frame.font, color=stroke.color, zorder=10,
-            bbox={"boxstyle": "round,pad=0.15", "facecolor": style.PAPER, "edgecolor": "none",
+            fontsize=0.85 * look.font, color=stroke.color, zorder=10,
+            bbox={"boxstyle": "round,pad=0.15", "facecolor": look.theme.paper, "edgecolor": "none",
                   "alpha": 0.8},
         )  # fmt: skip

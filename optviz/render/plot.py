@@ -7,12 +7,10 @@ from collections.abc import Sequence
 from matplotlib.figure import Figure
 
 from optviz.functions import Function, function
-from optviz.render import compose, contour, curves, paths, surface
+from optviz.render import compose, contour, curves, output, paths, surface
 from optviz.render import layout as layouts
+from optviz.render.spec import LAYOUTS, VIEWS, Spec
 from optviz.trajectory import Trajectory, same_function
-
-VIEWS = ("contour", "surface", "field")
-LAYOUTS = ("race", "panels")
 
 
 def plot(
@@ -23,6 +21,7 @@ def plot(
     layout: str = "race",
     curve: bool = True,
     size: tuple[int, int] | None = None,
+    theme: str = "light",
 ) -> Figure:
     """Draw paths on the contours of their function, with the curve of f − f* beside them.
 
@@ -41,6 +40,8 @@ def plot(
     size : (int, int), optional
         Width and height in pixels, at 100 dots per inch; 960 wide, and as high as the function
         is, unless given.
+    theme : str
+        "light", "dark" or "print".
 
     Returns
     -------
@@ -66,32 +67,53 @@ def plot(
             raise ValueError(f"{name} must be one of {', '.join(known)}, not {value!r}")
     f = function(on) if on is not None and not runs else same_function(runs)
     if view == "surface":
-        return _surface(f, runs, size)
+        figure = _surface(f, runs, size, theme)
+    else:
+        figure = _maps(f, runs, size, theme, view=view, panels=layout == "panels", curve=curve)
+    spec = Spec.of(
+        "plot", runs, f=f, view=view, layout=layout, curve=curve, size=size, theme=theme
+    )  # fmt: skip
+    setattr(figure, output.SPEC, spec)  # `save_figure` puts it into the file
+    return figure
+
+
+def _maps(
+    f: Function,
+    runs: Sequence[Trajectory],
+    size: tuple[int, int] | None,
+    theme: str,
+    *,
+    view: str,
+    panels: bool,
+    curve: bool,
+) -> Figure:
     frame = compose.compose(
-        f, runs, size=size, panels=layout == "panels", with_curve=curve,
-        with_field=view == "field",
+        f, runs, size=size, panels=panels, with_curve=curve,
+        with_field=view == "field", theme=theme,
         remarks=["arrows along −∇f, length ∝ ∛‖∇f‖"] if view == "field" else [],
     )  # fmt: skip
     for k, (t, stroke) in enumerate(zip(runs, frame.strokes, strict=True)):
         axes = frame.map_of(k)
-        paths.draw_path(axes, t, stroke, frame.every)
-        paths.draw_end(axes, t, stroke)
-        paths.draw_start(axes, t.start)
+        paths.draw_path(axes, t, stroke, frame.every, frame.look)
+        paths.draw_end(axes, t, stroke, frame.look)
+        paths.draw_start(axes, t.start, frame.look)
         if frame.curve is not None:
-            curves.draw_line(frame.curve, f, t, stroke, frame.every)
+            curves.draw_line(frame.curve, f, t, stroke, frame.every, frame.look)
     paths.draw_exit_texts(frame)
     for axes in frame.maps:
-        contour.draw_minima(axes, f)
+        contour.draw_minima(axes, f, frame.look)
     if frame.curve is not None:
-        curves.draw_names(frame.curve, f, runs, frame.strokes, frame.font)
+        curves.draw_names(frame.curve, f, runs, frame.strokes, frame.look)
     return frame.figure
 
 
-def _surface(f: Function, runs: Sequence[Trajectory], size: tuple[int, int] | None) -> Figure:
-    figure, strokes, rows, font, unit = compose.begin(f, runs, size or (compose.WIDTH, 600))
+def _surface(
+    f: Function, runs: Sequence[Trajectory], size: tuple[int, int] | None, theme: str
+) -> Figure:
+    figure, strokes, rows, look = compose.begin(f, runs, size or (compose.WIDTH, 600), theme)
     height = figure.get_size_inches()[1] * compose.DPI
-    bottom, top = layouts.bottom_of(rows) * unit / height, layouts.TOP * unit / height
+    bottom, top = layouts.bottom_of(rows) * look.unit / height, layouts.TOP * look.unit / height
     box = (0.02, bottom, 0.96, 1 - bottom - 0.8 * top)
-    _, remark = surface.draw_surface(figure, box, f, runs, strokes, font)
-    compose.write_texts(figure, f, runs, [remark] if remark else [], font)
+    _, remark = surface.draw_surface(figure, box, f, runs, strokes, look)
+    compose.write_texts(figure, f, runs, [remark] if remark else [], look)
     return figure

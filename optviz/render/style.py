@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,9 +12,37 @@ from optviz.functions import Function
 from optviz.schedules import Schedule
 from optviz.trajectory import Trajectory
 
-#: One colour per optimizer, everywhere. Every pair is at least ΔE 17 apart for normal, deutan
-#: and protan vision alike (a test measures it).
-COLORS = {
+#: For optimizers that a user wrote.
+OWN_COLORS = ("#7A7A00", "#B0005B", "#008B8B", "#6B6B6B")
+#: The second cue: a mark per line in one picture, in this order.
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "p", "h", "<", ">", "d", "8", "*")
+Dash = Literal["-"] | tuple[float, tuple[float, ...]]
+#: Several runs of one optimizer share its colour and differ in their dashes.
+DASHES: tuple[Dash, ...] = (
+    "-", (0, (5, 1.5)), (0, (1.2, 1.2)), (0, (5, 1.2, 1.2, 1.2)), (0, (8, 2, 2, 2, 2, 2)),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Theme:
+    """The colours of a picture."""
+
+    name: str
+    paper: str
+    ink: str
+    quiet: str
+    faint: str
+    #: From the lowest value to the highest: one quiet hue.
+    ground: tuple[str, str]
+    surface: tuple[str, str]
+    isoline: str
+    star: str
+    #: One per optimizer, everywhere. Every pair is at least ΔE 15 apart for normal, deutan and
+    #: protan vision alike (a test measures it).
+    optimizers: Mapping[str, str]
+
+
+_ON_WHITE = {
     "sgd": "#000000",
     "momentum": "#0072B2",
     "adagrad": "#009E73",
@@ -30,24 +58,60 @@ COLORS = {
     "lion": "#623741",
     "ftrl": "#370697",
 }
-#: For optimizers that a user wrote.
-OWN_COLORS = ("#7A7A00", "#B0005B", "#008B8B", "#6B6B6B")
-#: The second cue: a mark per line in one picture, in this order.
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "p", "h", "<", ">", "d", "8", "*")
-Dash = Literal["-"] | tuple[float, tuple[float, ...]]
-#: Several runs of one optimizer share its colour and differ in their dashes.
-DASHES: tuple[Dash, ...] = (
-    "-", (0, (5, 1.5)), (0, (1.2, 1.2)), (0, (5, 1.2, 1.2, 1.2)), (0, (8, 2, 2, 2, 2, 2)),
-)  # fmt: skip
+_ON_BLACK = {
+    "sgd": "#F2F2F2",
+    "momentum": "#4DA3FF",
+    "adagrad": "#1FC99A",
+    "rmsprop": "#F09BD0",
+    "adam": "#FF7A2E",
+    "nesterov": "#FDE462",
+    "adadelta": "#A1FD96",
+    "adamax": "#AD5940",
+    "nadam": "#7936F7",
+    "amsgrad": "#BF079F",
+    "adamw": "#BB4206",
+    "radam": "#FBEC06",
+    "lion": "#8D5267",
+    "ftrl": "#7545CF",
+}
 
-INK = "#1F2328"
-QUIET = "#6A737D"
-FAINT = "#D6DCE2"
-PAPER = "#FFFFFF"
-#: From the lowest value to the highest: one pale hue.
-GROUND = ("#DCE6F0", "#FBFCFD")
-ISOLINE = "#9FB2C4"
-STAR = "#FFC83D"
+THEMES = {
+    "light": Theme(
+        "light", "#FFFFFF", "#1F2328", "#6A737D", "#D6DCE2", ("#DCE6F0", "#FBFCFD"),
+        ("#C4D6E8", "#F4F7FA"), "#9FB2C4", "#FFC83D", _ON_WHITE,
+    ),
+    "dark": Theme(
+        "dark", "#0D1117", "#E6EDF3", "#9AA5B1", "#2A323C", ("#22334A", "#10161E"),
+        ("#2B4261", "#182230"), "#41566F", "#FFD666", _ON_BLACK,
+    ),
+    # For paper: no grey behind the paths, darker lines.
+    "print": Theme(
+        "print", "#FFFFFF", "#000000", "#333333", "#CCCCCC", ("#FFFFFF", "#FFFFFF"),
+        ("#E4E4E4", "#FAFAFA"), "#8C8C8C", "#FFFFFF", _ON_WHITE,
+    ),
+}  # fmt: skip
+
+
+def theme(name: str) -> Theme:
+    """The theme of that name.
+
+    Raises
+    ------
+    ValueError
+        If there is none.
+    """
+    if name not in THEMES:
+        raise ValueError(f"theme must be one of {', '.join(THEMES)}, not {name!r}")
+    return THEMES[name]
+
+
+@dataclass(frozen=True)
+class Look:
+    """A theme, and the base font in points and in pixels."""
+
+    theme: Theme
+    font: float
+    unit: float
 
 
 @dataclass(frozen=True)
@@ -61,14 +125,16 @@ class Stroke:
     label: str
 
 
-def strokes(trajectories: Sequence[Trajectory]) -> list[Stroke]:
+def strokes(trajectories: Sequence[Trajectory], theme: Theme) -> list[Stroke]:
     """Colour, dash, mark, short name and legend text of each trajectory."""
     seen: dict[str, int] = {}
     own: dict[str, str] = {}
     out = []
     for k, t in enumerate(trajectories):
         key = t.optimizer.name
-        color = COLORS.get(key) or own.setdefault(key, OWN_COLORS[len(own) % len(OWN_COLORS)])
+        color = theme.optimizers.get(key) or own.setdefault(
+            key, OWN_COLORS[len(own) % len(OWN_COLORS)]
+        )
         again = seen[key] = seen.get(key, -1) + 1
         out.append(
             Stroke(

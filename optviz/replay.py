@@ -1,0 +1,103 @@
+"""A picture made again from its specification."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from optviz._text import listed
+from optviz.explanation import explain
+from optviz.functions import Function, function
+from optviz.optimizers import parse_optimizer
+from optviz.render import encode, metadata, output
+from optviz.render.animate import animate
+from optviz.render.explain import ExplainFilm, explain_figure
+from optviz.render.film import Film
+from optviz.render.plot import plot
+from optviz.render.spec import Run, Spec, SpecError
+from optviz.trajectory import Trajectory, minimize
+
+
+def read_spec(path: str | Path) -> Spec:
+    """The specification inside a picture.
+
+    Raises
+    ------
+    SpecError
+        If there is none, or it is damaged.
+    OSError
+        If the file cannot be read.
+    """
+    return Spec.from_json(metadata.read(Path(path)))
+
+
+def make(spec: Spec) -> Figure | Film:
+    """Run what the specification says and draw it: the same path, to the bit.
+
+    Raises
+    ------
+    ValueError
+        If it names what does not exist, or noise without a seed.
+    """
+    f = function(spec.function, bounds=spec.bounds)
+    if spec.kind == "animate" and not spec.fps:
+        raise SpecError("a film needs fps")
+    runs = [_run(f, run) for run in spec.runs]
+    if spec.kind == "explain":
+        return _explained(f, spec)
+    if spec.kind == "animate":
+        return animate(
+            runs, size=spec.size, fps=spec.fps, steps_per_frame=spec.steps_per_frame,
+            layout=spec.layout, theme=spec.theme,
+        )  # fmt: skip
+    return plot(
+        runs, on=f, view=spec.view, layout=spec.layout, curve=spec.curve, size=spec.size,
+        theme=spec.theme,
+    )  # fmt: skip
+
+
+def _explained(f: Function, spec: Spec) -> Figure | Film:
+    if len(spec.runs) != 1:
+        raise SpecError("an explanation has one run")
+    run = spec.runs[0]
+    e = explain(
+        f, parse_optimizer(run.optimizer), start=run.start, steps=run.steps, noise=run.noise,
+        rng=run.seed,
+    )  # fmt: skip
+    e = dataclasses.replace(e, trajectory=dataclasses.replace(e.trajectory, remark=run.remark))
+    if spec.fps:
+        return ExplainFilm(e, spec.size, spec.fps, spec.theme)
+    return explain_figure(e, size=spec.size, theme=spec.theme)
+
+
+def _run(f: Function, run: Run) -> Trajectory:
+    if run.noise and run.seed is None:
+        raise SpecError("its noise had no seed: this path cannot be made again")
+    t = minimize(
+        f, parse_optimizer(run.optimizer), start=run.start, steps=run.steps, noise=run.noise,
+        rng=run.seed, tol=run.tol, box=run.box,
+    )  # fmt: skip
+    return dataclasses.replace(t, remark=run.remark)
+
+
+def replay(path: str | Path, to: str | Path | None = None) -> Path:
+    """Make the picture in `path` again, as `to` (beside the original unless given).
+
+    Raises
+    ------
+    ValueError, OSError
+        If the file has no sound specification, or `to` cannot be written.
+    """
+    path = Path(path)
+    spec = read_spec(path)
+    target = Path(to) if to is not None else path.with_name(f"{path.stem}-again{path.suffix}")
+    formats = list(encode.FORMATS if spec.fps else output.STILL)
+    if target.suffix.lower() not in formats:
+        raise SpecError(f"{path.name} makes one of {listed(formats)}, not {target.suffix!r}")
+    output.check_target(target, formats)
+    made = make(spec)
+    if isinstance(made, Film):
+        return made.save(target)
+    return output.save_figure(made, target, dpi=spec.dpi)
