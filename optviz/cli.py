@@ -35,6 +35,18 @@ class View(StrEnum):
     contour = "contour"
     surface = "surface"
     field = "field"
+    steps = "steps"
+
+
+class Curve(StrEnum):
+    """What stands beside a map."""
+
+    gap = "gap"
+    distance = "distance"
+    gradient = "gradient"
+    step = "step"
+    rate = "rate"
+    none = "none"
 
 
 class Layout(StrEnum):
@@ -108,7 +120,7 @@ def animate(
     quiet: Quiet = False,
     open_: Open = False,
 ) -> None:
-    """Animate optimizers on a function (GIF, MP4, WebM, WebP or APNG).
+    """Animate optimizers on a function (GIF, MP4, WebM, WebP, APNG or HTML).
 
     optviz animate adam
 
@@ -116,7 +128,7 @@ def animate(
     """
     from optviz.render import encode
 
-    path = _target(output, optimizers, on, ".gif", encode.FORMATS)
+    path = _target(output, optimizers, on, ".gif", [*encode.FORMATS, ".html"])
     pixels = _size(size)
     runs = _runs(optimizers, on, steps, start, bounds, noise, seed, quiet)
     from optviz.render.animate import animate as make
@@ -150,7 +162,11 @@ def plot(
     seed: Seed = 0,
     surface: Annotated[bool, typer.Option("--surface", help="In three dimensions.")] = False,
     field: Annotated[bool, typer.Option("--field", help="With arrows along −∇f.")] = False,
-    curve: Annotated[bool, typer.Option(help="With the curve of f − f* beside it.")] = True,
+    first_steps: Annotated[
+        bool, typer.Option("--first-steps", help="The first step from each point of a grid.")
+    ] = False,
+    curve: Annotated[Curve, typer.Option(help="What stands beside the map.")] = Curve.gap,
+    runs: Annotated[int, typer.Option(help="With noise: the median of so many runs.")] = 1,
     layout: Annotated[Layout, typer.Option(help="One map, or one for each.")] = Layout.race,
     size: Size = None,
     dpi: Annotated[int, typer.Option(help="Dots per inch; a size is meant at 100.")] = 200,
@@ -168,18 +184,19 @@ def plot(
     from optviz.render import output as out
     from optviz.render.plot import plot as make
 
-    if surface and field:
-        _refuse("--surface and --field are two views: choose one")
+    views = [View.surface] * surface + [View.field] * field + [View.steps] * first_steps
+    if len(views) > 1:
+        raise ValueError("--surface, --field and --first-steps are views: choose one")
     names = optimizers or []
     path = _target(output, names, on, ".png", out.STILL)
     pixels = _size(size)
-    runs = _runs(names, on, steps, start, bounds, noise, seed, quiet)
-    view = View.surface if surface else View.field if field else View.contour
+    made = _runs(names, on, steps, start, bounds, noise, seed, quiet, runs)
+    view = views[0] if views else View.contour
     figure = make(
-        runs, on=None if runs else _function(on, bounds, None), view=view.value,
-        layout=layout.value, curve=curve, size=pixels, theme=theme.value,
+        made, on=None if made else _function(on, bounds, None), view=view.value,
+        layout=layout.value, curve=curve.value, size=pixels, theme=theme.value,
     )  # fmt: skip
-    out.save_figure(figure, path, dpi=dpi)
+    out.save(figure, path, dpi=dpi)
     _written(path, quiet, open_)
 
 
@@ -228,7 +245,7 @@ def explain(
     e = take_apart(run.function, run.optimizer, start=run.start, steps=steps, noise=noise, rng=seed)
     e = dataclasses.replace(e, trajectory=run)
     if path.suffix.lower() in out.STILL:
-        out.save_figure(explain_figure(e, size=pixels, theme=theme.value), path, dpi=dpi)
+        out.save(explain_figure(e, size=pixels, theme=theme.value), path, dpi=dpi)
     else:
         with _progress(f"writing {path.name}", quiet) as progress:
             ExplainFilm(e, pixels, fps, theme.value).save(path, progress=progress)
@@ -256,6 +273,30 @@ def replay(
     from optviz.replay import replay as again
 
     _written(again(file, output), quiet, open_)
+
+
+@app.command()
+def gallery(
+    only: Annotated[
+        list[str] | None, typer.Option(help="A picture's name; may be repeated.")
+    ] = None,
+    scripts: Annotated[Path, typer.Option("--from", help="The folder of scripts.")] = Path(
+        "gallery"
+    ),
+    out: Annotated[
+        Path | None, typer.Option(help="Where to; beside the scripts unless given.")
+    ] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Build the gallery's pictures: those that have changed, or those named."""
+    from optviz.gallery import build
+
+    folder = out or scripts
+    with _progress("building", quiet) as progress:
+        written = build(scripts, folder, only=only or (), progress=progress)
+    if not quiet:
+        for path in [*written, folder / "README.md", folder / "index.html"]:
+            print(path)
 
 
 @app.command("list")
@@ -315,6 +356,7 @@ def _runs(
     noise: float,
     seed: int,
     quiet: bool,
+    repeats: int = 1,
 ) -> list[Trajectory]:
     """The trajectories that the words describe; everything is checked before anything runs."""
     if not optimizers:
@@ -328,7 +370,11 @@ def _runs(
     f = _function(on, bounds, start)
     if _jit.is_cold() and not quiet:
         print("first run: compiling for this machine, once (a few seconds)", file=sys.stderr)
-    return race(f, optimizers, start=f.start, steps=steps, noise=noise, rng=seed)
+    with _progress("running", quiet) as progress:
+        return race(
+            f, optimizers, start=f.start, steps=steps, noise=noise, rng=seed, runs=repeats,
+            progress=progress,
+        )  # fmt: skip
 
 
 def _function(on: str, bounds: str | None, start: str | None) -> Function:

@@ -17,6 +17,7 @@ from optviz.render.explain import ExplainFilm, explain_figure
 from optviz.render.film import Film
 from optviz.render.plot import plot
 from optviz.render.spec import Run, Spec, SpecError
+from optviz.sweep import ensemble
 from optviz.trajectory import Trajectory, minimize
 
 
@@ -75,10 +76,17 @@ def _explained(f: Function, spec: Spec) -> Figure | Film:
 def _run(f: Function, run: Run) -> Trajectory:
     if run.noise and run.seed is None:
         raise SpecError("its noise had no seed: this path cannot be made again")
-    t = minimize(
-        f, parse_optimizer(run.optimizer), start=run.start, steps=run.steps, noise=run.noise,
-        rng=run.seed, tol=run.tol, box=run.box,
-    )  # fmt: skip
+    optimizer = parse_optimizer(run.optimizer)
+    if run.runs > 1:
+        t = ensemble(
+            f, optimizer, runs=run.runs, noise=run.noise, rng=run.seed or 0, start=run.start,
+            steps=run.steps,
+        )  # fmt: skip
+    else:
+        t = minimize(
+            f, optimizer, start=run.start, steps=run.steps, noise=run.noise, rng=run.seed,
+            tol=run.tol, box=run.box,
+        )  # fmt: skip
     return dataclasses.replace(t, remark=run.remark)
 
 
@@ -93,11 +101,11 @@ def replay(path: str | Path, to: str | Path | None = None) -> Path:
     path = Path(path)
     spec = read_spec(path)
     target = Path(to) if to is not None else path.with_name(f"{path.stem}-again{path.suffix}")
-    formats = list(encode.FORMATS if spec.fps else output.STILL)
+    formats = [*encode.FORMATS, ".html"] if spec.fps else list(output.STILL)
     if target.suffix.lower() not in formats:
         raise SpecError(f"{path.name} makes one of {listed(formats)}, not {target.suffix!r}")
     output.check_target(target, formats)
     made = make(spec)
     if isinstance(made, Film):
         return made.save(target)
-    return output.save_figure(made, target, dpi=spec.dpi)
+    return output.save(made, target, dpi=spec.dpi)

@@ -6,7 +6,7 @@ Every optimizer gets the same budget and the same objective, and pictures print 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,12 +16,14 @@ from numpy.typing import NDArray
 from optviz.base import Optimizer
 from optviz.functions import Function, function
 from optviz.optimizers import names_rate, parse_optimizer
-from optviz.trajectory import NO_RATES, Trajectory, check_steps, minimize, record
+from optviz.trajectory import NO_RATES, Band, Trajectory, check_steps, minimize, record
 
 Real = NDArray[np.float64]
 
 #: Below this share of the first f − f*, lower counts no more: rounding, not progress.
 FLOOR = 1e-12
+#: Runs of one ensemble.
+MAX_RUNS = 1000
 #: On a function without a minimum, the share of the steps that a path stays in the picture.
 SHOWN = 0.3
 #: Longer runs are tuned on their beginning.
@@ -161,6 +163,75 @@ def _scores(f: Function, points: Real, ends: NDArray[np.int64], lowest: float) -
     return np.asarray(gained / count)
 
 
+def ensemble(
+    f: str | Function,
+    optimizer: Optimizer,
+    *,
+    runs: int,
+    noise: float,
+    rng: int = 0,
+    start: Sequence[float] | None = None,
+    steps: int = 100,
+) -> Trajectory:
+    """The median of several noisy runs, with all of them in its `band`.
+
+    Parameters
+    ----------
+    f, optimizer, start, steps, noise
+        As for `minimize`.
+    runs : int
+        From 2 to 1000.
+    rng : int
+        The seed; run k draws from `np.random.default_rng([rng, k])`.
+
+    Examples
+    --------
+    >>> import optviz as ov
+    >>> t = ov.ensemble("bowl", ov.SGD(lr=0.3), runs=20, noise=0.5, steps=30)
+    >>> t.points.shape, t.band.paths.shape, t.band.values.shape
+    ((31, 2), (20, 31, 2), (3, 31))
+    """
+    if not 2 <= runs <= MAX_RUNS:
+        raise ValueError(f"runs must lie between 2 and {MAX_RUNS}, not {runs!r}")
+    if not noise > 0:
+        raise ValueError(f"several runs differ by their noise: give noise > 0, not {noise!r}")
+    all_runs = [
+        minimize(f, optimizer, start=start, steps=steps, noise=noise,
+                 rng=np.random.default_rng([rng, k]))
+        for k in range(runs)
+    ]  # fmt: skip
+    # As far as most runs go: a median of less than half of them says nothing.
+    lengths = sorted(len(t.points) for t in all_runs)
+    n = lengths[(runs - 1) // 2]
+    paths = np.full((runs, n, 2), np.nan)
+    values = np.full((runs, n), np.nan)
+    for k, t in enumerate(all_runs):
+        m = min(n, len(t.points))
+        paths[k, :m], values[k, :m] = t.points[:m], t.values[:m]
+    quantiles = np.nanquantile(values, [0.1, 0.5, 0.9], axis=0)
+    first = all_runs[0]
+    return dataclasses.replace(
+        first, points=np.nanmedian(paths, axis=0), band=Band(paths, quantiles), seed=rng,
+        diverged_at=n if n <= first.steps else None, converged_at=None,
+    )  # fmt: skip
+
+
+def first_steps(f: Function, optimizer: Optimizer, count: int = 17) -> tuple[Real, Real]:
+    """A grid of points in the bounds and the first step from each: two arrays (n, 2)."""
+    (x0, x1), (y0, y1) = f.bounds
+    spacing = max(x1 - x0, y1 - y0) / count
+    x, y = (
+        low + (np.arange(n) + 0.5) * (high - low) / n
+        for (low, high), n in (
+            (axis, max(3, round((axis[1] - axis[0]) / spacing))) for axis in f.bounds
+        )
+    )
+    places = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
+    points, ends = _runs(f, optimizer, places, 1)
+    seen = ends > 0
+    return places[seen], points[seen, 1] - places[seen]
+
+
 def race(
     f: str | Function,
     optimizers: Sequence[str | Optimizer],
@@ -169,6 +240,8 @@ def race(
     steps: int = 100,
     noise: float = 0.0,
     rng: Any = None,
+    runs: int = 1,
+    progress: Callable[[int, int], None] | None = None,
 ) -> list[Trajectory]:
     """Several optimizers from one start, each with the rate that it was given or the tuned one.
 
@@ -181,6 +254,10 @@ def race(
         that `tune` finds, and the trajectory's remark says so.
     rng
         A seed: the noise is the same for all. (A generator would be used up by the first.)
+    runs : int
+        More than 1 makes each trajectory the median of an `ensemble`.
+    progress
+        Called with the optimizers done and in all.
 
     Examples
     --------
@@ -189,13 +266,20 @@ def race(
     ['best of 61', '']
     """
     f = function(f)
-    runs = []
-    for item in optimizers:
+    out = []
+    for k, item in enumerate(optimizers):
         optimizer = parse_optimizer(item) if isinstance(item, str) else item
         remark = ""
         if isinstance(item, str) and not names_rate(item):
             found = tune(f, optimizer, start=start, steps=steps)
             optimizer, remark = found.best, found.remark
-        t = minimize(f, optimizer, start=start, steps=steps, noise=noise, rng=rng)
-        runs.append(dataclasses.replace(t, remark=remark))
-    return runs
+        if runs > 1:
+            t = ensemble(
+                f, optimizer, runs=runs, noise=noise, rng=rng or 0, start=start, steps=steps
+            )
+        else:
+            t = minimize(f, optimizer, start=start, steps=steps, noise=noise, rng=rng)
+        out.append(dataclasses.replace(t, remark=remark))
+        if progress is not None:
+            progress(k + 1, len(optimizers))
+    return out

@@ -28,6 +28,27 @@ NO_BOX: Real = np.zeros((0, 2))
 
 
 @dataclass(frozen=True)
+class Band:
+    """Many noisy runs behind a median path.
+
+    Attributes
+    ----------
+    paths : ndarray (runs, n, 2)
+        All runs as far as the median path goes; nan after a run ended.
+    values : ndarray (3, n)
+        The 10 %, 50 % and 90 % quantiles of f over the runs.
+    """
+
+    paths: Real
+    values: Real
+
+    @property
+    def runs(self) -> int:
+        """How many runs there were."""
+        return len(self.paths)
+
+
+@dataclass(frozen=True)
 class Trajectory:
     """A recorded path.
 
@@ -44,6 +65,8 @@ class Trajectory:
         What ran on what (the optimizer without state).
     steps : int
         The steps asked for.
+    band
+        The noisy runs of which `points` are the median at each step, coordinate by coordinate.
     noise, seed, tol, box
         As given to `minimize` (a generator instead of a seed is not remembered).
     """
@@ -58,6 +81,8 @@ class Trajectory:
     seed: int | None = None
     tol: float = 0.0
     box: bool = False
+    #: The runs behind it, if this is the median of several.
+    band: Band | None = field(default=None, compare=False)
     #: A remark for legends, such as "best of 61".
     remark: str = field(default="", compare=False)
 

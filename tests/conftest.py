@@ -17,6 +17,12 @@ settings.register_profile(
 settings.load_profile("optviz")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--require-browser", action="store_true", help="fail, not skip, where Chromium is missing"
+    )
+
+
 @pytest.fixture(autouse=True)
 def _doctest_imports(doctest_namespace: dict[str, object]) -> None:
     import numpy as np

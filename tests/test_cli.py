@@ -32,7 +32,7 @@ def test_race_to_mp4(run, tmp_path: Path) -> None:
     [
         ("adam", "--on", "sin(x)*cos(y) + x**2/10", "-o", "a.svg"),
         ("--on", "bowl", "--surface", "-o", "b.pdf"),
-        ("sgd:lr=0.1", "--field", "--on", "himmelblau", "-o", "c.png", "--no-curve"),
+        ("sgd:lr=0.1", "--field", "--on", "himmelblau", "-o", "c.png", "--curve", "none"),
         ("sgd", "adam:convention=torch", "--layout", "panels", "--noise", "0.1", "-o", "d.png"),
         ("sgd:lr=onecycle(0.5,30)", "--bounds=-9,9,-9,9", "--start=-8,3", "-o", "e.png"),
     ],

@@ -310,7 +310,7 @@ def test_palette_lookup_is_the_nearest_colour() -> None:
 
 @pytest.mark.parametrize("suffix", [".png", ".svg", ".pdf", ".PNG"])
 def test_still_formats(runs, tmp_path, suffix: str) -> None:
-    path = output.save_figure(ov.plot(runs), tmp_path / f"a{suffix}")
+    path = output.save(ov.plot(runs), tmp_path / f"a{suffix}")
     head = path.read_bytes()[:5]
     assert head in (b"\x89PNG\r", b"<?xml", b"%PDF-")
     if suffix == ".svg":
@@ -386,3 +386,69 @@ def test_the_curve_names_its_floor() -> None:
     figure = ov.plot(t)
     assert figure.axes[1].get_ylim()[0] == curves.FLOOR
     assert any("1e−16" in text.get_text() for text in figure.texts)
+
+
+# -- curves, bands, first steps -------------------------------------------------------------
+
+
+def test_curves_show_what_they_say(runs) -> None:
+    t = runs[-1]
+    f = t.function
+    expected = {
+        "distance": np.linalg.norm(t.points - [3, 0.5], axis=1),
+        "gradient": np.linalg.norm(f.gradient(*t.points.T), axis=0),
+        "step": np.linalg.norm(np.diff(t.points, axis=0), axis=1),
+    }
+    for kind, y in expected.items():
+        (mine,) = curves.series(kind, f, t)
+        np.testing.assert_allclose(mine, y, rtol=1e-12)
+        axes = ov.plot(t, curve=kind).axes[1]
+        assert axes.get_title(loc="left") == curves.CURVES[kind][0]
+    x, y = curves.series("rate", f, ov.minimize(f, ov.SGD(lr=0.01), steps=20))
+    np.testing.assert_allclose([x, y], 0.01, rtol=1e-9)
+    assert len(ov.plot(runs, curve="none").axes) == 2
+    with pytest.raises(ValueError, match="curve must be one of gap, distance"):
+        ov.plot(runs, curve="speed")
+    with pytest.raises(ValueError, match="no minimum to measure"):
+        ov.plot(ov.minimize("saddle", ov.SGD(), steps=3), curve="distance")
+
+
+def test_noisy_runs_are_a_median_and_a_band() -> None:
+    t = ov.ensemble("bowl", ov.SGD(lr=0.3), runs=21, noise=0.5, rng=3, steps=40)
+    again = ov.ensemble("bowl", ov.SGD(lr=0.3), runs=21, noise=0.5, rng=3, steps=40)
+    np.testing.assert_array_equal(t.points, again.points)
+    assert t.band is not None
+    np.testing.assert_array_equal(t.points, np.median(t.band.paths, axis=0))
+    values = np.array([t.function(*path.T) for path in t.band.paths])
+    np.testing.assert_allclose(t.band.values, np.quantile(values, [0.1, 0.5, 0.9], axis=0))
+    figure = ov.plot(t)
+    _, curve, map_ = figure.axes
+    assert any(len(c.get_segments()) == 21 for c in map_.collections if hasattr(c, "get_segments"))
+    (line,) = [ln for ln in curve.lines if len(ln.get_ydata()) == 41]
+    np.testing.assert_allclose(line.get_ydata(), t.band.values[1])
+    words = " ".join(text.get_text() for text in figure.texts)
+    assert "median of 21 runs" in words
+    for bad in ({"runs": 1, "noise": 1.0}, {"runs": 5, "noise": 0.0}):
+        with pytest.raises(ValueError, match=r"runs must|give noise"):
+            ov.ensemble("bowl", ov.SGD(), **bad)
+
+
+def test_runs_that_diverge_do_not_spoil_the_band() -> None:
+    t = ov.ensemble("rosenbrock", ov.SGD(lr=0.004), runs=15, noise=2.0, steps=80)
+    assert np.isfinite(t.points).all()
+    ov.plot(t).canvas.draw()
+
+
+def test_first_steps_are_first_steps() -> None:
+    from optviz.sweep import first_steps
+
+    f = ov.function("himmelblau")
+    places, steps = first_steps(f, ov.Adam(lr=0.3), 11)
+    assert len(places) == 121
+    for k in (0, 60, 120):
+        t = ov.minimize(f, ov.Adam(lr=0.3), start=places[k], steps=1)
+        np.testing.assert_array_equal(t.points[1] - t.points[0], steps[k])
+    figure = ov.plot(ov.race(f, ["sgd:lr=0.5", "adam:lr=0.3"], steps=2), view="steps")
+    titles = [axes.get_title(loc="left") for axes in figure.axes]
+    assert any("arrows ×" in title for title in titles)
+    assert len(figure.axes) == 2

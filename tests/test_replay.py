@@ -29,7 +29,7 @@ def runs() -> list[ov.Trajectory]:
 
 @pytest.mark.parametrize("suffix", list(output.STILL))
 def test_still_pictures_come_back_as_the_same_bytes(runs, tmp_path: Path, suffix: str) -> None:
-    path = output.save_figure(ov.plot(runs, theme="dark"), tmp_path / f"a{suffix}", dpi=90)
+    path = output.save(ov.plot(runs, theme="dark"), tmp_path / f"a{suffix}", dpi=90)
     again = replay(path)
     assert again == tmp_path / f"a-again{suffix}"
     assert again.read_bytes() == path.read_bytes()
@@ -44,13 +44,13 @@ def test_films_come_back_as_the_same_bytes(runs, tmp_path: Path, suffix: str) ->
 
 @pytest.mark.parametrize("view", ["surface", "field"])
 def test_views_and_functions_alone_come_back(tmp_path: Path, view: str) -> None:
-    path = output.save_figure(ov.plot([], on="x^2 - x*y + y²", view=view), tmp_path / "a.png")
+    path = output.save(ov.plot([], on="x^2 - x*y + y²", view=view), tmp_path / "a.png")
     assert replay(path, tmp_path / "b.png").read_bytes() == path.read_bytes()
 
 
 def test_explanations_come_back(tmp_path: Path) -> None:
     e = ov.explain("bowl", ov.Adam(lr=0.5), steps=3)
-    still = output.save_figure(explain_figure(e, theme="dark"), tmp_path / "a.svg")
+    still = output.save(explain_figure(e, theme="dark"), tmp_path / "a.svg")
     film = ExplainFilm(e, size=(640, 400)).save(tmp_path / "a.gif")
     for path in (still, film):
         assert replay(path).read_bytes() == path.read_bytes()
@@ -178,7 +178,7 @@ def test_files_that_are_no_pictures_are_refused(tmp_path: Path, suffix: str, dam
     if damage == "cut" and suffix != ".html":
         t = ov.minimize("bowl", ov.SGD(lr=0.1), steps=3)
         if suffix in output.STILL:
-            output.save_figure(ov.plot(t, size=(320, 240)), path, dpi=50)
+            output.save(ov.plot(t, size=(320, 240)), path, dpi=50)
         else:
             ov.animate(t, size=(320, 240)).save(path)
         path.write_bytes(path.read_bytes()[:60])

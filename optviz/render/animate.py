@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,8 @@ from matplotlib.lines import Line2D
 from matplotlib.text import Text
 from numpy.typing import NDArray
 
-from optviz.render import compose, contour, curves, paths, style
+from optviz._files import write_atomically
+from optviz.render import compose, contour, curves, html, output, paths, style
 from optviz.render.compose import Frame
 from optviz.render.film import Film, Pixels
 from optviz.render.spec import Spec
@@ -73,6 +75,27 @@ class Animation(Film):
         """A function that draws the k-th frame."""
         stage, steps = _Stage(self), self.steps_shown
         return lambda k: stage.draw(steps[k])
+
+    def formats(self) -> list[str]:
+        """The suffixes that `save` knows: those of every film, and .html."""
+        return [*super().formats(), ".html"]
+
+    def save(self, path: str | Path, *, progress: Callable[[int, int], None] | None = None) -> Path:
+        """Write the film; .html is one page that works offline, the others are as for any film.
+
+        Parameters, returns and errors are those of `Film.save`.
+        """
+        if Path(path).suffix.lower() != ".html":
+            return super().save(path, progress=progress)
+        target = output.check_target(path, self.formats())
+        stage, last = _Stage(self), self.steps_shown[-1]
+        stage.canvas.draw()
+        text = html.page(
+            stage.frame, stage.frame.figure, last=last, trail=stage.trail,
+            spec=self.spec().to_json(),
+        )  # fmt: skip
+        write_atomically(target, text.encode())
+        return target
 
     def lasting(self, seconds: float) -> Animation:
         """The same film in so many seconds: more steps a frame, or fewer frames a second.
@@ -185,7 +208,7 @@ class _Stage:
         self.names: list[Text] = []
         if self.frame.curve is not None:
             self.names = curves.draw_names(
-                self.frame.curve, f, runs, self.frame.strokes, self.frame.look
+                self.frame.curve, "gap", f, runs, self.frame.strokes, self.frame.look
             )
         self.counter = self._counter()
         self.moving = [*(a for actor in self.actors for a in actor.artists), *self.on_top]
@@ -261,7 +284,7 @@ class _Actor:
         ]  # fmt: skip
         self.heights: NDArray[np.float64] | None = None
         if frame.curve is not None:
-            self.heights = curves.suboptimality(frame.function, t)
+            self.heights = curves.series("gap", frame.function, t)[0]
             self.curve = self._line(frame.curve, linewidth=1.5, zorder=4, **line)
             self.dot = self._line(
                 frame.curve, marker=stroke.marker, markersize=6, color=stroke.color, zorder=5,

@@ -71,7 +71,7 @@ def compose(
     *,
     size: tuple[int, int] | None = None,
     panels: bool = False,
-    with_curve: bool = True,
+    curve_kind: str | None = "gap",
     with_field: bool = False,
     with_marks: bool = True,
     theme: str = "light",
@@ -79,7 +79,7 @@ def compose(
 ) -> Frame:
     """Everything but the paths."""
     count = len(trajectories) if panels else 1
-    with_curve = with_curve and bool(trajectories)
+    with_curve = curve_kind is not None and bool(trajectories)
     figure, strokes, rows, look = begin(
         f, trajectories, size, theme, panels=count, with_curve=with_curve
     )
@@ -107,8 +107,8 @@ def compose(
         if with_field:
             contour.draw_field(axes, f, look)
     remarks = list(remarks)
-    if curve is not None:
-        note = curves.draw_axes(curve, f, trajectories, look)
+    if curve is not None and curve_kind is not None:
+        note = curves.draw_axes(curve, curve_kind, f, trajectories, look)
         remarks += [note] if note else []
     if trajectories and with_marks:
         remarks.insert(0, f"a mark every {every} steps" if every > 1 else "a mark every step")

@@ -132,6 +132,24 @@ def draw_minima(axes: Axes, f: Function, look: Look, size: float = 12) -> list[o
     )  # fmt: skip
 
 
+def draw_arrows(axes: Axes, places: Real, steps: Real, spacing: float, color: str) -> float:
+    """Arrows along `steps`; if most are longer than the grid, all shrink by the factor returned."""
+    seen = np.all(np.isfinite(steps), axis=1)
+    places, steps = places[seen], steps[seen]
+    lengths = np.linalg.norm(steps, axis=1)
+    usual = float(np.quantile(lengths, 0.85)) if lengths.size else 0.0
+    factor = min(1.0, spacing / usual) if usual > 0 else 1.0
+    # The few that are longer still keep their direction only.
+    shown = (
+        steps * factor * np.minimum(1, 2 * spacing / np.maximum(lengths * factor, 1e-300))[:, None]
+    )
+    axes.quiver(
+        *places.T, *shown.T, angles="xy", scale_units="xy", scale=1, zorder=3, color=color,
+        width=0.003, headwidth=4, headlength=5, headaxislength=4.5, minlength=0.3,
+    )  # fmt: skip
+    return factor
+
+
 def draw_field(axes: Axes, f: Function, look: Look, count: int = 21) -> None:
     """Arrows along −gradient, one length each; darker where the gradient is larger."""
     (x0, x1), (y0, y1) = f.bounds

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.lines import Line2D
 from matplotlib.text import Text
 from matplotlib.ticker import LogLocator
 from numpy.typing import NDArray
@@ -21,6 +20,16 @@ Real = NDArray[np.float64]
 #: Rounding hides everything below this; the axis ends there, and the small print says so.
 FLOOR = 1e-16
 
+#: What a curve may show: its title and the name of its axis.
+CURVES = {
+    "gap": ("suboptimality", "f − f*"),
+    "distance": ("distance to the nearest minimum", "‖θ − θ*‖"),
+    "gradient": ("gradient", "‖∇f‖"),
+    "step": ("length of the step", "‖Δθ‖"),
+    "rate": ("effective rate: x solid, y dotted", "|Δθᵢ / ∂ᵢf|"),
+    "none": ("", ""),
+}
+
 
 def visible(t: Trajectory) -> int:
     """The number of points that are shown: up to where the path left the picture."""
@@ -28,13 +37,53 @@ def visible(t: Trajectory) -> int:
     return len(t.points) if left is None else min(left, len(t.points))
 
 
-def suboptimality(f: Function, t: Trajectory) -> Real:
-    """f − f* at each visible point (f itself where there is no f*), zero shown as the floor."""
-    values = t.values[: visible(t)]
-    return values if f.minimum is None else np.maximum(values - f.minimum, FLOOR / 10)
+def series(kind: str, f: Function, t: Trajectory) -> list[Real]:
+    """What a curve shows along the visible part of a path: one array, or one a coordinate.
+
+    "gap" is f − f* (f itself where there is no f*), "distance" to the nearest minimum,
+    "gradient" and "step" the norms, "rate" the step over the gradient in each coordinate.
+    """
+    n = visible(t)
+    points = t.points[:n]
+    match kind:
+        case "gap":
+            values = (t.values if t.band is None else t.band.values[1])[:n]
+            return [values if f.minimum is None else np.maximum(values - f.minimum, FLOOR / 10)]
+        case "distance":
+            away = points[:, None, :] - f.minima[None, :, :]
+            return [np.maximum(np.linalg.norm(away, axis=2).min(axis=1), FLOOR / 10)]
+        case "gradient":
+            return [np.maximum(np.linalg.norm(f.gradient(*points.T), axis=0), FLOOR / 10)]
+        case "step":
+            return [np.maximum(np.linalg.norm(np.diff(points, axis=0), axis=1), FLOOR / 10)]
+        case "rate":
+            gradient, step = f.gradient(*points[:-1].T), np.diff(points, axis=0).T
+            with np.errstate(divide="ignore", invalid="ignore"):
+                rates = np.abs(step / gradient)
+            return [np.where(rates > 0, rates, np.nan) for rates in rates]
+    raise ValueError(f"curve must be one of {', '.join(CURVES)}, not {kind!r}")
 
 
-def draw_axes(axes: Axes, f: Function, trajectories: Sequence[Trajectory], look: Look) -> str:
+def check_kind(kind: str | bool, f: Function) -> str | None:
+    """The kind of curve that `plot` was asked for; None for none.
+
+    Raises
+    ------
+    ValueError
+        If it is unknown, or the function has no minimum to be distant from.
+    """
+    if kind is True or kind is False:
+        return "gap" if kind else None
+    if kind not in CURVES:
+        raise ValueError(f"curve must be one of {', '.join(CURVES)}, not {kind!r}")
+    if kind == "distance" and not len(f.minima):
+        raise ValueError(f"{f.name} has no minimum to measure a distance to")
+    return None if kind == "none" else kind
+
+
+def draw_axes(
+    axes: Axes, kind: str, f: Function, trajectories: Sequence[Trajectory], look: Look
+) -> str:
     """Scales, limits and labels; a remark for the small print if the axis ends at the floor."""
     remark = ""
     # A little more than the steps, so that the first mark and the last are whole.
@@ -42,23 +91,20 @@ def draw_axes(axes: Axes, f: Function, trajectories: Sequence[Trajectory], look:
     axes.set_xlim(-0.012 * steps, 1.012 * steps)
     # Who left the picture is dropped from the scale, unless everybody did.
     stayed = [t for t in trajectories if t.left_at() is None] or list(trajectories)
-    curves = [suboptimality(f, t) for t in stayed]
+    curves = [c[np.isfinite(c)] for t in stayed for c in series(kind, f, t)]
+    if kind == "gap":
+        curves += [t.band.values[0] - (f.minimum or 0.0) for t in stayed if t.band is not None]
     curves = [c for c in curves if c.size]
-    if f.minimum is None:
-        axes.set_title("value", loc="left", fontsize=look.font, color=look.theme.quiet, pad=4)
-        axes.set_ylabel("f(x, y)", labelpad=2)
-        if curves:
-            low, high = min(c.min() for c in curves), max(c.max() for c in curves)
-            margin = 0.05 * max(high - low, 1e-12)
-            axes.set_ylim(low - margin, high + margin)
-    else:
-        axes.set_title(
-            "suboptimality", loc="left", fontsize=look.font, color=look.theme.quiet, pad=4
-        )
-        axes.set_ylabel("f − f*", labelpad=2)
-        axes.set_yscale("log")
-        if curves:
-            low, high = min(c.min() for c in curves), max(c.max() for c in curves)
+    title, label = CURVES[kind]
+    is_log = kind != "gap" or f.minimum is not None
+    if not is_log:
+        title, label = "value", "f(x, y)"
+    axes.set_title(title, loc="left", fontsize=look.font, color=look.theme.quiet, pad=4)
+    axes.set_ylabel(label, labelpad=2)
+    axes.set_yscale("log" if is_log else "linear")
+    if curves:
+        low, high = min(c.min() for c in curves), max(c.max() for c in curves)
+        if is_log:
             if low < FLOOR:
                 low, remark = FLOOR, "the curve's axis ends at 1e−16"
             high = max(high, 1.5 * low)
@@ -68,6 +114,9 @@ def draw_axes(axes: Axes, f: Function, trajectories: Sequence[Trajectory], look:
                 axes.yaxis.set_major_formatter(lambda value, _: rounded(value))
             if low == FLOOR:
                 axes.set_ylim(bottom=FLOOR)
+        else:
+            margin = 0.05 * max(high - low, 1e-12)
+            axes.set_ylim(low - margin, high + margin)
     axes.set_xlabel("step", labelpad=1)
     axes.grid(True, color=look.theme.faint, linewidth=0.6)
     axes.set_axisbelow(True)
@@ -76,20 +125,25 @@ def draw_axes(axes: Axes, f: Function, trajectories: Sequence[Trajectory], look:
 
 
 def draw_line(
-    axes: Axes, f: Function, t: Trajectory, stroke: Stroke, every: int, look: Look
-) -> Line2D:
-    """One curve with a mark every `every` steps."""
-    y = suboptimality(f, t)
-    (line,) = axes.plot(
-        np.arange(len(y)), y, color=stroke.color, linestyle=stroke.dash, linewidth=1.6,
-        marker=stroke.marker, markersize=3.6, markevery=every, zorder=4,
-        markeredgecolor=look.theme.paper, markeredgewidth=0.4,
-    )  # fmt: skip
-    return line
+    axes: Axes, kind: str, f: Function, t: Trajectory, stroke: Stroke, every: int, look: Look
+) -> None:
+    """One curve (or one a coordinate) with a mark every `every` steps; the band behind it."""
+    for coordinate, y in enumerate(series(kind, f, t)):
+        axes.plot(
+            np.arange(len(y)), y, color=stroke.color, zorder=4, marker=stroke.marker,
+            linestyle=stroke.dash if coordinate == 0 else (0, (1.2, 1.6)),
+            linewidth=1.6 if coordinate == 0 else 1.2, markersize=3.6, markevery=every,
+            markeredgecolor=look.theme.paper, markeredgewidth=0.4,
+        )  # fmt: skip
+    if kind == "gap" and t.band is not None:
+        low, _, high = t.band.values[:, : visible(t)] - (f.minimum or 0.0)
+        axes.fill_between(np.arange(len(low)), np.maximum(low, FLOOR / 10), high, linewidth=0,
+                          color=stroke.color, alpha=0.16, zorder=2)  # fmt: skip
 
 
 def draw_names(
     axes: Axes,
+    kind: str,
     f: Function,
     trajectories: Sequence[Trajectory],
     strokes: Sequence[Stroke],
@@ -105,7 +159,7 @@ def draw_names(
     size = look.font * figure.dpi / 72 / box.height  # of the text, as a share of the axes
     ends, edges = [], []
     for t, _ in ended:
-        y = suboptimality(f, t)
+        y = series(kind, f, t)[0]
         last = (max(len(y) - 1, 0), y[-1]) if y.size else (0, np.nan)
         x, height = axes.transAxes.inverted().transform(axes.transData.transform(last))
         ends.append(float(np.clip(height, 0, 1)) if np.isfinite(height) else 0.0)

@@ -73,7 +73,8 @@ def open_writer(
 
 def padded_size(path: Path, size: tuple[int, int]) -> tuple[int, int]:
     """The size that the format of `path` makes of a size: some take even sides only."""
-    if not FORMATS[path.suffix.lower()].even:
+    kind = FORMATS.get(path.suffix.lower())
+    if kind is None or not kind.even:
         return size
     return size[0] + size[0] % 2, size[1] + size[1] % 2
 

@@ -41,6 +41,10 @@ class Film(ABC):
     def spec(self) -> Spec:
         """Everything that makes this film again."""
 
+    def formats(self) -> list[str]:
+        """The suffixes that `save` knows."""
+        return list(encode.FORMATS)
+
     def frames(self) -> Iterator[Pixels]:
         """Each frame; valid until the next is asked for."""
         draw = self.drawer()
@@ -79,7 +83,7 @@ class Film(ABC):
         >>> ov.animate(t, size=(320, 240)).save(tempfile.mkdtemp() + "/adam.gif").suffix
         '.gif'
         """
-        target = output.check_target(path, encode.FORMATS)
+        target = output.check_target(path, self.formats())
         draw, count, text = self.drawer(), len(self), self.spec().to_json()
         # The palette needs every colour: those of the middle (faded trails) and of the end.
         samples = [draw(k).copy() for k in (count // 2, count - 1)]

@@ -51,7 +51,7 @@ def check_target(path: str | Path, formats: Iterable[str]) -> Path:
     return target
 
 
-def save_figure(figure: Figure, path: str | Path, *, dpi: int = 200) -> Path:
+def save(figure: Figure, path: str | Path, *, dpi: int = 200) -> Path:
     """Write a still picture in one step; the suffix of `path` chooses PNG, SVG, PDF or JPG.
 
     A figure that `plot` made carries its specification into the file, so that `optviz replay`

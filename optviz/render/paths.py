@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
@@ -42,7 +43,12 @@ def exit_point(t: Trajectory) -> Real:
 
 
 def draw_path(axes: Axes, t: Trajectory, stroke: Stroke, every: int, look: Look) -> list[Line2D]:
-    """A whole path: a halo, then the line with a mark every `every` steps."""
+    """A whole path: halo, line, a mark every `every` steps; its noisy runs behind it."""
+    if t.band is not None:
+        axes.add_collection(
+            LineCollection(list(t.band.paths), colors=stroke.color, linewidths=0.6, alpha=0.22,
+                           zorder=3.5)
+        )  # fmt: skip
     points = shown_points(t)
     marks = np.arange(0, len(points) - (t.left_at() is not None), every)
     (halo,) = axes.plot(*points.T, color=look.theme.paper, linewidth=3.4, alpha=0.85, zorder=4,

@@ -6,20 +6,27 @@ from collections.abc import Sequence
 
 from matplotlib.figure import Figure
 
+from optviz._text import rounded
+from optviz.explanation import Explanation
 from optviz.functions import Function, function
 from optviz.render import compose, contour, curves, output, paths, surface
 from optviz.render import layout as layouts
+from optviz.render.explain import explain_figure
 from optviz.render.spec import LAYOUTS, VIEWS, Spec
+from optviz.sweep import first_steps
 from optviz.trajectory import Trajectory, same_function
+
+#: Arrows along the longer side of the picture.
+STEPS_GRID = 15
 
 
 def plot(
-    trajectories: Trajectory | Sequence[Trajectory],
+    trajectories: Trajectory | Sequence[Trajectory] | Explanation,
     *,
     on: str | Function | None = None,
     view: str = "contour",
     layout: str = "race",
-    curve: bool = True,
+    curve: str | bool = True,
     size: tuple[int, int] | None = None,
     theme: str = "light",
 ) -> Figure:
@@ -29,14 +36,18 @@ def plot(
     ----------
     trajectories
         What `minimize` returned, one or several on the same function; none if `on` is given.
+        Or what `explain` returned: then only `size` and `theme` count.
     on
         The function to show when there is no trajectory.
     view : str
-        "contour"; "field" adds arrows along −∇f; "surface" is three-dimensional.
+        "contour"; "field" adds arrows along −∇f; "steps" shows the first step that each
+        optimizer would take from each point of a grid; "surface" is three-dimensional.
     layout : str
         "race": all paths in one map; "panels": a map for each, with equal axes.
-    curve : bool
-        Whether the curve of f − f* stands beside a map.
+    curve : str or bool
+        What stands beside a map: "gap" (f − f*, also True), "distance" to the nearest minimum,
+        "gradient" and "step" for the norms, "rate" for step over gradient in each coordinate,
+        "none" (also False).
     size : (int, int), optional
         Width and height in pixels, at 100 dots per inch; 960 wide, and as high as the function
         is, unless given.
@@ -46,7 +57,7 @@ def plot(
     Returns
     -------
     matplotlib.figure.Figure
-        `figure.savefig("adam.png", dpi=200)`, or `optviz.render.output.save_figure`.
+        `figure.savefig("adam.png", dpi=200)`, or `optviz.save(figure, "adam.png")`.
 
     Raises
     ------
@@ -61,19 +72,24 @@ def plot(
     >>> [axes.get_xlabel() for axes in figure.axes]
     ['', 'step', 'x']
     """
+    if isinstance(trajectories, Explanation):
+        return explain_figure(trajectories, size=size, theme=theme)
     runs = [trajectories] if isinstance(trajectories, Trajectory) else list(trajectories)
     for name, value, known in (("view", view, VIEWS), ("layout", layout, LAYOUTS)):
         if value not in known:
             raise ValueError(f"{name} must be one of {', '.join(known)}, not {value!r}")
     f = function(on) if on is not None and not runs else same_function(runs)
-    if view == "surface":
+    kind = curves.check_kind(curve, f)
+    if view == "steps":
+        figure = _first_steps(f, runs, size, theme)
+    elif view == "surface":
         figure = _surface(f, runs, size, theme)
     else:
-        figure = _maps(f, runs, size, theme, view=view, panels=layout == "panels", curve=curve)
+        figure = _maps(f, runs, size, theme, view=view, panels=layout == "panels", kind=kind)
     spec = Spec.of(
-        "plot", runs, f=f, view=view, layout=layout, curve=curve, size=size, theme=theme
+        "plot", runs, f=f, view=view, layout=layout, curve=kind or "none", size=size, theme=theme
     )  # fmt: skip
-    setattr(figure, output.SPEC, spec)  # `save_figure` puts it into the file
+    setattr(figure, output.SPEC, spec)  # `optviz.save` puts it into the file
     return figure
 
 
@@ -85,10 +101,10 @@ def _maps(
     *,
     view: str,
     panels: bool,
-    curve: bool,
+    kind: str | None,
 ) -> Figure:
     frame = compose.compose(
-        f, runs, size=size, panels=panels, with_curve=curve,
+        f, runs, size=size, panels=panels, curve_kind=kind,
         with_field=view == "field", theme=theme,
         remarks=["arrows along −∇f, length ∝ ∛‖∇f‖"] if view == "field" else [],
     )  # fmt: skip
@@ -97,13 +113,33 @@ def _maps(
         paths.draw_path(axes, t, stroke, frame.every, frame.look)
         paths.draw_end(axes, t, stroke, frame.look)
         paths.draw_start(axes, t.start, frame.look)
-        if frame.curve is not None:
-            curves.draw_line(frame.curve, f, t, stroke, frame.every, frame.look)
+        if frame.curve is not None and kind is not None:
+            curves.draw_line(frame.curve, kind, f, t, stroke, frame.every, frame.look)
     paths.draw_exit_texts(frame)
     for axes in frame.maps:
         contour.draw_minima(axes, f, frame.look)
-    if frame.curve is not None:
-        curves.draw_names(frame.curve, f, runs, frame.strokes, frame.look)
+    if frame.curve is not None and kind is not None:
+        curves.draw_names(frame.curve, kind, f, runs, frame.strokes, frame.look)
+    return frame.figure
+
+
+def _first_steps(
+    f: Function, runs: Sequence[Trajectory], size: tuple[int, int] | None, theme: str
+) -> Figure:
+    same_function(runs)
+    frame = compose.compose(
+        f, runs, size=size, panels=True, curve_kind=None, with_marks=False, theme=theme,
+        remarks=["arrows: the first step from each point, shrunk as each panel says"],
+    )  # fmt: skip
+    for k, (t, stroke) in enumerate(zip(runs, frame.strokes, strict=True)):
+        axes = frame.map_of(k)
+        places, steps = first_steps(f, t.optimizer, STEPS_GRID)
+        spacing = max(high - low for low, high in f.bounds) / STEPS_GRID
+        factor = contour.draw_arrows(axes, places, steps, spacing, stroke.color)
+        scale = "" if factor == 1 else f"   (arrows × {rounded(factor, 2)})"
+        axes.set_title(f"{stroke.name}{scale}", loc="left", fontsize=frame.look.font,
+                       color=stroke.color, pad=3)  # fmt: skip
+        contour.draw_minima(axes, f, frame.look)
     return frame.figure
 
 
@@ -113,7 +149,7 @@ def _surface(
     figure, strokes, rows, look = compose.begin(f, runs, size or (compose.WIDTH, 600), theme)
     height = figure.get_size_inches()[1] * compose.DPI
     bottom, top = layouts.bottom_of(rows) * look.unit / height, layouts.TOP * look.unit / height
-    box = (0.02, bottom, 0.96, 1 - bottom - 0.8 * top)
+    box = (0.02, 1.3 * bottom, 0.96, 1 - 1.3 * bottom - 0.8 * top)
     _, remark = surface.draw_surface(figure, box, f, runs, strokes, look)
     compose.write_texts(figure, f, runs, [remark] if remark else [], look)
     return figure

@@ -23,7 +23,8 @@ from optviz.trajectory import MAX_STEPS, Trajectory
 MAX_JSON = 200_000
 MAX_RUNS = 100
 KINDS = ("plot", "animate", "explain")
-VIEWS = ("contour", "surface", "field")
+VIEWS = ("contour", "surface", "field", "steps")
+CURVES = ("gap", "distance", "gradient", "step", "rate", "none")
 LAYOUTS = ("race", "panels")
 THEMES = ("light", "dark", "print")
 
@@ -43,6 +44,7 @@ class Run:
     seed: int | None = None
     tol: float = 0.0
     box: bool = False
+    runs: int = 1
     remark: str = ""
 
 
@@ -70,7 +72,7 @@ class Spec:
     runs: tuple[Run, ...]
     view: str = "contour"
     layout: str = "race"
-    curve: bool = True
+    curve: str = "gap"
     theme: str = "light"
     size: tuple[int, int] | None = None
     dpi: int = 200
@@ -90,7 +92,17 @@ class Spec:
         """The specification of trajectories (or of `f` alone) and of how they are shown."""
         f = f or trajectories[0].function
         runs = tuple(
-            Run(t.optimizer.spec(), t.start, t.steps, t.noise, t.seed, t.tol, t.box, t.remark)
+            Run(
+                t.optimizer.spec(),
+                t.start,
+                t.steps,
+                t.noise,
+                t.seed,
+                t.tol,
+                t.box,
+                1 if t.band is None else t.band.runs,
+                t.remark,
+            )
             for t in trajectories
         )
         name = f.name if f.name in functions else f.formula
@@ -139,9 +151,14 @@ class Spec:
             words += ["--steps", str(first.steps)]
             words += ["--noise", number(first.noise)] if first.noise else []
             words += ["--seed", str(first.seed)] if first.noise else []
-        words += {"surface": ["--surface"], "field": ["--field"]}.get(self.view, [])
+            words += ["--runs", str(first.runs)] if first.runs > 1 else []
+        words += (
+            []
+            if self.view == "contour"
+            else ["--first-steps" if self.view == "steps" else f"--{self.view}"]
+        )
         words += ["--layout", self.layout] if self.layout != "race" else []
-        words += ["--no-curve"] if not self.curve else []
+        words += ["--curve", self.curve] if self.curve != "gap" else []
         words += ["--theme", self.theme] if self.theme != "light" else []
         words += ["--size", f"{self.size[0]}x{self.size[1]}"] if self.size else []
         words += ["--fps", str(self.fps)] if self.fps else []
@@ -238,6 +255,7 @@ def _run(name: str, value: Any) -> Run:
         "seed": lambda n, v: None if v is None else _whole(0, 2**63)(n, v),
         "tol": _real,
         "box": _flag,
+        "runs": _whole(1, 1000),
         "remark": lambda n, v: _text(n, v, 100),
     }
     if not isinstance(value, dict):
@@ -256,7 +274,7 @@ _CHECKS: Mapping[str, Any] = {
     "runs": _runs,
     "view": _choice(VIEWS),
     "layout": _choice(LAYOUTS),
-    "curve": _flag,
+    "curve": _choice(CURVES),
     "theme": _choice(THEMES),
     "size": _size,
     "dpi": _whole(20, 600),

@@ -224,6 +224,8 @@ def choices(f: Function, trajectories: Sequence[Trajectory], extra: Sequence[str
     if t.noise:
         seed = "unseeded" if t.seed is None else f"seed {t.seed}"
         parts.append(f"gradient noise σ = {rounded(t.noise)}, {seed}")
+    if t.band is not None:
+        parts.append(f"median of {t.band.runs} runs, band from 10 % to 90 %")
     if any(t.remark for t in trajectories):
         parts.append("rates without a number: lowest mean log10(f − f*), 16 starts")
     if f.source == "yours" and f.minimum is not None and "f*" not in "".join(extra):

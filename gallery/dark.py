@@ -1,0 +1,6 @@
+"""A dark page: the same colours, lighter."""
+
+import optviz as ov
+
+runs = ov.race("booth", ["sgd", "momentum", "adam"], steps=60)
+ov.animate(runs, theme="dark").save("dark.gif")
