@@ -223,40 +223,68 @@ def film_matplotlib(optimizers: tuple[str, ...], suffix: str) -> Engine:
     """`FuncAnimation.save` of the very same figure and artists."""
 
     def engine() -> tuple[Callable[[], Any], Callable[[], Any]]:
-        import imageio_ffmpeg
-        import matplotlib as mpl
-        from matplotlib.animation import FFMpegWriter, FuncAnimation, PillowWriter
-
-        from optviz.render.animate import _Stage
-
-        mpl.rcParams["animation.ffmpeg_path"] = imageio_ffmpeg.get_ffmpeg_exe()
         animation = film(optimizers)
         path = Path(tempfile.mkdtemp()) / f"a{suffix}"
+        return lambda: func_animation(animation, path), lambda: frames_of(path)
+
+    return engine
+
+
+def func_animation(animation: Any, path: Path) -> None:
+    """Save one of our films by Matplotlib's own way."""
+    import imageio_ffmpeg
+    import matplotlib as mpl
+    from matplotlib.animation import FFMpegWriter, FuncAnimation, PillowWriter
+
+    from optviz.render.animate import _Stage
+
+    mpl.rcParams["animation.ffmpeg_path"] = imageio_ffmpeg.get_ffmpeg_exe()
+    stage = _Stage(animation)
+    for _, artist in stage.moving:
+        artist.set_animated(False)
+    for text in [*stage.names, stage.counter]:
+        text.set_animated(False)
+    steps = animation.steps_shown
+    movie = FuncAnimation(
+        stage.frame.figure, lambda k: stage.pose(steps[k]), frames=len(steps), blit=False
+    )
+    movie.save(path, writer=FFMpegWriter(fps=25) if path.suffix == ".mp4" else PillowWriter(fps=25))
+
+
+def three_pictures(save_film: Callable[[Any, Path], Any]) -> Engine:
+    """Three of the gallery: two films and a still, computed and drawn."""
+
+    def engine() -> tuple[Callable[[], Any], Callable[[], Any]]:
+        import optviz as ov
+
+        folder = Path(tempfile.mkdtemp())
+        valley = ov.function("x**2/100 + y**2", bounds=((-10, 10), (-4, 4)), start=(-9, 3))
 
         def work() -> None:
-            stage = _Stage(animation)
-            for _, artist in stage.moving:
-                artist.set_animated(False)
-            for text in [*stage.names, stage.counter]:
-                text.set_animated(False)
-            steps = animation.steps_shown
-            movie = FuncAnimation(
-                stage.frame.figure, lambda k: stage.pose(steps[k]), frames=len(steps), blit=False
-            )
-            writer = PillowWriter(fps=25) if suffix == ".gif" else FFMpegWriter(fps=25)
-            movie.save(path, writer=writer)
+            names = ["sgd", "momentum", "adagrad", "rmsprop", "adam"]
+            save_film(ov.animate(ov.race("beale", names, steps=200)), folder / "a.gif")
+            names = ["sgd", "momentum", "nesterov", "adagrad", "adam"]
+            save_film(ov.animate(ov.race(valley, names, steps=199)), folder / "b.gif")
+            runs = ov.race("rosenbrock", ["sgd", "momentum", "rmsprop", "adam"], steps=300)
+            ov.plot(runs).savefig(folder / "c.png", dpi=120)
 
-        return work, lambda: frames_of(path)
+        return work, lambda: [*frames_of(folder / "a.gif"), *frames_of(folder / "b.gif")]
 
     return engine
 
 
 def frames_of(path: Path) -> list[float]:
     """Three frames' mean brightness: the same picture, whatever the codec."""
-    import av
+    if path.suffix == ".mp4":
+        import av
 
-    with av.open(str(path)) as file:
-        frames = [f.to_ndarray(format="rgb24") for f in file.decode(video=0)]
+        with av.open(str(path)) as file:
+            frames = [f.to_ndarray(format="rgb24") for f in file.decode(video=0)]
+    else:
+        from PIL import Image, ImageSequence
+
+        with Image.open(path) as image:
+            frames = [np.array(f.convert("RGB")) for f in ImageSequence.Iterator(image)]
     return [float(frames[k].mean()) for k in (0, 100, 199)]
 
 
@@ -371,8 +399,24 @@ TASKS = {
         repeats=3,
         tolerance=0.01,
     ),
+    "webp": Task(
+        "200 frames at 800 × 600 to animated WebP",
+        {"optviz": film_optviz(FIVE[-1:], ".webp"),
+         "FuncAnimation": film_matplotlib(FIVE[-1:], ".webp")},
+        {"FuncAnimation": 12.0},
+        repeats=2,
+        tolerance=0.01,
+    ),
+    "gallery": Task(
+        "three pictures of the gallery (two films, one still)",
+        {"optviz": three_pictures(lambda film, path: film.save(path)),
+         "FuncAnimation, savefig": three_pictures(func_animation)},
+        {"FuncAnimation, savefig": 8.0},
+        repeats=1,
+        tolerance=0.01,
+    ),
     "race-gif": Task(
-        "the same with five optimizers",
+        "a race of five with curves, 200 frames, to GIF",
         {"optviz": film_optviz(FIVE, ".gif"), "FuncAnimation": film_matplotlib(FIVE, ".gif")},
         {"FuncAnimation": 10.0},
         repeats=2,

@@ -115,6 +115,8 @@ def animate(
     duration: Annotated[
         float | None, typer.Option(help="Seconds, without the last frame's hold.")
     ] = None,
+    surface: Annotated[bool, typer.Option("--surface", help="In three dimensions.")] = False,
+    turn: Annotated[float, typer.Option(help="Degrees that the camera turns.")] = 0.0,
     theme: Themes = Theme.light,
     output: Output = None,
     quiet: Quiet = False,
@@ -132,10 +134,14 @@ def animate(
     pixels = _size(size)
     runs = _runs(optimizers, on, steps, start, bounds, noise, seed, quiet)
     from optviz.render.animate import animate as make
+    from optviz.render.animate import lasting
 
-    film = make(runs, size=pixels, fps=fps, layout=layout.value, theme=theme.value)
+    film = make(
+        runs, size=pixels, fps=fps, layout=layout.value, theme=theme.value, turn=turn,
+        view="surface" if surface or turn else "contour",
+    )  # fmt: skip
     if duration is not None:
-        film = film.lasting(duration)
+        film = lasting(film, duration)
     if pixels is not None and (padded := encode.padded_size(path, pixels)) != pixels:
         text = f"{path.suffix[1:]} takes even sides: {padded[0]}x{padded[1]} instead of {size}"
         print(text, file=sys.stderr)

@@ -51,7 +51,7 @@ def make(spec: Spec) -> Figure | Film:
     if spec.kind == "animate":
         return animate(
             runs, size=spec.size, fps=spec.fps, steps_per_frame=spec.steps_per_frame,
-            layout=spec.layout, theme=spec.theme,
+            layout=spec.layout, theme=spec.theme, view=spec.view, turn=spec.turn,
         )  # fmt: skip
     return plot(
         runs, on=f, view=spec.view, layout=spec.layout, curve=spec.curve, size=spec.size,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import subprocess
+import sys
 import xml.etree.ElementTree as ET
 
 import numpy as np
@@ -146,10 +148,11 @@ def test_nothing_overlaps_or_is_cut_off(f: str, size) -> None:
 
 def test_panels_share_their_axes(runs) -> None:
     figure = ov.plot(runs, layout="panels")
-    assert len(figure.axes) == 4
-    assert len({(axes.get_xlim(), axes.get_ylim()) for axes in figure.axes}) == 1
-    sizes = {tuple(np.round(axes.get_window_extent().size, 3)) for axes in figure.axes}
-    assert len(sizes) == 1
+    assert len(figure.axes) == 8
+    for kind in (figure.axes[:4], figure.axes[4:]):
+        assert len({(axes.get_xlim(), axes.get_ylim()) for axes in kind}) == 1
+        assert len({tuple(np.round(axes.get_window_extent().size, 3)) for axes in kind}) == 1
+    assert len(ov.plot(runs, layout="panels", curve="none").axes) == 4
 
 
 def test_surface_and_field_views(runs) -> None:
@@ -452,3 +455,46 @@ def test_first_steps_are_first_steps() -> None:
     titles = [axes.get_title(loc="left") for axes in figure.axes]
     assert any("arrows ×" in title for title in titles)
     assert len(figure.axes) == 2
+
+
+def test_a_surface_film_turns_and_grows() -> None:
+    t = ov.minimize("rosenbrock", ov.Adam(lr=0.1), steps=9)
+    film = ov.animate(t, view="surface", turn=40, size=(400, 300), steps_per_frame=3)
+    frames = [frame.copy() for frame in film.frames()]
+    assert len(frames) == 4
+    assert all(not np.array_equal(a, b) for a, b in zip(frames[1:], frames, strict=False))
+    for bad in ({"view": "flat"}, {"view": "surface", "turn": 1000}):
+        with pytest.raises(ValueError, match="must"):
+            ov.animate(t, **bad)
+
+
+def test_durations() -> None:
+    from optviz.render.animate import lasting
+
+    film = ov.animate(ov.minimize("bowl", ov.SGD(lr=0.1), steps=1000))
+    for seconds in (2, 8, 60):
+        shorter = lasting(film, seconds)
+        assert len(shorter) / shorter.fps == pytest.approx(seconds, rel=0.15)
+    with pytest.raises(ValueError, match="duration"):
+        lasting(film, 0)
+
+
+@pytest.mark.parametrize("suffix", [".gif", ".mp4"])
+def test_memory_does_not_grow_with_the_frames(tmp_path, suffix: str) -> None:
+    program = (
+        "import resource, sys, optviz as ov\n"
+        "t = ov.minimize('bowl', ov.Adam(lr=0.01), steps=int(sys.argv[1]))\n"
+        f"ov.animate(t, size=(400, 300), steps_per_frame=1).save('a{suffix}')\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    )
+    few, many = (
+        int(
+            subprocess.run(
+                [sys.executable, "-c", program, steps], cwd=tmp_path, check=True, text=True,
+                capture_output=True,
+            ).stdout
+        )
+        for steps in ("150", "3000")
+    )  # fmt: skip
+    # In kilobytes. 2,850 more frames of 480 kB each would be 1,400,000.
+    assert many - few < 40_000

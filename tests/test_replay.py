@@ -52,7 +52,10 @@ def test_explanations_come_back(tmp_path: Path) -> None:
     e = ov.explain("bowl", ov.Adam(lr=0.5), steps=3)
     still = output.save(explain_figure(e, theme="dark"), tmp_path / "a.svg")
     film = ExplainFilm(e, size=(640, 400)).save(tmp_path / "a.gif")
-    for path in (still, film):
+    turning = ov.animate(
+        ov.minimize("bowl", ov.Adam(lr=0.5), steps=4), view="surface", turn=30, size=(400, 300)
+    ).save(tmp_path / "t.gif")
+    for path in (still, film, turning):
         assert replay(path).read_bytes() == path.read_bytes()
 
 
@@ -120,7 +123,7 @@ def broken_run(**changes: object) -> str:
         (broken(size=[10**9, 10]), "size must be a whole number"),
         (broken(dpi=100000), "dpi must be"),
         (broken(fps=-1), "fps must be"),
-        (broken(curve=1), "curve must be true or false"),
+        (broken(curve=1), "curve must be one of gap"),
         (broken(theme="../x"), "theme must be one of"),
         (broken(runs={}), "runs must be a list"),
         (broken(runs=[3]), r"runs\[0\] must be an object"),

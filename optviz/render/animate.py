@@ -25,6 +25,7 @@ from optviz.render import compose, contour, curves, html, output, paths, style
 from optviz.render.compose import Frame
 from optviz.render.film import Film, Pixels
 from optviz.render.spec import Spec
+from optviz.render.surface import SurfaceFilm
 from optviz.trajectory import Trajectory, same_function
 
 #: About so many frames show a run, however long it is.
@@ -97,28 +98,29 @@ class Animation(Film):
         write_atomically(target, text.encode())
         return target
 
-    def lasting(self, seconds: float) -> Animation:
-        """The same film in so many seconds: more steps a frame, or fewer frames a second.
-
-        Raises
-        ------
-        ValueError
-            If `seconds` is not a positive number.
-        """
-        if not 0 < seconds <= 3600:
-            raise ValueError(f"duration must lie between 0 and 3600 seconds, not {seconds!r}")
-        last = max(len(t.points) - 1 for t in self.trajectories)
-        per_frame = max(1, round(last / (seconds * self.fps)))
-        frames = -(-last // per_frame)
-        fps = min(self.fps, max(1, round(frames / seconds)))
-        return dataclasses.replace(self, steps_per_frame=per_frame, fps=fps)
-
     def spec(self) -> Spec:
         """Everything that makes this film again."""
         return Spec.of(
             "animate", self.trajectories, size=self.size, fps=self.fps, layout=self.layout,
             steps_per_frame=self.steps_per_frame, theme=self.theme,
         )  # fmt: skip
+
+
+def lasting(film: Animation | SurfaceFilm, seconds: float) -> Animation | SurfaceFilm:
+    """The same film in so many seconds: more steps a frame, or fewer frames a second.
+
+    Raises
+    ------
+    ValueError
+        If `seconds` is not a positive number.
+    """
+    if not 0 < seconds <= 3600:
+        raise ValueError(f"duration must lie between 0 and 3600 seconds, not {seconds!r}")
+    last = max(len(t.points) - 1 for t in film.trajectories)
+    per_frame = max(1, round(last / (seconds * film.fps)))
+    frames = -(-last // per_frame)
+    fps = min(film.fps, max(1, round(frames / seconds)))
+    return dataclasses.replace(film, steps_per_frame=per_frame, fps=fps)
 
 
 def animate(
@@ -129,7 +131,9 @@ def animate(
     steps_per_frame: int | None = None,
     layout: str = "race",
     theme: str = "light",
-) -> Animation:
+    view: str = "contour",
+    turn: float = 0.0,
+) -> Animation | SurfaceFilm:
     """A film of one or several paths on the same function.
 
     Parameters
@@ -146,6 +150,10 @@ def animate(
         "race" or "panels", as for `plot`.
     theme : str
         "light", "dark" or "print".
+    view : str
+        "contour", or "surface" in three dimensions.
+    turn : float
+        Degrees that the camera turns around a surface, −360 to 360.
 
     Raises
     ------
@@ -169,10 +177,18 @@ def animate(
         size = compose.check_size(size)
     longest = max(len(t.points) - 1 for t in runs)
     if steps_per_frame is None:
-        steps_per_frame = max(1, -(-longest // FRAMES))
+        # A surface is drawn anew for each frame.
+        frames = FRAMES if view == "contour" else FRAMES // 3
+        steps_per_frame = max(1, -(-longest // frames))
     if steps_per_frame < 1:
         raise ValueError(f"steps_per_frame must be at least 1, not {steps_per_frame!r}")
     style.theme(theme)
+    if view not in ("contour", "surface"):
+        raise ValueError(f"view must be contour or surface, not {view!r}")
+    if not -360 <= turn <= 360:
+        raise ValueError(f"turn must lie between −360 and 360 degrees, not {turn!r}")
+    if view == "surface":
+        return SurfaceFilm(tuple(runs), size, fps, steps_per_frame, theme, float(turn))
     return Animation(tuple(runs), size, fps, steps_per_frame, layout, theme)
 
 
@@ -206,9 +222,9 @@ class _Stage:
             for star in contour.draw_minima(axes, f, self.frame.look):
                 self.on_top.append((axes, star))  # type: ignore[arg-type]
         self.names: list[Text] = []
-        if self.frame.curve is not None:
+        if len(self.frame.curves) == 1:
             self.names = curves.draw_names(
-                self.frame.curve, "gap", f, runs, self.frame.strokes, self.frame.look
+                self.frame.curves[0], "gap", f, runs, self.frame.strokes, self.frame.look
             )
         self.counter = self._counter()
         self.moving = [*(a for actor in self.actors for a in actor.artists), *self.on_top]
@@ -283,14 +299,15 @@ class _Actor:
             (axes, self.past), (axes, self.fresh), (axes, self.head),
         ]  # fmt: skip
         self.heights: NDArray[np.float64] | None = None
-        if frame.curve is not None:
+        beside = frame.curve_of(k)
+        if beside is not None:
             self.heights = curves.series("gap", frame.function, t)[0]
-            self.curve = self._line(frame.curve, linewidth=1.5, zorder=4, **line)
+            self.curve = self._line(beside, linewidth=1.5, zorder=4, **line)
             self.dot = self._line(
-                frame.curve, marker=stroke.marker, markersize=6, color=stroke.color, zorder=5,
+                beside, marker=stroke.marker, markersize=6, color=stroke.color, zorder=5,
                 markeredgecolor=look.theme.paper, markeredgewidth=0.8,
             )  # fmt: skip
-            self.artists += [(frame.curve, self.curve), (frame.curve, self.dot)]
+            self.artists += [(beside, self.curve), (beside, self.dot)]
 
     @staticmethod
     def _line(axes: Axes, **options: Any) -> Line2D:

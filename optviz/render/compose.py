@@ -38,13 +38,20 @@ class Frame:
     trajectories: tuple[Trajectory, ...]
     strokes: tuple[Stroke, ...]
     maps: tuple[Axes, ...]
-    curve: Axes | None
+    #: None, one for all, or one for each.
+    curves: tuple[Axes, ...]
     every: int
     look: Look
 
     def map_of(self, k: int) -> Axes:
         """The map on which the k-th trajectory is drawn."""
         return self.maps[k] if len(self.maps) > 1 else self.maps[0]
+
+    def curve_of(self, k: int) -> Axes | None:
+        """The axes of the k-th trajectory's curve."""
+        if not self.curves:
+            return None
+        return self.curves[k] if len(self.curves) > 1 else self.curves[0]
 
 
 def check_size(size: tuple[int, int]) -> tuple[int, int]:
@@ -89,9 +96,11 @@ def compose(
     ground = contour.ground(f)
     (x0, x1), (y0, y1) = f.bounds
     aspect = (x1 - x0) / (y1 - y0)
-    curve = None
+    curve_boxes: list[layout.Box] = []
     if count > 1:
-        boxes = layout.grid(width, height, count, aspect, rows, unit)
+        boxes, curve_boxes = layout.grid(
+            width, height, count, aspect, rows, unit, with_curve=with_curve
+        )
     else:
         names = 2.4 + 0.62 * max((len(s.name) for s in strokes), default=0)
         placed = layout.arrange(
@@ -99,26 +108,28 @@ def compose(
         )
         boxes = [placed.map]
         contour.draw_bar(figure, placed.bar, f, ground, look)
-        if placed.curve is not None:
-            curve = figure.add_axes(placed.curve.fraction(width, height))
+        curve_boxes = [] if placed.curve is None else [placed.curve]
+    curve_axes = [figure.add_axes(box.fraction(width, height)) for box in curve_boxes]
     maps = [figure.add_axes(box.fraction(width, height)) for box in boxes]
     for axes in maps:
         contour.draw_ground(axes, f, ground, look)
         if with_field:
             contour.draw_field(axes, f, look)
     remarks = list(remarks)
-    if curve is not None and curve_kind is not None:
-        note = curves.draw_axes(curve, curve_kind, f, trajectories, look)
-        remarks += [note] if note else []
+    for axes in curve_axes:
+        note = curves.draw_axes(axes, curve_kind or "gap", f, trajectories, look)
+        remarks += [note] if note and note not in remarks else []
     if trajectories and with_marks:
         remarks.insert(0, f"a mark every {every} steps" if every > 1 else "a mark every step")
     if len(maps) > 1:
         for axes, stroke in zip(maps, strokes, strict=True):
             axes.set_title(stroke.name, loc="left", fontsize=look.font, color=stroke.color, pad=3)
-    for axes in [*maps, *([curve] if curve else [])]:
+    for axes in [*maps, *curve_axes]:
         quiet(axes, look)
     write_texts(figure, f, trajectories, remarks, look)
-    return Frame(figure, f, tuple(trajectories), tuple(strokes), tuple(maps), curve, every, look)
+    return Frame(
+        figure, f, tuple(trajectories), tuple(strokes), tuple(maps), tuple(curve_axes), every, look
+    )
 
 
 def begin(

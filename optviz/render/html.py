@@ -55,7 +55,6 @@ def page(frame: Frame, figure: Figure, *, last: int, trail: int, spec: str) -> s
         "trail": trail,
         "rate": last / float(np.clip(last / 25, SHORTEST, LONGEST)),
         "paper": frame.look.theme.paper,
-        "curveClip": None if frame.curve is None else _clip(frame.curve, height),
         "runs": [_run(frame, k, height) for k in range(len(frame.trajectories))],
     }
     theme = frame.look.theme
@@ -77,9 +76,10 @@ def _run(frame: Frame, k: int, height: float) -> Mapping[str, Any]:
     t, stroke, axes = frame.trajectories[k], frame.strokes[k], frame.map_of(k)
     points = paths.shown_points(t)
     curve: list[list[float]] = []
-    if frame.curve is not None:
+    beside = frame.curve_of(k)
+    if beside is not None:
         y = curves.series("gap", frame.function, t)[0]
-        curve = _pixels(frame.curve, np.column_stack([np.arange(len(y)), y]), height)
+        curve = _pixels(beside, np.column_stack([np.arange(len(y)), y]), height)
     dash = [] if isinstance(stroke.dash, str) else [1.7 * v for v in stroke.dash[1]]
     return {
         "name": stroke.name,
@@ -88,6 +88,7 @@ def _run(frame: Frame, k: int, height: float) -> Mapping[str, Any]:
         "marker": stroke.marker,
         "left": t.left_at(),
         "clip": _clip(axes, height),
+        "curveClip": None if beside is None else _clip(beside, height),
         "path": _pixels(axes, points, height),
         "curve": curve,
         "values": [

@@ -38,6 +38,7 @@ class Layout:
 AXIS = 3.9  # room for tick labels and the name of an axis
 BAR = 5.8  # the colour bar with its labels
 TOP = 5.0  # title and formula
+CURVE = 0.36  # the height of a panel's curve, as a share of its width
 
 
 def bottom_of(legend_rows: int) -> float:
@@ -55,7 +56,10 @@ def natural_height(
         rows = -(-panels // columns)
         map_height = (width / columns - AXIS * unit) / aspect
         map_height = min(map_height, 0.8 * width / rows)
-        return _even(rows * (map_height + (AXIS + 1.9) * unit) + around - AXIS * unit)
+        cell = map_height + (AXIS + 1.9) * unit
+        if with_curve:
+            cell += CURVE * map_height * aspect + (AXIS + 1.9) * unit
+        return _even(rows * cell + around - AXIS * unit)
     across = width - (2 * AXIS + BAR + 9.0) * unit
     map_width = 0.56 * across if with_curve else 0.8 * width
     return _even(min(max(map_width / aspect, 0.22 * width), 0.55 * width) + around)
@@ -111,26 +115,38 @@ def _fit(width: float, height: float, aspect: float) -> tuple[float, float]:
 
 
 def grid(
-    width: float, height: float, count: int, aspect: float, legend_rows: int, unit: float
-) -> list[Box]:
-    """Equal maps for small multiples, in reading order."""
+    width: float,
+    height: float,
+    count: int,
+    aspect: float,
+    legend_rows: int,
+    unit: float,
+    *,
+    with_curve: bool = False,
+) -> tuple[list[Box], list[Box]]:
+    """Equal maps for small multiples in reading order, and the curves below them (or none)."""
     top, bottom = (TOP - 0.6) * unit, bottom_of(legend_rows) * unit
-    axis, gap = AXIS * unit, 1.9 * unit
-    best: list[Box] = []
+    # Powers of ten beside a curve are wider than the numbers beside a map.
+    axis, gap = (AXIS + (0.9 if with_curve else 0.0)) * unit, 1.9 * unit
+    maps: list[Box] = []
+    curves: list[Box] = []
     for columns in range(1, count + 1):
         rows = -(-count // columns)
-        w, h = _fit(
-            (width - unit) / columns - axis, (height - top - bottom) / rows - axis - gap, aspect
-        )
-        if not best or w * h > best[0].width * best[0].height:
-            lead = max(0.0, (width - columns * (w + axis) - unit) / 2)
-            best = [
-                Box(
-                    lead + axis + (k % columns) * (w + axis),
-                    top + gap + (k // columns) * (h + axis + gap),
-                    w,
-                    h,
-                )
-                for k in range(count)
-            ]
-    return best
+        across = (width - unit) / columns - axis
+        cell = (height - top - bottom) / rows - axis - gap
+        # A curve takes a good third of the width in height, and its own axis.
+        free = (cell - axis - gap) / (1 + CURVE * aspect) if with_curve else cell
+        w, h = _fit(across, free, aspect)
+        if maps and w * h <= maps[0].width * maps[0].height:
+            continue
+        below = CURVE * w if with_curve else 0.0
+        pitch = h + axis + gap + (below + axis + gap if with_curve else 0.0)
+        lead = max(0.0, (width - columns * (w + axis) - unit) / 2)
+        maps = [
+            Box(
+                lead + axis + (k % columns) * (w + axis), top + gap + (k // columns) * pitch, w, h
+            )
+            for k in range(count)
+        ]  # fmt: skip
+        curves = [Box(m.left, m.top + h + axis + gap, w, below) for m in maps if with_curve]
+    return maps, curves

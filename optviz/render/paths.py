@@ -78,7 +78,26 @@ def draw_end(axes: Axes, t: Trajectory, stroke: Stroke, look: Look) -> Artist:
         color=stroke.color, markeredgecolor=look.theme.paper, markeredgewidth=1.0, zorder=9,
         clip_on=False,
     )  # fmt: skip
+    if left:
+        _draw_heading(axes, t, stroke)
     return end
+
+
+def _draw_heading(axes: Axes, t: Trajectory, stroke: Stroke) -> None:
+    """A short arrow beyond the edge, along the step that left."""
+    k = t.left_at() or 0
+    if k >= len(t.points):
+        return
+    step = t.points[k] - t.points[max(k - 1, 0)]
+    length = float(np.hypot(*step))
+    if not (np.isfinite(length) and length > 0):
+        return
+    axes.annotate(
+        "", xy=tuple(exit_point(t)), xytext=tuple(15 * step / length),
+        textcoords="offset points", annotation_clip=False, zorder=8,
+        arrowprops={"arrowstyle": "<|-,head_width=0.25,head_length=0.4", "color": stroke.color,
+                    "linewidth": 1.4, "shrinkA": 0, "shrinkB": 0},
+    )  # fmt: skip
 
 
 def draw_exit_texts(frame: Frame) -> None:

@@ -10,7 +10,6 @@ from optviz._text import rounded
 from optviz.explanation import Explanation
 from optviz.functions import Function, function
 from optviz.render import compose, contour, curves, output, paths, surface
-from optviz.render import layout as layouts
 from optviz.render.explain import explain_figure
 from optviz.render.spec import LAYOUTS, VIEWS, Spec
 from optviz.sweep import first_steps
@@ -83,7 +82,7 @@ def plot(
     if view == "steps":
         figure = _first_steps(f, runs, size, theme)
     elif view == "surface":
-        figure = _surface(f, runs, size, theme)
+        figure, _, _ = surface.picture(f, runs, size, theme)
     else:
         figure = _maps(f, runs, size, theme, view=view, panels=layout == "panels", kind=kind)
     spec = Spec.of(
@@ -113,13 +112,14 @@ def _maps(
         paths.draw_path(axes, t, stroke, frame.every, frame.look)
         paths.draw_end(axes, t, stroke, frame.look)
         paths.draw_start(axes, t.start, frame.look)
-        if frame.curve is not None and kind is not None:
-            curves.draw_line(frame.curve, kind, f, t, stroke, frame.every, frame.look)
+        beside = frame.curve_of(k)
+        if beside is not None and kind is not None:
+            curves.draw_line(beside, kind, f, t, stroke, frame.every, frame.look)
     paths.draw_exit_texts(frame)
     for axes in frame.maps:
         contour.draw_minima(axes, f, frame.look)
-    if frame.curve is not None and kind is not None:
-        curves.draw_names(frame.curve, kind, f, runs, frame.strokes, frame.look)
+    if len(frame.curves) == 1 and kind is not None:
+        curves.draw_names(frame.curves[0], kind, f, runs, frame.strokes, frame.look)
     return frame.figure
 
 
@@ -141,15 +141,3 @@ def _first_steps(
                        color=stroke.color, pad=3)  # fmt: skip
         contour.draw_minima(axes, f, frame.look)
     return frame.figure
-
-
-def _surface(
-    f: Function, runs: Sequence[Trajectory], size: tuple[int, int] | None, theme: str
-) -> Figure:
-    figure, strokes, rows, look = compose.begin(f, runs, size or (compose.WIDTH, 600), theme)
-    height = figure.get_size_inches()[1] * compose.DPI
-    bottom, top = layouts.bottom_of(rows) * look.unit / height, layouts.TOP * look.unit / height
-    box = (0.02, 1.3 * bottom, 0.96, 1 - 1.3 * bottom - 0.8 * top)
-    _, remark = surface.draw_surface(figure, box, f, runs, strokes, look)
-    compose.write_texts(figure, f, runs, [remark] if remark else [], look)
-    return figure

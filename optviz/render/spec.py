@@ -60,7 +60,7 @@ class Spec:
         A name in the catalogue or a formula, and the part of the plane that is shown.
     runs
         One entry for each path.
-    view, layout, curve, theme, size, dpi, fps, steps_per_frame
+    view, layout, curve, theme, size, dpi, fps, steps_per_frame, turn
         As for `plot` and `animate`; an fps of 0 is a still picture.
     version
         The optviz that made it.
@@ -78,6 +78,7 @@ class Spec:
     dpi: int = 200
     fps: int = 0
     steps_per_frame: int = 1
+    turn: float = 0.0
     version: str = optviz.__version__
 
     @classmethod
@@ -161,6 +162,7 @@ class Spec:
         words += ["--curve", self.curve] if self.curve != "gap" else []
         words += ["--theme", self.theme] if self.theme != "light" else []
         words += ["--size", f"{self.size[0]}x{self.size[1]}"] if self.size else []
+        words += ["--turn", number(self.turn)] if self.turn else []
         words += ["--fps", str(self.fps)] if self.fps else []
         words += ["--dpi", str(self.dpi)] if self.dpi != 200 and not self.fps else []
         return shlex.join(words)
@@ -280,4 +282,5 @@ _CHECKS: Mapping[str, Any] = {
     "dpi": _whole(20, 600),
     "fps": _whole(0, 100),
     "steps_per_frame": _whole(1, MAX_STEPS),
+    "turn": _real,
 }

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
-from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from mpl_toolkits.mplot3d.axes3d import Axes3D
 from numpy.typing import NDArray
 
 from optviz.functions import Function
-from optviz.render import contour
+from optviz.render import compose, contour, layout
+from optviz.render.film import Film, Pixels
 from optviz.render.paths import shown_points
+from optviz.render.spec import Spec
 from optviz.render.style import Look, Stroke
 from optviz.trajectory import Trajectory
 
@@ -21,6 +24,8 @@ Real = NDArray[np.float64]
 
 #: Above this ratio of largest to median height the walls hide everything: heights are logs.
 STEEP = 12.0
+SIZE = (960, 600)
+ELEVATION, AZIMUTH = 34.0, -58.0
 
 
 def draw_surface(
@@ -30,8 +35,8 @@ def draw_surface(
     trajectories: Sequence[Trajectory],
     strokes: Sequence[Stroke],
     look: Look,
-) -> tuple[Axes, str]:
-    """The axes, and a remark for the small print if heights are logarithmic."""
+) -> tuple[Axes3D, list[Walker], str]:
+    """The axes, the paths, and a remark for the small print if heights are logarithmic."""
     axes: Axes3D = figure.add_axes(rectangle, projection="3d", computed_zorder=False)
     g = contour.ground(f, 90)
     gap = g.z - g.lowest
@@ -50,14 +55,10 @@ def draw_surface(
     )  # fmt: skip
     axes.contour(x, y, height(g.z), levels=height(g.levels[:-1]), colors=look.theme.isoline,
                  linewidths=0.6, zorder=2)  # fmt: skip
-    for t, stroke in zip(trajectories, strokes, strict=True):
-        points = shown_points(t)
-        z = height(np.asarray(f(*points.T)))
-        axes.plot(*points.T, z, color=look.theme.paper, linewidth=3.2, zorder=4)
-        axes.plot(*points.T, z, color=stroke.color, linestyle=stroke.dash, linewidth=1.8,
-                  zorder=5)  # fmt: skip
-        axes.plot(*points[-1:].T, z[-1:], stroke.marker, color=stroke.color, markersize=6,
-                  markeredgecolor=look.theme.paper, zorder=7)  # fmt: skip
+    walkers = [
+        Walker(axes, t, stroke, height, look)
+        for t, stroke in zip(trajectories, strokes, strict=True)
+    ]
     for start in dict.fromkeys(t.start for t in trajectories):
         axes.plot(*[[v] for v in start], height(np.asarray([f(*start)])), "o", markersize=9,
                   markerfacecolor="none", markeredgecolor=look.theme.ink, zorder=8)  # fmt: skip
@@ -69,7 +70,7 @@ def draw_surface(
     (x0, x1), (y0, y1) = f.bounds
     longer = max(x1 - x0, y1 - y0)
     axes.set_box_aspect(((x1 - x0) / longer, (y1 - y0) / longer, 0.55), zoom=1.2)
-    axes.view_init(elev=34, azim=-58)
+    axes.view_init(elev=ELEVATION, azim=AZIMUTH)
     axes.set_xlabel("x", labelpad=-4)
     axes.set_ylabel("y", labelpad=-4)
     axes.set_zlabel("log₁₀(1 + f − f*)" if is_steep else "f(x, y)", labelpad=-2)
@@ -80,4 +81,102 @@ def draw_surface(
         axis.label.set_size(0.9 * look.font)
         axis.label.set_color(look.theme.ink)
     axes.tick_params(labelsize=0.8 * look.font, colors=look.theme.quiet, pad=-1)
-    return axes, "height is log₁₀(1 + f − f*)" if is_steep else ""
+    return axes, walkers, "height is log₁₀(1 + f − f*)" if is_steep else ""
+
+
+class Walker:
+    """One path on the surface: halo, line and head, up to any of its points."""
+
+    def __init__(
+        self,
+        axes: Axes3D,
+        t: Trajectory,
+        stroke: Stroke,
+        height: Callable[[Real], Real],
+        look: Look,
+    ) -> None:
+        points = shown_points(t)
+        self.points = np.column_stack([points, height(np.asarray(t.function(*points.T)))])
+        (self.halo,) = axes.plot([], [], [], color=look.theme.paper, linewidth=3.2, zorder=4)
+        (self.line,) = axes.plot([], [], [], color=stroke.color, linestyle=stroke.dash,
+                                 linewidth=1.8, zorder=5)  # fmt: skip
+        (self.head,) = axes.plot([], [], [], stroke.marker, color=stroke.color, markersize=6,
+                                 markeredgecolor=look.theme.paper, zorder=7)  # fmt: skip
+        self.pose(len(self.points))
+
+    def pose(self, step: int) -> None:
+        """Show the path up to `step`."""
+        shown = self.points[: step + 1]
+        for artist, points in ((self.halo, shown), (self.line, shown), (self.head, shown[-1:])):
+            artist.set_data_3d(*points.T)
+
+
+def picture(
+    f: Function,
+    trajectories: Sequence[Trajectory],
+    size: tuple[int, int] | None,
+    theme: str,
+    remarks: Sequence[str] = (),
+) -> tuple[Figure, Axes3D, list[Walker]]:
+    """The whole picture: surface, paths, legend, texts."""
+    figure, strokes, rows, look = compose.begin(f, trajectories, size or SIZE, theme)
+    height = figure.get_size_inches()[1] * compose.DPI
+    bottom, top = layout.bottom_of(rows) * look.unit / height, layout.TOP * look.unit / height
+    box = (0.02, 1.3 * bottom, 0.96, 1 - 1.3 * bottom - 0.8 * top)
+    axes, walkers, remark = draw_surface(figure, box, f, trajectories, strokes, look)
+    remarks = [*remarks, *([remark] if remark else [])]
+    compose.write_texts(figure, f, trajectories, remarks, look)
+    return figure, axes, walkers
+
+
+@dataclass(frozen=True)
+class SurfaceFilm(Film):
+    """Paths that grow on the surface while the camera turns by `turn` degrees.
+
+    Attributes
+    ----------
+    trajectories, size, fps, steps_per_frame, theme
+        As for `Animation`.
+    turn
+        Degrees from the first frame to the last.
+    """
+
+    trajectories: tuple[Trajectory, ...]
+    size: tuple[int, int] | None = None
+    fps: int = 15
+    steps_per_frame: int = 1
+    theme: str = "light"
+    turn: float = 0.0
+
+    def __len__(self) -> int:
+        """The number of frames."""
+        return -(-self._last // self.steps_per_frame) + 1
+
+    @property
+    def _last(self) -> int:
+        return max(len(t.points) - 1 for t in self.trajectories)
+
+    def drawer(self) -> Callable[[int], Pixels]:
+        """A function that draws the k-th frame; a turned surface must be drawn anew."""
+        f = self.trajectories[0].function
+        remark = f"{self.steps_per_frame} step{'s' * (self.steps_per_frame > 1)} a frame"
+        figure, axes, walkers = picture(f, self.trajectories, self.size, self.theme, [remark])
+        canvas = figure.canvas
+        assert isinstance(canvas, FigureCanvasAgg)
+
+        def draw(k: int) -> Pixels:
+            step = min(k * self.steps_per_frame, self._last)
+            for walker in walkers:
+                walker.pose(step)
+            axes.view_init(elev=ELEVATION, azim=AZIMUTH + self.turn * k / max(len(self) - 1, 1))
+            canvas.draw()
+            return np.asarray(canvas.buffer_rgba())
+
+        return draw
+
+    def spec(self) -> Spec:
+        """Everything that makes this film again."""
+        return Spec.of(
+            "animate", self.trajectories, view="surface", size=self.size, fps=self.fps,
+            steps_per_frame=self.steps_per_frame, theme=self.theme, turn=self.turn,
+        )  # fmt: skip
