@@ -174,7 +174,7 @@ class _WebpWriter(_StreamWriter):
     """Animated WebP, lossy but near enough for thin lines."""
 
     container, codec, pixels = "webp", "libwebp_anim", "yuv420p"
-    codec_options = {"quality": "85", "compression_level": "2"}
+    codec_options = {"quality": "82", "compression_level": "0"}
 
     @staticmethod
     def container_options(hold: float) -> dict[str, str]:

@@ -94,7 +94,7 @@ def arrange(
     above = _fit(width - axis - bar - unit, free_height - axis - 7 * unit, aspect)
     if beside[0] * beside[1] >= 0.7 * above[0] * above[1]:
         w, h = beside
-        middle = top + (free_height - h) / 2 if h > 0.75 * free_height else top
+        middle = top + (free_height - h) / 2
         map_box = Box(axis, middle, w, h)
         left = axis + w + bar + axis + 0.5 * unit
         curve = Box(left, middle, width - left - names, max(h, min(free_height, 0.6 * w)))
