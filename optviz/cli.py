@@ -7,14 +7,14 @@ disk, a read-only folder) with 1.
 from __future__ import annotations
 
 import sys
-import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from optviz._console import refuse, say_written, show_progress
 
 if TYPE_CHECKING:
     from optviz.functions import Function
@@ -145,9 +145,9 @@ def animate(
     if pixels is not None and (padded := encode.padded_size(path, pixels)) != pixels:
         text = f"{path.suffix[1:]} takes even sides: {padded[0]}x{padded[1]} instead of {size}"
         print(text, file=sys.stderr)
-    with _progress(f"writing {path.name}", quiet) as progress:
+    with show_progress(f"writing {path.name}", quiet) as progress:
         film.save(path, progress=progress)
-    _written(path, quiet, open_)
+    say_written(path, quiet, open_)
 
 
 @app.command()
@@ -203,7 +203,7 @@ def plot(
         layout=layout.value, curve=curve.value, size=pixels, theme=theme.value,
     )  # fmt: skip
     out.save(figure, path, dpi=dpi)
-    _written(path, quiet, open_)
+    say_written(path, quiet, open_)
 
 
 @app.command()
@@ -253,9 +253,9 @@ def explain(
     if path.suffix.lower() in out.STILL:
         out.save(explain_figure(e, size=pixels, theme=theme.value), path, dpi=dpi)
     else:
-        with _progress(f"writing {path.name}", quiet) as progress:
+        with show_progress(f"writing {path.name}", quiet) as progress:
             ExplainFilm(e, pixels, fps, theme.value).save(path, progress=progress)
-    _written(path, quiet, open_)
+    say_written(path, quiet, open_)
 
 
 @app.command()
@@ -278,7 +278,7 @@ def replay(
     """Make a picture again from the specification inside it."""
     from optviz.replay import replay as again
 
-    _written(again(file, output), quiet, open_)
+    say_written(again(file, output), quiet, open_)
 
 
 @app.command()
@@ -298,7 +298,7 @@ def gallery(
     from optviz.gallery import build
 
     folder = out or scripts
-    with _progress("building", quiet) as progress:
+    with show_progress("building", quiet) as progress:
         written = build(scripts, folder, only=only or (), progress=progress)
     if not quiet:
         for path in [*written, folder / "README.md", folder / "index.html"]:
@@ -376,7 +376,7 @@ def _runs(
     f = _function(on, bounds, start)
     if _jit.is_cold() and not quiet:
         print("first run: compiling for this machine, once (a few seconds)", file=sys.stderr)
-    with _progress("running", quiet) as progress:
+    with show_progress("running", quiet) as progress:
         return race(
             f, optimizers, start=f.start, steps=steps, noise=noise, rng=seed, runs=repeats,
             progress=progress,
@@ -437,48 +437,6 @@ def _complete(catalogue: str, incomplete: str) -> list[str]:
     return [name for name in names if name.startswith(incomplete.lower())]
 
 
-# -- from results to words ------------------------------------------------------------------
-
-
-@contextmanager
-def _progress(what: str, quiet: bool) -> Iterator[Callable[[int, int], None] | None]:
-    """A callback that shows a bar on standard error once a second has gone by."""
-    if quiet or not sys.stderr.isatty():
-        yield None
-        return
-    began = time.monotonic()
-    shown: dict[str, Any] = {}
-
-    def update(done: int, total: int) -> None:
-        if not shown and time.monotonic() - began > 1.0:
-            from rich.console import Console
-            from rich.progress import Progress
-
-            shown["bar"] = Progress(console=Console(stderr=True), transient=True)
-            shown["bar"].start()
-            shown["task"] = shown["bar"].add_task(what, total=total)
-        if shown:
-            shown["bar"].update(shown["task"], completed=done)
-
-    try:
-        yield update
-    finally:
-        if shown:
-            shown["bar"].stop()
-
-
-def _written(path: Path, quiet: bool, show: bool) -> None:
-    if not quiet:
-        print(path)
-    if show:
-        typer.launch(str(path))
-
-
-def _refuse(message: str, code: int = 2) -> NoReturn:
-    print(f"optviz: {' '.join(message.split())}", file=sys.stderr)
-    sys.exit(code)
-
-
 def main() -> None:
     """The entry point: every failure that is not ours becomes one line."""
     try:
@@ -487,16 +445,16 @@ def main() -> None:
             raise KeyboardInterrupt
         sys.exit(code)
     except KeyboardInterrupt:
-        _refuse("interrupted", 130)
+        refuse("interrupted", 130)
     except ValueError as error:
-        _refuse(str(error))
+        refuse(str(error))
     except OSError as error:
         where = f": {error.filename}" if error.filename else ""
-        _refuse(f"{error.strerror or error}{where}", 1)
+        refuse(f"{error.strerror or error}{where}", 1)
     except Exception as error:
         # The command-line parser's own exceptions, whichever package they are defined in.
         if type(error).__name__ == "Abort":
-            _refuse("interrupted", 130)
+            refuse("interrupted", 130)
         if hasattr(error, "format_message"):
-            _refuse(f"{error.format_message()} (see optviz --help)", 2)
+            refuse(f"{error.format_message()} (see optviz --help)", 2)
         raise

@@ -6,222 +6,22 @@ way of `formula.py`. Domains and minima are those of the literature unless a com
 
 from __future__ import annotations
 
-import functools
 import importlib
 import itertools
 import math
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
 
-from optviz import _jit
 from optviz._catalogue import make_catalogue
-from optviz._text import did_you_mean, listed, rounded
-from optviz.formula import Expression, FormulaError, parse
+from optviz._function import Bounds, Function, PythonFunction
+from optviz._text import did_you_mean, listed
+from optviz.formula import FormulaError, parse
 
-Bounds = tuple[tuple[float, float], tuple[float, float]]
-Point = tuple[float, float]
-Real = NDArray[np.float64]
-
-DEFAULT_BOUNDS: Bounds = ((-5.0, 5.0), (-5.0, 5.0))
-
-
-@dataclass(frozen=True)
-class Function:
-    """A function of the plane that optimizers can walk on.
-
-    Calls broadcast over arrays: `f(x, y)`. Make one with `optviz.function`.
-
-    Attributes
-    ----------
-    name : str
-        The name in the catalogue, or the formula.
-    formula : str
-        The line of maths, or `module:function` for a Python function.
-    bounds : ((x0, x1), (y0, y1))
-        The domain: starts lie in it, pictures show it.
-    start : (x, y)
-        Where paths begin unless told.
-    source : str
-        Where the function comes from.
-
-    Examples
-    --------
-    >>> import optviz as ov
-    >>> f = ov.function("beale")
-    >>> f(3.0, 0.5), f.minimum
-    (0.0, 0.0)
-    >>> f.gradient([0.0, 1.0], [0.0, 0.0])
-    array([[-12.75,  -6.75],
-           [  0.  ,   1.  ]])
-    """
-
-    name: str
-    formula: str
-    bounds: Bounds = DEFAULT_BOUNDS
-    start: Point = (0.0, 0.0)
-    source: str = "yours"
-    title: str = ""
-    _minima: tuple[Point, ...] | None = None
-    _python: _PythonFunction | None = field(default=None, repr=False)
-
-    def __post_init__(self) -> None:
-        for axis, (low, high) in zip("xy", self.bounds, strict=True):
-            if not (math.isfinite(low) and math.isfinite(high) and low < high):
-                raise ValueError(f"bounds of {axis} must be two rising numbers, not {low}, {high}")
-
-    # -- values ------------------------------------------------------------------------------
-
-    @functools.cached_property
-    def expression(self) -> Expression:
-        """The checked formula (a Python function has none)."""
-        return parse(self.formula)
-
-    def _evaluate(self, what: str, x: ArrayLike, y: ArrayLike) -> Any:
-        arrays = [np.asarray(v) for v in (x, y)]
-        kind = complex if any(a.dtype.kind == "c" for a in arrays) else float
-        xs, ys = np.broadcast_arrays(*[a.astype(kind) for a in arrays])
-        source = self._python or self.expression.module()
-        with np.errstate(all="ignore"):
-            return getattr(source, what)(xs, ys)
-
-    def __call__(self, x: ArrayLike, y: ArrayLike) -> Any:
-        """f(x, y), in the shape that x and y broadcast to; nan where f is not defined."""
-        value = self._evaluate("value", x, y)
-        return value if np.ndim(value) else value.item() if hasattr(value, "item") else value
-
-    def gradient(self, x: ArrayLike, y: ArrayLike) -> Real:
-        """∇f, shape (2, ...)."""
-        return np.stack(self._evaluate("gradient", x, y))
-
-    def hessian(self, x: ArrayLike, y: ArrayLike) -> Real:
-        """The second derivatives, shape (2, 2, ...)."""
-        dxx, dxy, dyy = self._evaluate("hessian", x, y)
-        return np.stack([np.stack([dxx, dxy]), np.stack([dxy, dyy])])
-
-    def gradient_kernel(self) -> Callable[[Real, Real], None]:
-        """`kernel(points (2, n), gradient (2, n))`, compiled unless it is a Python function."""
-        if self._python is not None:
-            return self._python.gradient_kernel
-        return _jit.compiled(self.expression.module().gradient_kernel, _jit.gradient_signature)
-
-    def values_along(self, path: Real) -> Real:
-        """f at each row of `path` (n, 2), compiled where that is possible."""
-        if not self.is_compiled:
-            return np.asarray(self(path[:, 0], path[:, 1]))
-        values = np.empty(len(path))
-        kernel = _jit.compiled(self.expression.module().value_kernel, _jit.value_signature)
-        kernel(np.ascontiguousarray(path), values)
-        return values
-
-    @property
-    def is_compiled(self) -> bool:
-        """Whether the kernel can be handed to compiled loops."""
-        return self._python is None and not _jit.jit_disabled()
-
-    # -- what is known of it -----------------------------------------------------------------
-
-    @property
-    def latex(self) -> str:
-        """The formula for a title, as Matplotlib typesets it."""
-        if self._python is not None:
-            return r"\mathrm{" + self.name.replace("_", r"\_") + "}(x, y)"
-        latex: str = self.expression.latex
-        return latex
-
-    @functools.cached_property
-    def minima(self) -> Real:
-        """Every global minimum inside the bounds, shape (k, 2); (0, 2) if there is none.
-
-        Those of a formula of one's own are searched for numerically.
-        """
-        points = self._minima if self._minima is not None else _search_minima(self)
-        return np.array(points, dtype=float).reshape(-1, 2)
-
-    @functools.cached_property
-    def minimum(self) -> float | None:
-        """f*, the value at the minima; None if there is no lowest value."""
-        return min((float(self(x, y)) for x, y in self.minima), default=None)
-
-    def check_start(self, start: Sequence[float]) -> Point:
-        """`start` as two floats inside the bounds, where f is defined.
-
-        Raises
-        ------
-        ValueError
-            If it is not.
-        """
-        try:
-            x, y = (float(v) for v in start)
-        except (TypeError, ValueError):
-            raise ValueError(f"start must be two numbers, not {start!r}") from None
-        (x0, x1), (y0, y1) = self.bounds
-        if not (x0 <= x <= x1 and y0 <= y <= y1):
-            raise ValueError(
-                f"start ({rounded(x, 6)}, {rounded(y, 6)}) lies outside {self.name}'s domain "
-                f"[{rounded(x0)}, {rounded(x1)}] × [{rounded(y0)}, {rounded(y1)}]"
-            )
-        if not np.isfinite(self(x, y)):
-            raise ValueError(
-                f"{self.name} has no value at start ({rounded(x, 6)}, {rounded(y, 6)})"
-            )
-        return x, y
-
-
-# -- functions of one's own -----------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class _PythonFunction:
-    """A plain Python function with the same methods as a generated module."""
-
-    function: Callable[[Any, Any], Any]
-    derivative: Callable[[Any, Any], Any] | None = None
-
-    def value(self, x: Any, y: Any) -> Any:
-        try:
-            values = np.asarray(self.function(x, y), dtype=x.dtype)
-            if values.shape == x.shape:
-                return values
-        except (TypeError, ValueError):
-            pass  # written for single numbers, with `math` or `if`
-        return self._each(self.function, x, y, ())
-
-    def gradient(self, x: Any, y: Any) -> tuple[Any, Any]:
-        if self.derivative is not None:
-            both = self._each(self.derivative, x, y, (2,))
-            return both[..., 0], both[..., 1]
-        # Central differences: the error is smallest near the cube root of the rounding error.
-        hx, hy = (np.cbrt(np.finfo(float).eps) * np.maximum(1, np.abs(v)) for v in (x, y))
-        return (
-            (self.value(x + hx, y) - self.value(x - hx, y)) / (2 * hx),
-            (self.value(x, y + hy) - self.value(x, y - hy)) / (2 * hy),
-        )
-
-    def hessian(self, x: Any, y: Any) -> tuple[Any, Any, Any]:
-        hx, hy = (np.finfo(float).eps ** 0.25 * np.maximum(1, np.abs(v)) for v in (x, y))
-        right, left = self.gradient(x + hx, y), self.gradient(x - hx, y)
-        above, below = self.gradient(x, y + hy), self.gradient(x, y - hy)
-        dxx, dyy = (right[0] - left[0]) / (2 * hx), (above[1] - below[1]) / (2 * hy)
-        return dxx, ((right[1] - left[1]) / hx + (above[0] - below[0]) / hy) / 4, dyy
-
-    def gradient_kernel(self, points: Real, gradient: Real) -> None:
-        with np.errstate(all="ignore"):
-            gradient[0], gradient[1] = self.gradient(points[0], points[1])
-
-    def _each(self, function: Callable[..., Any], x: Any, y: Any, shape: tuple[int, ...]) -> Any:
-        out = np.empty((*x.shape, *shape), dtype=x.dtype)
-        for index in np.ndindex(x.shape):
-            try:
-                out[index] = function(x[index].item(), y[index].item())
-            except (ValueError, ArithmeticError):
-                out[index] = np.nan  # outside the domain, as log(-1)
-        return out
+__all__ = ["Bounds", "Function", "function", "functions"]
 
 
 def function(
@@ -288,7 +88,7 @@ def _made(f: Any, gradient: Callable[[Any, Any], Any] | None) -> Function:
         return f
     if callable(f):
         name = getattr(f, "__name__", "f").strip("<>")
-        return _own(Function(name, name, _python=_PythonFunction(f, gradient)))
+        return _own(Function(name, name, _python=PythonFunction(f, gradient)))
     if not isinstance(f, str):
         raise ValueError(f"a function is a name, a formula or a callable, not {f!r}")
     key = f.strip().lower().replace("_", "-").replace(" ", "-")
@@ -341,54 +141,8 @@ def _imported(module: str, attribute: str, gradient: Callable[[Any, Any], Any] |
         hint = did_you_mean(attribute, names)
         raise ValueError(f"{module} has no function {attribute!r}{hint}")
     gradient = gradient or getattr(found, f"{attribute}_gradient", None)
-    python = _PythonFunction(f, gradient)
+    python = PythonFunction(f, gradient)
     return _own(Function(attribute, f"{module}:{attribute}", _python=python))
-
-
-def _search_minima(f: Function, grid: int = 161) -> list[Point]:
-    """The lowest points inside the bounds: a grid, then a polish of its lowest dents."""
-    from scipy.optimize import minimize as polish
-
-    (x0, x1), (y0, y1) = f.bounds
-    xs, ys = np.linspace(x0, x1, grid), np.linspace(y0, y1, grid)
-    z = np.asarray(f(xs[:, None], ys[None, :]))
-    z = np.where(np.isfinite(z), z, np.inf)
-    inner = z[1:-1, 1:-1]
-    around = [z[1 + i : grid - 1 + i, 1 + j : grid - 1 + j]
-              for i in (-1, 0, 1) for j in (-1, 0, 1) if i or j]  # fmt: skip
-    dents = np.argwhere(np.all([inner <= a for a in around], axis=0) & np.isfinite(inner)) + 1
-    dents = dents[np.argsort(z[tuple(dents.T)], kind="stable")][:16]
-    found: list[tuple[float, Point]] = []
-    for i, j in dents:
-        options = {"xatol": 1e-13, "fatol": 1e-15, "maxiter": 800}
-        result = polish(
-            lambda p: float(np.nan_to_num(f(*p), nan=np.inf)),
-            (xs[i], ys[j]), method="Nelder-Mead", bounds=f.bounds, options=options,
-        )  # fmt: skip
-        x, y = _newton_polish(f, result.x)
-        if all(math.hypot(x - a, y - b) > 1e-4 * (x1 - x0) for _, (a, b) in found):
-            found.append((float(f(x, y)), (x, y)))
-    if not found:
-        return []
-    lowest = min(value for value, _ in found)
-    spread = max(float(np.ptp(z[np.isfinite(z)])), 1e-300)
-    if z.min() < lowest - 1e-9 * spread:
-        return []  # it falls on, out of the picture
-    return [point for value, point in found if value <= lowest + 1e-9 * spread]
-
-
-def _newton_polish(f: Function, point: Real) -> Point:
-    """A few Newton steps, as far as they lower the gradient (a kink has none: it stays)."""
-    best = np.asarray(point, dtype=float)
-    for _ in range(4):
-        gradient, hessian = f.gradient(*best), f.hessian(*best)
-        if not (np.all(np.isfinite(hessian)) and np.linalg.det(hessian) > 0):
-            break
-        new = best - np.linalg.solve(hessian, gradient)
-        if not np.linalg.norm(f.gradient(*new)) < np.linalg.norm(gradient):
-            break
-        best = new
-    return float(best[0]), float(best[1])
 
 
 # -- the catalogue --------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 import optviz as ov
 from optviz import formula
+from optviz._derive import module_source
 from optviz.formula import FormulaError, parse
 
 
@@ -143,7 +144,7 @@ def test_nothing_is_evaluated(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(builtins, "eval", never)
     monkeypatch.setattr(sympy, "parse_expr", never)
     monkeypatch.setattr(sympy.parsing.sympy_parser, "parse_expr", never)
-    text = formula._module_source(parsed)
+    text = module_source(parsed.tree, parsed.canonical)
     assert "dx" in text
 
 

@@ -152,7 +152,7 @@ def test_public_names_are_there() -> None:
 
 def test_a_forked_child_gets_its_own_threads() -> None:
     program = (
-        "import os, numpy as np, optviz as ov, optviz.base as b\n"
+        "import os, numpy as np, optviz as ov, optviz._state as b\n"
         "b.PARALLEL_SIZE = 10\n"
         "o, x = ov.Adam(), {'x': np.zeros(100)}\n"
         "o.update(x, {'x': np.ones(100)})\n"
