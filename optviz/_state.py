@@ -2,21 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from optviz import _jit
 
-if TYPE_CHECKING:
-    from optviz.base import Optimizer
-
 Array = NDArray[Any]
 
 #: Below this size a second thread costs more to wake than it saves.
 PARALLEL_SIZE = 400_000
+
+
+class Rule(Protocol):
+    """What a state needs of its optimizer."""
+
+    @property
+    def slots(self) -> tuple[str, ...]:
+        """The names of the rows of state."""
+
+    @property
+    def hyper(self) -> Mapping[str, Any]:
+        """The hyperparameters."""
+
+    def kernel(self, dtype: Any) -> Callable[..., Any]:
+        """The compiled step."""
+
+    def hyper_vector(self) -> NDArray[np.float64]:
+        """The kernel's settings and fresh running powers."""
+
+    def initial_state(self, n: int, dtype: Any) -> Array:
+        """The state (slots, n) before the first step."""
 
 
 class ArrayState:
@@ -26,7 +44,7 @@ class ArrayState:
     result does not depend on the chunks: a rule sees one coordinate.
     """
 
-    def __init__(self, optimizer: Optimizer, key: str, x: Any) -> None:
+    def __init__(self, optimizer: Rule, key: str, x: Any) -> None:
         if not isinstance(x, np.ndarray) or x.dtype not in (np.float32, np.float64):
             what = x.dtype if isinstance(x, np.ndarray) else type(x).__name__
             raise ValueError(f"params[{key!r}] must be a float32 or float64 array, not {what}")
@@ -46,7 +64,7 @@ class ArrayState:
         ]
 
     @classmethod
-    def loaded(cls, optimizer: Optimizer, key: str, entry: Mapping[str, Any]) -> ArrayState:
+    def loaded(cls, optimizer: Rule, key: str, entry: Mapping[str, Any]) -> ArrayState:
         arrays = [np.asarray(entry[slot]) for slot in optimizer.slots]
         if len({(a.shape, a.dtype) for a in arrays}) > 1:
             raise ValueError(f"the state of {key!r} has arrays of different shapes or types")

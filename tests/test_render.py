@@ -484,7 +484,7 @@ def test_memory_does_not_grow_with_the_frames(tmp_path, suffix: str) -> None:
     program = (
         "import resource, sys, optviz as ov\n"
         "t = ov.minimize('bowl', ov.Adam(lr=0.01), steps=int(sys.argv[1]))\n"
-        f"ov.animate(t, size=(400, 300), steps_per_frame=1).save('a{suffix}')\n"
+        f"ov.animate(t, size=(320, 240), steps_per_frame=1).save('a{suffix}')\n"
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
     )
     few, many = (
@@ -496,5 +496,5 @@ def test_memory_does_not_grow_with_the_frames(tmp_path, suffix: str) -> None:
         )
         for steps in ("150", "3000")
     )  # fmt: skip
-    # In kilobytes. 2,850 more frames of 480 kB each would be 1,400,000.
+    # In kilobytes. 2,850 more frames of 300 kB each would be 870,000.
     assert many - few < 40_000
