@@ -29,7 +29,7 @@ _HOMES = {
     "optviz.render.animate": ("Animation", "animate"),
     "optviz.render.explain": ("ExplainFilm",),
     "optviz.render.output": ("save",),
-    "optviz.replay": ("replay",),
+    "optviz.remake": ("replay",),
 }  # fmt: skip
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 #: The first two are mappings as well: `ov.optimizers["adam"]`, `ov.functions["beale"]`.
@@ -91,12 +91,12 @@ if TYPE_CHECKING:
     from optviz.optimizers import (
         parse_optimizer as parse_optimizer,
     )
+    from optviz.remake import replay as replay
     from optviz.render.animate import Animation as Animation
     from optviz.render.animate import animate as animate
     from optviz.render.explain import ExplainFilm as ExplainFilm
     from optviz.render.output import save as save
     from optviz.render.plot import plot as plot
-    from optviz.replay import replay as replay
     from optviz.sweep import Tuning as Tuning
     from optviz.sweep import ensemble as ensemble
     from optviz.sweep import race as race

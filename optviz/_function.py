@@ -22,6 +22,8 @@ Bounds = tuple[tuple[float, float], tuple[float, float]]
 Point = tuple[float, float]
 Real = NDArray[np.float64]
 
+#: Beyond this nothing can be drawn.
+MAX_BOUND = 1e100
 DEFAULT_BOUNDS: Bounds = ((-5.0, 5.0), (-5.0, 5.0))
 
 
@@ -68,6 +70,9 @@ class Function:
         for axis, (low, high) in zip("xy", self.bounds, strict=True):
             if not (math.isfinite(low) and math.isfinite(high) and low < high):
                 raise ValueError(f"bounds of {axis} must be two rising numbers, not {low}, {high}")
+            largest = max(abs(low), abs(high))
+            if largest > MAX_BOUND or high - low < max(1e-9 * largest, 1 / MAX_BOUND):
+                raise ValueError(f"bounds of {axis} are too wide or too narrow: {low}, {high}")
 
     # -- values ------------------------------------------------------------------------------
 
@@ -175,12 +180,13 @@ class PythonFunction:
     derivative: Callable[[Any, Any], Any] | None = None
 
     def value(self, x: Any, y: Any) -> Any:
+        # Copies: a function that works in place must not move the optimizer's point.
         try:
-            values = np.asarray(self.function(x, y), dtype=x.dtype)
+            values = np.asarray(self.function(x.copy(), y.copy()), dtype=x.dtype)
             if values.shape == x.shape:
                 return values
-        except (TypeError, ValueError):
-            pass  # written for single numbers, with `math` or `if`
+        except Exception:
+            pass  # written for single numbers, or not defined everywhere: one by one
         return self._each(self.function, x, y, ())
 
     def gradient(self, x: Any, y: Any) -> tuple[Any, Any]:
@@ -210,7 +216,7 @@ class PythonFunction:
         for index in np.ndindex(x.shape):
             try:
                 out[index] = function(x[index].item(), y[index].item())
-            except (ValueError, ArithmeticError):
+            except Exception:
                 out[index] = np.nan  # outside the domain, as log(-1)
         return out
 
@@ -244,7 +250,22 @@ def _search_minima(f: Function, grid: int = 161) -> list[Point]:
     spread = max(float(np.ptp(z[np.isfinite(z)])), 1e-300)
     if z.min() < lowest - 1e-9 * spread:
         return []  # it falls on, out of the picture
-    return [point for value, point in found if value <= lowest + 1e-9 * spread]
+    usual = float(np.quantile(z[np.isfinite(z)], 0.9)) - float(z.min())
+    if lowest < z.min() - max(usual, 1e-300):
+        return []  # a pole: far below anything that the grid has seen
+    best = [point for value, point in found if value <= lowest + 1e-9 * spread]
+    if len(best) > 3 and all(_is_flat(f, point) for point in best):
+        # A valley of equal depth: one of its points stands for all.
+        middle = np.array([(x0 + x1) / 2, (y0 + y1) / 2])
+        return [min(best, key=lambda p: float(np.hypot(*(np.array(p) - middle))))]
+    return best
+
+
+def _is_flat(f: Function, point: Point) -> bool:
+    """Whether the Hessian is singular there, so that the minimum is not isolated."""
+    hessian = f.hessian(*point)
+    scale = float(np.abs(hessian).max())
+    return not np.all(np.isfinite(hessian)) or abs(np.linalg.det(hessian)) <= 1e-8 * scale**2
 
 
 def _newton_polish(f: Function, point: Real) -> Point:

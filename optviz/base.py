@@ -9,6 +9,7 @@ import functools
 import inspect
 import math
 import re
+import zlib
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
@@ -108,6 +109,8 @@ class Optimizer:
         kind = type(self).__name__
         if not self.defaults:
             raise ValueError(f"{kind} has no defaults: give them in the class")
+        if not self.rules:
+            raise ValueError(f"{kind} has no rule: give it one in the class")
         if convention not in self.defaults:
             raise ValueError(
                 f"{kind} has no convention {convention!r}; it has {listed(self.defaults)}"
@@ -292,11 +295,13 @@ class Optimizer:
         (np.float64(0.9), np.float64(-0.1))
         """
         if params.keys() != grads.keys():
-            odd = listed(sorted(params.keys() ^ grads.keys()))
+            odd = listed(sorted(map(str, params.keys() ^ grads.keys())))
             raise ValueError(f"params and grads have different keys: {odd} is in one of them only")
         states = self._states
         work = []
         for key, x in params.items():
+            if not isinstance(key, str) or key == "hyper":
+                raise ValueError(f"params has the key {key!r}: keys are texts other than 'hyper'")
             state = states.get(key) or ArrayState(self, key, x)
             work.append((key, x, state.checked_gradient(key, x, grads[key]), state))
         rate = None if self.schedule is None else float(self.schedule(self._steps))
@@ -310,16 +315,17 @@ class Optimizer:
     def state_dict(self) -> dict[str, Any]:
         """All that a later run needs to go on to the bit: a flat dict of arrays and numbers.
 
-        Keys are `steps`, `hyper/NAME`, and for each parameter `KEY/t`, `KEY/powers` and
+        Keys are `kind` (a number that stands for name and convention), `steps`, `hyper/NAME`,
+        and for each parameter `KEY/t`, `KEY/powers` and
         `KEY/SLOT`; the arrays are copies. `numpy.savez(file, **opt.state_dict())` keeps it.
 
         >>> import numpy as np, optviz as ov
         >>> opt, params = ov.Momentum(), {"w": np.zeros(2)}
         >>> opt.update(params, {"w": np.ones(2)})
         >>> sorted(opt.state_dict())
-        ['hyper/lr', 'hyper/momentum', 'steps', 'w/powers', 'w/t', 'w/v']
+        ['hyper/lr', 'hyper/momentum', 'kind', 'steps', 'w/powers', 'w/t', 'w/v']
         """
-        out: dict[str, Any] = {"steps": self._steps}
+        out: dict[str, Any] = {"kind": self._kind(), "steps": self._steps}
         for name, value in self._hyper.items():
             if not isinstance(value, Schedule):
                 out[f"hyper/{name}"] = value
@@ -329,6 +335,9 @@ class Optimizer:
             for slot, array in zip(self.slots, state.slot_arrays(), strict=True):
                 out[f"{key}/{slot}"] = array
         return out
+
+    def _kind(self) -> int:
+        return zlib.crc32(f"{self.name}/{self.convention}".encode())
 
     def load_state_dict(self, d: Mapping[str, Any]) -> None:
         """Go on from what `state_dict` returned; nothing changes if it does not fit.
@@ -342,7 +351,9 @@ class Optimizer:
         kind = type(self).__name__
         if "steps" not in rest:
             raise ValueError(f"{kind}: this is no state_dict: it has no 'steps'")
-        steps = int(rest.pop("steps"))
+        if rest.pop("kind", None) != self._kind():
+            raise ValueError(f"{kind}: this is the state of another optimizer or convention")
+        steps = _count("steps", rest.pop("steps"))
         hyper = {name: rest.pop(f"hyper/{name}") for name in self._hyper if f"hyper/{name}" in rest}
         wanted = {"t", "powers", *self.slots}
         entries: dict[str, dict[str, Any]] = {}
@@ -352,6 +363,7 @@ class Optimizer:
                 raise ValueError(f"{kind} has no state {path!r}: is it another optimizer's?")
             entries.setdefault(key, {})[entry] = value
         for key, found in entries.items():
+            _count(f"{key}/t", found.get("t", 0))
             if missing := wanted - found.keys():
                 raise ValueError(f"{kind}: the state of {key!r} lacks {listed(sorted(missing))}")
         loaded = self.fresh(**{k: v.item() if hasattr(v, "item") else v for k, v in hyper.items()})
@@ -371,6 +383,14 @@ def _kernel(rule: Callable[..., Any], hyper: tuple[str, ...], dtype: str) -> Cal
     module = _jit.source_module(name, source, lambda: source)
     fastmath = _jit.FASTMATH_FLOAT32 if dtype == "float32" else _jit.FASTMATH
     return _jit.compiled(module.step, functools.partial(_jit.step_signature, dtype), fastmath)
+
+
+def _count(name: str, value: Any) -> int:
+    """A number of steps from a state."""
+    number = np.asarray(value)
+    if number.shape != () or number.dtype.kind not in "iu" or number < 0:
+        raise ValueError(f"the state's {name} must be a whole number ≥ 0, not {value!r}")
+    return int(number)
 
 
 def _plain(value: Setting) -> str:

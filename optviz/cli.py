@@ -92,7 +92,7 @@ Bounds = Annotated[
     str | None, typer.Option(metavar="X0,X1,Y0,Y1", help="The part of the plane that is shown.")
 ]
 Noise = Annotated[float, typer.Option(help="Standard deviation of noise on the gradient.")]
-Seed = Annotated[int, typer.Option(min=0, help="Seed of everything random.")]
+Seed = Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Seed of everything random.")]
 Size = Annotated[str | None, typer.Option(metavar="WxH", help="Pixels, such as 800x600.")]
 Themes = Annotated[Theme, typer.Option(help="Colours for a page, a dark page, or paper.")]
 Output = Annotated[Path | None, typer.Option("--output", "-o", help="The file to write.")]
@@ -261,7 +261,7 @@ def explain(
 @app.command()
 def spec(file: Annotated[Path, typer.Argument(help="A picture that optviz made.")]) -> None:
     """Print what made a picture: as JSON, and as a command line."""
-    from optviz.replay import read_spec
+    from optviz.remake import read_spec
 
     found = read_spec(file)
     print(found.to_json())
@@ -276,7 +276,7 @@ def replay(
     open_: Open = False,
 ) -> None:
     """Make a picture again from the specification inside it."""
-    from optviz.replay import replay as again
+    from optviz.remake import replay as again
 
     say_written(again(file, output), quiet, open_)
 
@@ -456,5 +456,8 @@ def main() -> None:
         if type(error).__name__ == "Abort":
             refuse("interrupted", 130)
         if hasattr(error, "format_message"):
-            refuse(f"{error.format_message()} (see optviz --help)", 2)
+            message = error.format_message()
+            if not message:
+                sys.exit(2)  # the help was printed instead
+            refuse(f"{message} (see optviz --help)", 2)
         raise

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from optviz.base import Optimizer
 from optviz.functions import Function
-from optviz.trajectory import Trajectory, minimize
+from optviz.trajectory import Trajectory, check_optimizer, minimize
 
 Real = NDArray[np.float64]
 
@@ -87,6 +87,7 @@ def explain(
     """
     if not 1 <= steps <= MAX_STEPS:
         raise ValueError(f"explain takes 1 to {MAX_STEPS} steps, not {steps!r}")
+    check_optimizer(optimizer)
     t = minimize(f, optimizer, start=start, steps=steps, noise=noise, rng=rng)
     n = len(t.points) - 1
     noises = np.random.default_rng(rng).normal(0, noise, (steps, 2)) if noise else None

@@ -177,8 +177,8 @@ class _Checker:
         self.nodes += 1
         if self.nodes > MAX_NODES:
             raise self.refuse(f"the formula has more than {MAX_NODES} parts", node)
-        if depth > MAX_DEPTH:
-            raise self.refuse(f"the formula nests deeper than {MAX_DEPTH}", node)
+        if depth > MAX_NODES - 20:
+            raise self.refuse("the formula nests too deeply", node)
         match node:
             case ast.Constant(value):
                 return self.number(node, value)

@@ -72,6 +72,8 @@ def function(
             inside = [(x, y) for x, y in made._minima if x0 <= x <= x1 and y0 <= y <= y1]
             changes["_minima"] = tuple(inside) or None
     changed = Function(**{**_fields(made), **changes})
+    if start is None and made.source == "yours":
+        return _own(changed)
     if start is None:
         x, y = (min(max(v, low), high) for v, (low, high) in zip(
             changed.start, changed.bounds, strict=True))  # fmt: skip
@@ -88,7 +90,9 @@ def _made(f: Any, gradient: Callable[[Any, Any], Any] | None) -> Function:
         return f
     if callable(f):
         name = getattr(f, "__name__", "f").strip("<>")
-        return _own(Function(name, name, _python=PythonFunction(f, gradient)))
+        # With a colon, so that it is never taken for a name of the catalogue or a formula.
+        place = f"{getattr(f, '__module__', 'python')}:{getattr(f, '__qualname__', name)}"
+        return _own(Function(name, place, _python=PythonFunction(f, gradient)))
     if not isinstance(f, str):
         raise ValueError(f"a function is a name, a formula or a callable, not {f!r}")
     key = f.strip().lower().replace("_", "-").replace(" ", "-")
@@ -112,8 +116,10 @@ def _made(f: Any, gradient: Callable[[Any, Any], Any] | None) -> Function:
 def _own(f: Function) -> Function:
     """A function of the user's, with a start off the centre (which is often a minimum)."""
     try:
-        f(0.5, 0.5)
-    except Exception as error:
+        f(0.5, 0.5) if f._python is None else f._python.function(0.5, 0.5)
+    except ArithmeticError:
+        pass  # that place lies outside its domain
+    except (Exception, SystemExit) as error:
         # Whatever the user's code raises is an answer about that code.
         raise ValueError(f"{f.formula}(x, y) fails: {type(error).__name__}: {error}") from None
     low, high = np.array(f.bounds).T
@@ -133,8 +139,9 @@ def _imported(module: str, attribute: str, gradient: Callable[[Any, Any], Any] |
         sys.path.insert(0, str(Path.cwd()))
     try:
         found = importlib.import_module(module)
-    except ImportError as error:
-        raise ValueError(f"the module {module!r} cannot be imported: {error}") from None
+    except (Exception, SystemExit) as error:
+        what = f"{type(error).__name__}: {error}"
+        raise ValueError(f"the module {module!r} cannot be imported: {what}") from None
     f = getattr(found, attribute, None)
     if not callable(f):
         names = [name for name, value in vars(found).items() if callable(value)]

@@ -16,7 +16,15 @@ from numpy.typing import NDArray
 from optviz.base import Optimizer
 from optviz.functions import Function, function
 from optviz.optimizers import names_rate, parse_optimizer
-from optviz.trajectory import NO_RATES, Band, Trajectory, check_steps, minimize, record
+from optviz.trajectory import (
+    NO_RATES,
+    Band,
+    Trajectory,
+    check_optimizer,
+    check_steps,
+    minimize,
+    record,
+)
 
 Real = NDArray[np.float64]
 
@@ -93,6 +101,7 @@ def tune(
     (True, 'best of 61')
     """
     f = function(f)
+    check_optimizer(optimizer)
     if budget < 2 or starts < 1:
         raise ValueError(f"tune needs a budget ≥ 2 and starts ≥ 1, not {budget} and {starts}")
     steps = min(check_steps(steps), MAX_TUNED_STEPS)
@@ -211,7 +220,7 @@ def ensemble(
     quantiles = np.nanquantile(values, [0.1, 0.5, 0.9], axis=0)
     first = all_runs[0]
     return dataclasses.replace(
-        first, points=np.nanmedian(paths, axis=0), band=Band(paths, quantiles), seed=rng,
+        first, points=np.nanmedian(paths, axis=0), band=Band(paths, quantiles), seed=int(rng),
         diverged_at=n if n <= first.steps else None, converged_at=None,
     )  # fmt: skip
 
@@ -266,6 +275,8 @@ def race(
     ['best of 61', '']
     """
     f = function(f)
+    if runs < 1:
+        raise ValueError(f"runs must be at least 1, not {runs!r}")
     out = []
     for k, item in enumerate(optimizers):
         optimizer = parse_optimizer(item) if isinstance(item, str) else item

@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optviz import _jit
-from optviz._text import listed
 from optviz.base import Optimizer
 from optviz.functions import Function, function
 
@@ -156,6 +155,7 @@ def minimize(
     511
     """
     f = function(f)
+    check_optimizer(optimizer)
     steps = check_steps(steps)
     _check_amounts(noise, tol)
     origin = f.check_start(f.start if start is None else start)
@@ -175,7 +175,7 @@ def minimize(
         points = points[: end + 1].copy()
     t = Trajectory(
         points, f, optimizer.fresh(), steps, diverged_at, converged_at, float(noise),
-        rng if isinstance(rng, int) else None, float(tol), box,
+        int(rng) if isinstance(rng, int | np.integer) else None, float(tol), bool(box),
     )  # fmt: skip
     return _before_infinite_values(t)
 
@@ -240,9 +240,22 @@ def check_steps(steps: int) -> int:
     return int(steps)
 
 
+def check_optimizer(optimizer: object) -> None:
+    """Refuse what is no optimizer, such as its name or its class.
+
+    Raises
+    ------
+    ValueError
+        With what would do.
+    """
+    if not isinstance(optimizer, Optimizer):
+        raise ValueError(f"optimizer must be one such as ov.Adam(lr=0.1), not {optimizer!r}")
+
+
 def _check_amounts(noise: float, tol: float) -> None:
     for name, value in (("noise", noise), ("tol", tol)):
-        if not (math.isfinite(value) and value >= 0):
+        is_number = isinstance(value, int | float | np.number)
+        if not (is_number and math.isfinite(value) and value >= 0):
             raise ValueError(f"{name} must be a number ≥ 0, not {value!r}")
 
 
@@ -322,7 +335,10 @@ def same_function(trajectories: Sequence[Trajectory]) -> Function:
     """
     if not trajectories:
         raise ValueError("there is no trajectory to show: give at least one")
-    names = {t.function.formula for t in trajectories}
-    if len(names) > 1:
-        raise ValueError(f"one picture shows one function, not {listed(sorted(names))}")
+    first = trajectories[0].function
+    for f in (t.function for t in trajectories[1:]):
+        if (f.formula, f.bounds, f._python) != (first.formula, first.bounds, first._python):
+            raise ValueError(
+                f"one picture shows one function in one domain, not {first.name} and {f.name}"
+            )
     return trajectories[0].function

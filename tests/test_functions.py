@@ -264,3 +264,81 @@ def test_generated_modules_are_kept_by_content(tmp_path, monkeypatch) -> None:
         assert len(builds) == 3
     finally:
         _jit.cache_folder.cache_clear()
+
+
+def test_a_function_that_works_in_place_does_not_move_the_point() -> None:
+    def in_place(x, y):
+        y *= 2
+        return x * x + y * y
+
+    t = ov.minimize(in_place, ov.SGD(lr=0.01), start=(1, 1), steps=1)
+    np.testing.assert_allclose(t.points[1], [0.98, 0.92], atol=1e-8)
+
+
+def test_an_own_function_never_passes_for_one_of_the_catalogue(tmp_path) -> None:
+    def bowl(x, y):
+        return x**4 + y**4 + 3
+
+    path = ov.save(ov.plot(ov.minimize(bowl, ov.SGD(lr=0.001), steps=3)), tmp_path / "a.png")
+    with pytest.raises(ValueError, match="Python function"):
+        ov.replay(path)
+
+    class Adam(ov.Optimizer):
+        defaults = {"lr": 0.1}
+
+        @staticmethod
+        def rule(x, g, lr):
+            return x - lr * g
+
+    path = ov.save(ov.plot(ov.minimize("bowl", Adam(), steps=3)), tmp_path / "b.png")
+    with pytest.raises(ValueError, match="no optimizer is called"):
+        ov.replay(path)
+
+
+@pytest.mark.parametrize(
+    "text", ["1/x", "log(x)", "tan(x)*tan(y)", "-1/(x^2+y^2)", "log(x^2+y^2)", "1/(x*y)"]
+)
+def test_poles_are_no_minima(text: str) -> None:
+    assert ov.function(text).minimum is None
+    ov.plot([], on=text).canvas.draw()
+
+
+@pytest.mark.parametrize(
+    ("text", "lowest"), [("x^2", 0), ("sin(x)", -1), ("3", 3), ("x^2 + 1e9", 1e9), ("abs(x)", 0)]
+)
+def test_a_valley_of_equal_depth_has_one_minimum_that_stands_for_all(text, lowest) -> None:
+    f = ov.function(text)
+    assert len(f.minima) <= 3
+    assert f.minimum == pytest.approx(lowest, abs=1e-9)
+    ov.plot([], on=text).canvas.draw()
+
+
+def test_partly_defined_python_functions(tmp_path, monkeypatch) -> None:
+    import math
+
+    def partial(x, y):
+        if x > 2:
+            raise KeyError("x too big")
+        return math.exp(x * x) + y * y
+
+    f = ov.function(partial)
+    assert np.isnan(f(3.0, 0.0))
+    assert f(1.0, 0.0) == pytest.approx(math.e)
+    ov.plot(ov.minimize(f, ov.SGD(lr=0.01), start=(1, 1), steps=5)).canvas.draw()
+    (tmp_path / "broken_for_test.py").write_text("raise SystemExit(4)\n")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match="cannot be imported: SystemExit"):
+        ov.function("broken_for_test:f")
+
+
+@pytest.mark.parametrize(
+    "bounds", [((-1e308, 1e308), (0, 1)), ((0, 1e-300), (0, 1)), ((1e15, 1e15 + 1), (0, 1))]
+)
+def test_bounds_that_cannot_be_drawn_are_refused(bounds) -> None:
+    with pytest.raises(ValueError, match="too wide or too narrow"):
+        ov.function("x", bounds=bounds)
+
+
+def test_the_default_start_lies_in_given_bounds() -> None:
+    f = ov.function("log(x - 6) + y**2", bounds=((6, 10), (-2, 2)))
+    assert f.check_start(f.start)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from optviz.gallery import Entry, build
-from optviz.replay import read_spec
+from optviz.remake import read_spec
 
 GALLERY = Path(__file__).parent.parent / "gallery"
 SCRIPTS = sorted(GALLERY.glob("*.py"))

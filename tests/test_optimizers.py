@@ -227,6 +227,8 @@ def test_a_parameter_seen_later_gets_fresh_state() -> None:
         ({"w": [0.0]}, {"w": np.zeros(1)}, "float32 or float64 array, not list"),
         ({"w": np.zeros(3)}, {"w": np.zeros(3, dtype=complex)}, "real numbers"),
         ({"w": np.broadcast_to(0.0, 3)}, {"w": np.zeros(3)}, "read-only"),
+        ({0: np.zeros(3)}, {0: np.zeros(3)}, "keys are texts"),
+        ({"hyper": np.zeros(3)}, {"hyper": np.zeros(3)}, "other than 'hyper'"),
     ],
 )
 def test_bad_arrays_are_refused(params, grads, says: str) -> None:
@@ -294,6 +296,10 @@ def test_state_dict_holds_copies_and_settings() -> None:
         (lambda d: d.update({"x/velocity": np.zeros(2)}), "no state 'x/velocity'"),
         (lambda d: d.update({"hyper/momentum": 0.9}), "no state 'hyper/momentum'"),
         (lambda d: d.update({"hyper/lr": -1.0}), "lr must be a positive number"),
+        (lambda d: d.update(ov.AdamW().state_dict()), "another optimizer or convention"),
+        (lambda d: d.update(ov.Adam(convention="torch").state_dict()), "another optimizer"),
+        (lambda d: d.update(steps=-5), "steps must be a whole number"),
+        (lambda d: d.update({"x/t": 1.5}), "x/t must be a whole number"),
         (lambda d: d.update({"x/powers": np.ones(5)}), "5 powers"),
         (lambda d: d.update({"x/m": np.zeros(3)}), "different shapes"),
     ],

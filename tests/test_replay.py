@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import optviz as ov
+from optviz.remake import make, read_spec, replay
 from optviz.render import encode, metadata, output
 from optviz.render.explain import ExplainFilm, explain_figure
 from optviz.render.spec import Run, Spec, SpecError
-from optviz.replay import make, read_spec, replay
 
 FILMS = [".gif", ".mp4", ".webm", ".webp", ".apng"]
 

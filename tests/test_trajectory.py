@@ -168,3 +168,28 @@ def test_race_tunes_only_what_names_no_rate() -> None:
     assert b.optimizer.lr == 0.01
     with pytest.raises(ValueError, match="budget"):
         ov.tune("bowl", ov.SGD(), budget=1)
+
+
+@pytest.mark.parametrize("wrong", ["adam", ov.Adam, None])
+def test_what_is_no_optimizer_is_refused(wrong) -> None:
+    for call in (ov.minimize, ov.tune, ov.explain):
+        with pytest.raises(ValueError, match="optimizer must be one such as"):
+            call("bowl", wrong)
+
+
+def test_paths_in_different_domains_are_not_drawn_together() -> None:
+    a = ov.minimize("beale", ov.SGD(lr=0.001), steps=2)
+    b = ov.minimize(ov.function("beale", bounds=((0, 4), (-1, 2))), ov.SGD(lr=0.001), steps=2)
+    c = ov.minimize(lambda x, y: x * x + y * y, ov.SGD(lr=0.1), steps=2)
+    d = ov.minimize(lambda x, y: x * x + 2 * y, ov.SGD(lr=0.1), steps=2)
+    for pair in ([a, b], [c, d]):
+        with pytest.raises(ValueError, match="one picture shows one function"):
+            ov.plot(pair)
+
+
+def test_numpy_seeds_are_remembered() -> None:
+    t = ov.minimize("bowl", ov.SGD(lr=0.1), noise=1.0, rng=np.int64(3), steps=2)
+    assert t.seed == 3
+    assert ov.plot(t).optviz_spec.to_json()
+    with pytest.raises(ValueError, match="runs must be at least 1"):
+        ov.race("bowl", ["sgd"], runs=0)

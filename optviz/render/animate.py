@@ -171,7 +171,7 @@ def animate(
     same_function(runs)
     if layout not in ("race", "panels"):
         raise ValueError(f"layout must be race or panels, not {layout!r}")
-    if not 1 <= fps <= 100:
+    if not (isinstance(fps, int) and 1 <= fps <= 100):
         raise ValueError(f"fps must lie between 1 and 100, not {fps!r}")
     if size is not None:
         size = compose.check_size(size)
@@ -180,8 +180,8 @@ def animate(
         # A surface is drawn anew for each frame.
         frames = FRAMES if view == "contour" else FRAMES // 3
         steps_per_frame = max(1, -(-longest // frames))
-    if steps_per_frame < 1:
-        raise ValueError(f"steps_per_frame must be at least 1, not {steps_per_frame!r}")
+    if not (isinstance(steps_per_frame, int) and steps_per_frame >= 1):
+        raise ValueError(f"steps_per_frame must be a whole number ≥ 1, not {steps_per_frame!r}")
     style.theme(theme)
     if view not in ("contour", "surface"):
         raise ValueError(f"view must be contour or surface, not {view!r}")

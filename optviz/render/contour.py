@@ -49,9 +49,17 @@ def ground(f: Function, grid: int = GRID) -> Ground:
         # Nothing to be near to: evenly spaced levels show a slope or a saddle as it is.
         lowest, highest = float(z.min()), float(z.max())
         levels = np.linspace(lowest, highest if highest > lowest else lowest + 1, LEVELS + 2)[1:]
-        return Ground(x, y, z, lowest, levels)
+        return Ground(x, y, z, lowest, _rising(levels, lowest))
     lowest = min(f.minimum, float(z.min()))
-    return Ground(x, y, z, lowest, _levels(np.asarray(z.compressed()), lowest))
+    return Ground(x, y, z, lowest, _rising(_levels(np.asarray(z.compressed()), lowest), lowest))
+
+
+def _rising(levels: Real, lowest: float) -> Real:
+    """Levels that differ as numbers: far from zero close ones round to the same."""
+    distinct = np.unique(levels[levels > lowest])
+    if len(distinct) < 2:
+        return np.asarray(lowest + (1 + abs(lowest)) * np.array([1e-6, 1.0]))
+    return distinct
 
 
 def _levels(z: Real, lowest: float) -> Real:

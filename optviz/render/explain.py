@@ -231,7 +231,8 @@ def _pair(values: Real, digits: int = 3) -> str:
 
 
 def _table(e: Explanation, steps: Sequence[int] | range) -> list[tuple[str, str]]:
-    head = f"{'step':>4} {'∇f':^20} {'carried over':^20} {'+ this gradient':^20} {'rates':^20}"
+    slope = "∇f + noise" if e.trajectory.noise else "∇f"
+    head = f"{'step':>4} {slope:^20} {'carried over':^20} {'+ this gradient':^20} {'rates':^20}"
     rows = [(head, "")]
     for k in steps:
         rates = np.nan_to_num(e.rates[k])
@@ -247,7 +248,7 @@ def _one_step(e: Explanation, k: int, parts: int) -> list[tuple[str, str]]:
     lines = [
         (f"step {k + 1} of {len(e.gradients)}", ""),
         (f"{'θ':<22}{_pair(x, 4)}", ""),
-        (f"{'∇f':<22}{_pair(e.gradients[k], 4)}", ""),
+        (f"{'∇f + noise' if e.trajectory.noise else '∇f':<22}{_pair(e.gradients[k], 4)}", ""),
     ]
     for row, slot in enumerate(e.slots):
         before, after = e.states[k, row], e.states[k + 1, row]

@@ -56,6 +56,8 @@ def read(path: Path) -> str:
     OSError
         If it cannot be read.
     """
+    if not path.is_file():
+        raise SpecError(f"there is no file {path}")
     if path.stat().st_size > MAX_FILE:
         raise SpecError(f"{path} is too large to be a picture of optviz")
     reader = _READERS.get(path.suffix.lower())

@@ -129,7 +129,7 @@ def _first_steps(
     same_function(runs)
     frame = compose.compose(
         f, runs, size=size, panels=True, curve_kind=None, with_marks=False, theme=theme,
-        remarks=["arrows: the first step from each point, shrunk as each panel says"],
+        remarks=["arrows: the first step from each point, scaled where a panel says so"],
     )  # fmt: skip
     for k, (t, stroke) in enumerate(zip(runs, frame.strokes, strict=True)):
         axes = frame.map_of(k)

@@ -17,7 +17,9 @@ from typing import Any
 
 import optviz
 from optviz._text import listed, number
+from optviz.base import Optimizer
 from optviz.functions import Bounds, Function, functions
+from optviz.optimizers import optimizers
 from optviz.trajectory import MAX_STEPS, Trajectory
 
 MAX_JSON = 200_000
@@ -94,7 +96,7 @@ class Spec:
         f = f or trajectories[0].function
         runs = tuple(
             Run(
-                t.optimizer.spec(),
+                _optimizer_text(t.optimizer),
                 t.start,
                 t.steps,
                 t.noise,
@@ -106,7 +108,8 @@ class Spec:
             )
             for t in trajectories
         )
-        name = f.name if f.name in functions else f.formula
+        known = functions.get(f.name)
+        name = f.name if known is not None and known.formula == f.formula else f.formula
         return cls(kind, name, f.bounds, runs, **options)
 
     def to_json(self) -> str:
@@ -166,6 +169,12 @@ class Spec:
         words += ["--fps", str(self.fps)] if self.fps else []
         words += ["--dpi", str(self.dpi)] if self.dpi != 200 and not self.fps else []
         return shlex.join(words)
+
+
+def _optimizer_text(optimizer: Optimizer) -> str:
+    """The optimizer's text; a user's own class never passes for one of the catalogue."""
+    is_known = optimizers.get(optimizer.name) is type(optimizer)
+    return optimizer.spec() if is_known else f"own.{optimizer.spec()}"
 
 
 def _without_version(spec: Spec) -> dict[str, Any]:
