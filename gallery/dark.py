@@ -2,5 +2,5 @@
 
 import optviz as ov
 
-runs = ov.race("booth", ["sgd", "momentum", "adam"], steps=60)
+runs = ov.race("booth", ["sgd", "momentum", "adam"], start=(-8, 8), steps=60)
 ov.animate(runs, theme="dark").save("dark.gif")
