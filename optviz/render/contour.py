@@ -108,7 +108,7 @@ def draw_bar(figure: Figure, box: Box, f: Function, g: Ground, look: Look) -> No
     bar.tick_params(length=2, labelsize=0.8 * look.font, colors=look.theme.quiet)
     spacing = "evenly\nspaced" if f.minimum is None else "log\nin f − f*"
     bar.text(
-        0, -0.5 * look.unit / box.height, f"f, levels {spacing}", transform=bar.transAxes,
+        0, -1.7 * look.unit / box.height, f"f, levels {spacing}", transform=bar.transAxes,
         fontsize=0.7 * look.font, color=look.theme.quiet, va="top", linespacing=1.1,
     )  # fmt: skip
     for spine in bar.spines.values():

@@ -35,7 +35,7 @@ class Layout:
     unit: float
 
 
-AXIS = 3.9  # room for tick labels and the name of an axis
+AXIS = 4.4  # room for tick labels and the name of an axis
 BAR = 5.8  # the colour bar with its labels
 TOP = 5.0  # title and formula
 CURVE = 0.36  # the height of a panel's curve, as a share of its width
