@@ -243,13 +243,10 @@ def explain(
     path = _target(output, [f"{optimizer.partition(':')[0]}-explained"], on, ".png", formats)
     pixels = _size(size)
     (run,) = _runs([optimizer], on, steps, start, bounds, noise, seed, quiet)
-    import dataclasses
-
-    from optviz.explanation import explain as take_apart
+    from optviz.explanation import take_apart
     from optviz.render.explain import ExplainFilm, explain_figure
 
-    e = take_apart(run.function, run.optimizer, start=run.start, steps=steps, noise=noise, rng=seed)
-    e = dataclasses.replace(e, trajectory=run)
+    e = take_apart(run)
     if path.suffix.lower() in out.STILL:
         out.save(explain_figure(e, size=pixels, theme=theme.value), path, dpi=dpi)
     else:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from optviz.base import Optimizer
 from optviz.functions import Function
-from optviz.trajectory import Trajectory, check_optimizer, minimize
+from optviz.trajectory import Trajectory, minimize
 
 Real = NDArray[np.float64]
 
@@ -87,10 +87,17 @@ def explain(
     """
     if not 1 <= steps <= MAX_STEPS:
         raise ValueError(f"explain takes 1 to {MAX_STEPS} steps, not {steps!r}")
-    check_optimizer(optimizer)
-    t = minimize(f, optimizer, start=start, steps=steps, noise=noise, rng=rng)
-    n = len(t.points) - 1
-    noises = np.random.default_rng(rng).normal(0, noise, (steps, 2)) if noise else None
+    if noise and rng is None:
+        rng = int(np.random.default_rng().integers(2**63 - 1))  # the parts need the same noise
+    return take_apart(minimize(f, optimizer, start=start, steps=steps, noise=noise, rng=rng))
+
+
+def take_apart(t: Trajectory) -> Explanation:
+    """The parts of each step of a trajectory that `minimize` recorded with a seed."""
+    if len(t.points) - 1 > MAX_STEPS:
+        raise ValueError(f"explain takes 1 to {MAX_STEPS} steps, not {len(t.points) - 1!r}")
+    optimizer, n = t.optimizer, len(t.points) - 1
+    noises = np.random.default_rng(t.seed).normal(0, t.noise, (t.steps, 2)) if t.noise else None
     schedule, kernel = optimizer.schedule, optimizer.kernel()
     state, hyper = optimizer.initial_state(2), optimizer.hyper_vector()
     states = [state.copy()]

@@ -8,7 +8,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from optviz._text import listed
-from optviz.explanation import explain
+from optviz.explanation import take_apart
 from optviz.functions import Function, function
 from optviz.optimizers import parse_optimizer
 from optviz.render import encode, metadata, output
@@ -47,7 +47,7 @@ def make(spec: Spec) -> Figure | Film:
         raise SpecError("a film needs fps")
     runs = [_run(f, run) for run in spec.runs]
     if spec.kind == "explain":
-        return _explained(f, spec)
+        return _explained(runs, spec)
     if spec.kind == "animate":
         return animate(
             runs, size=spec.size, fps=spec.fps, steps_per_frame=spec.steps_per_frame,
@@ -59,15 +59,10 @@ def make(spec: Spec) -> Figure | Film:
     )  # fmt: skip
 
 
-def _explained(f: Function, spec: Spec) -> Figure | Film:
-    if len(spec.runs) != 1:
+def _explained(runs: list[Trajectory], spec: Spec) -> Figure | Film:
+    if len(runs) != 1:
         raise SpecError("an explanation has one run")
-    run = spec.runs[0]
-    e = explain(
-        f, parse_optimizer(run.optimizer), start=run.start, steps=run.steps, noise=run.noise,
-        rng=run.seed,
-    )  # fmt: skip
-    e = dataclasses.replace(e, trajectory=dataclasses.replace(e.trajectory, remark=run.remark))
+    e = take_apart(runs[0])
     if spec.fps:
         return ExplainFilm(e, spec.size, spec.fps, spec.theme)
     return explain_figure(e, size=spec.size, theme=spec.theme)

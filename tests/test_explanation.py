@@ -69,3 +69,8 @@ def test_any_path_can_be_drawn(name: str, lr: float) -> None:
 def test_too_many_steps_are_refused() -> None:
     with pytest.raises(ValueError, match="1 to 60 steps"):
         ov.explain("bowl", ov.SGD(), steps=61)
+
+
+def test_noise_without_a_seed_is_the_same_in_path_and_parts() -> None:
+    e = ov.explain("bowl", ov.SGD(lr=0.3), steps=5, noise=1.0)
+    np.testing.assert_allclose(e.rates, 0.3)

@@ -20,15 +20,15 @@ from optviz._text import listed, number
 from optviz.base import Optimizer
 from optviz.functions import Bounds, Function, functions
 from optviz.optimizers import optimizers
+from optviz.render.curves import CURVES
+from optviz.render.style import THEMES
 from optviz.trajectory import MAX_STEPS, Trajectory
 
 MAX_JSON = 200_000
 MAX_RUNS = 100
 KINDS = ("plot", "animate", "explain")
 VIEWS = ("contour", "surface", "field", "steps")
-CURVES = ("gap", "distance", "gradient", "step", "rate", "none")
 LAYOUTS = ("race", "panels")
-THEMES = ("light", "dark", "print")
 
 
 class SpecError(ValueError):
@@ -285,8 +285,8 @@ _CHECKS: Mapping[str, Any] = {
     "runs": _runs,
     "view": _choice(VIEWS),
     "layout": _choice(LAYOUTS),
-    "curve": _choice(CURVES),
-    "theme": _choice(THEMES),
+    "curve": _choice(tuple(CURVES)),
+    "theme": _choice(tuple(THEMES)),
     "size": _size,
     "dpi": _whole(20, 600),
     "fps": _whole(0, 100),
