@@ -23,7 +23,12 @@ _HOMES = {
     ),
     "optviz.functions": ("Function", "function"),
     "optviz.trajectory": ("Trajectory", "minimize"),
-    "optviz.sweep": ("Tuning", "ensemble", "race", "tune"),
+    "optviz.basin_map": ("Basins", "basins"),
+    "optviz.rate_scan": ("Sensitivity", "sensitivity"),
+    "optviz.phase_diagram": ("PhaseDiagram", "phase"),
+    "optviz.sweeps": ("Axis", "Sweep", "sweep"),
+    "optviz.tuning": ("Tuning", "tune"),
+    "optviz.comparison": ("ensemble", "race"),
     "optviz.explanation": ("Explanation", "explain"),
     "optviz.render.plot": ("plot",),
     "optviz.render.animate": ("Animation", "animate"),
@@ -42,6 +47,10 @@ if TYPE_CHECKING:
     from optviz import optimizers as optimizers
     from optviz import schedules as schedules
     from optviz.base import Optimizer as Optimizer
+    from optviz.basin_map import Basins as Basins
+    from optviz.basin_map import basins as basins
+    from optviz.comparison import ensemble as ensemble
+    from optviz.comparison import race as race
     from optviz.explanation import Explanation as Explanation
     from optviz.explanation import explain as explain
     from optviz.functions import Function as Function
@@ -91,18 +100,23 @@ if TYPE_CHECKING:
     from optviz.optimizers import (
         parse_optimizer as parse_optimizer,
     )
+    from optviz.phase_diagram import PhaseDiagram as PhaseDiagram
+    from optviz.phase_diagram import phase as phase
+    from optviz.rate_scan import Sensitivity as Sensitivity
+    from optviz.rate_scan import sensitivity as sensitivity
     from optviz.remake import replay as replay
     from optviz.render.animate import Animation as Animation
     from optviz.render.animate import animate as animate
     from optviz.render.explain import ExplainFilm as ExplainFilm
     from optviz.render.output import save as save
     from optviz.render.plot import plot as plot
-    from optviz.sweep import Tuning as Tuning
-    from optviz.sweep import ensemble as ensemble
-    from optviz.sweep import race as race
-    from optviz.sweep import tune as tune
+    from optviz.sweeps import Axis as Axis
+    from optviz.sweeps import Sweep as Sweep
+    from optviz.sweeps import sweep as sweep
     from optviz.trajectory import Trajectory as Trajectory
     from optviz.trajectory import minimize as minimize
+    from optviz.tuning import Tuning as Tuning
+    from optviz.tuning import tune as tune
 
 
 def __getattr__(name: str) -> Any:

@@ -103,11 +103,15 @@ class Function:
         dxx, dxy, dyy = self._evaluate("hessian", x, y)
         return np.stack([np.stack([dxx, dxy]), np.stack([dxy, dyy])])
 
-    def gradient_kernel(self) -> Callable[[Real, Real], None]:
-        """`kernel(points (2, n), gradient (2, n))`, compiled unless it is a Python function."""
+    def gradient_kernel(self, dtype: Any = np.float64) -> Callable[[Any, Any], None]:
+        """`kernel(points (2, n), gradient (2, n))`, compiled unless it is a Python function.
+
+        The arithmetic is float64 whatever the type of the arrays.
+        """
         if self._python is not None:
             return self._python.gradient_kernel
-        return _jit.compiled(self.expression.module().gradient_kernel, _jit.gradient_signature)
+        signature = functools.partial(_jit.gradient_signature, np.dtype(dtype).name)
+        return _jit.compiled(self.expression.module().gradient_kernel, signature)
 
     def values_along(self, path: Real) -> Real:
         """f at each row of `path` (n, 2), compiled where that is possible."""

@@ -139,11 +139,13 @@ def step_signature(dtype: str = "float64") -> Any:
 
 
 @functools.cache
-def gradient_signature() -> Any:
+def gradient_signature(dtype: str = "float64") -> Any:
     """A function's kernel: `void(points (2, n), gradient (2, n))` over a block of points."""
-    from numba import float64, void
+    from numba import from_dtype, void
+    from numpy import dtype as as_dtype
 
-    return void(float64[:, ::1], float64[:, ::1])
+    real = from_dtype(as_dtype(dtype))
+    return void(real[:, ::1], real[:, ::1])
 
 
 @functools.cache
@@ -176,6 +178,32 @@ def descend_signature() -> Any:
     return void(
         step, gradient, matrix, matrix, matrix, vector, matrix, float64, matrix, cube, int64[::1]
     )
+
+
+@functools.cache
+def blocks_signature(dtype: str = "float64") -> Any:
+    """The loop of `_block.py`, which takes both kernels as function pointers too."""
+    from numba import float64, from_dtype, int8, int32, types, uint8, uint64, void
+    from numpy import dtype as as_dtype
+
+    real = from_dtype(as_dtype(dtype))
+    step = types.FunctionType(step_signature(dtype))
+    gradient = types.FunctionType(gradient_signature(dtype))
+    perturb = types.FunctionType(noise_signature(dtype))
+    rows = float64[:, ::1]
+    return void(
+        step, gradient, perturb, real[:, ::1], uint64[::1], rows, rows, rows, float64[::1],
+        uint8[::1], real[:, :, ::1], int32[:, ::1], int8[:, ::1],
+    )  # fmt: skip
+
+
+@functools.cache
+def noise_signature(dtype: str = "float64") -> Any:
+    """Gaussian noise: `void(keys (n,), t, deviation, gradient (2 n,))`, added in place."""
+    from numba import float64, from_dtype, int64, uint64, void
+    from numpy import dtype as as_dtype
+
+    return void(uint64[::1], int64, float64, from_dtype(as_dtype(dtype))[::1])
 
 
 # -- compilation ----------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from optviz._console import refuse, say_written, show_progress
 
 if TYPE_CHECKING:
     from optviz.functions import Function
+    from optviz.render.plot import Study
     from optviz.trajectory import Trajectory
 
 app = typer.Typer(
@@ -94,6 +95,7 @@ Bounds = Annotated[
 Noise = Annotated[float, typer.Option(help="Standard deviation of noise on the gradient.")]
 Seed = Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Seed of everything random.")]
 Size = Annotated[str | None, typer.Option(metavar="WxH", help="Pixels, such as 800x600.")]
+Dpi = Annotated[int, typer.Option(help="Dots per inch; a size is meant at 100.")]
 Themes = Annotated[Theme, typer.Option(help="Colours for a page, a dark page, or paper.")]
 Output = Annotated[Path | None, typer.Option("--output", "-o", help="The file to write.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
@@ -174,8 +176,11 @@ def plot(
     curve: Annotated[Curve, typer.Option(help="What stands beside the map.")] = Curve.gap,
     runs: Annotated[int, typer.Option(help="With noise: the median of so many runs.")] = 1,
     layout: Annotated[Layout, typer.Option(help="One map, or one for each.")] = Layout.race,
+    sensitivity: Annotated[
+        bool, typer.Option("--sensitivity", help="With a strip: what other rates would have done.")
+    ] = False,
     size: Size = None,
-    dpi: Annotated[int, typer.Option(help="Dots per inch; a size is meant at 100.")] = 200,
+    dpi: Dpi = 200,
     theme: Themes = Theme.light,
     output: Output = None,
     quiet: Quiet = False,
@@ -187,6 +192,7 @@ def plot(
 
     optviz plot --on "sin(x)*cos(y) + x**2/10" --surface -o hills.png
     """
+    from optviz.rate_scan import strip_of
     from optviz.render import output as out
     from optviz.render.plot import plot as make
 
@@ -201,6 +207,7 @@ def plot(
     figure = make(
         made, on=None if made else _function(on, bounds, None), view=view.value,
         layout=layout.value, curve=curve.value, size=pixels, theme=theme.value,
+        strip=strip_of(made) if sensitivity and made else None,
     )  # fmt: skip
     out.save(figure, path, dpi=dpi)
     say_written(path, quiet, open_)
@@ -223,7 +230,7 @@ def explain(
     noise: Noise = 0.0,
     seed: Seed = 0,
     size: Size = None,
-    dpi: Annotated[int, typer.Option(help="Dots per inch; a size is meant at 100.")] = 200,
+    dpi: Dpi = 200,
     fps: Annotated[int, typer.Option(help="Frames a second, if it is a film.")] = 2,
     theme: Themes = Theme.light,
     output: Output = None,
@@ -253,6 +260,120 @@ def explain(
         with show_progress(f"writing {path.name}", quiet) as progress:
             ExplainFilm(e, pixels, fps, theme.value).save(path, progress=progress)
     say_written(path, quiet, open_)
+
+
+@app.command()
+def basins(
+    optimizers: Optimizers,
+    on: On = "himmelblau",
+    steps: Annotated[int, typer.Option(help="Steps of each run, at most.")] = 1000,
+    bounds: Bounds = None,
+    tol: Annotated[float, typer.Option(help="A gradient's norm at which a run is done.")] = 1e-6,
+    noise: Noise = 0.0,
+    seed: Seed = 0,
+    size: Annotated[
+        str | None, typer.Option(metavar="WxH", help="Starts across and down, a pixel each.")
+    ] = None,
+    dpi: Dpi = 200,
+    theme: Themes = Theme.light,
+    output: Output = None,
+    quiet: Quiet = False,
+    open_: Open = False,
+) -> None:
+    """Map which minimum each start reaches, and how fast (PNG, SVG, PDF or JPG).
+
+    optviz basins adam momentum --on himmelblau
+    """
+    from optviz.basin_map import basins as compute
+    from optviz.render import output as out
+
+    path = _target(output, ["basins", *optimizers], on, ".png", out.STILL)
+    f = _prepared(optimizers, on, bounds, None, quiet)
+    grid = None if size is None else _pixels(size)
+    with show_progress("running", quiet) as progress:
+        made = compute(
+            f, optimizers, size=grid, steps=steps, tol=tol, noise=noise, rng=seed,
+            progress=progress,
+        )  # fmt: skip
+    _save(made, path, None, theme, dpi, quiet, open_)
+
+
+@app.command()
+def sensitivity(
+    optimizers: Optimizers,
+    on: On = "bowl",
+    steps: Steps = 100,
+    start: Start = None,
+    bounds: Bounds = None,
+    rates: Annotated[
+        str | None, typer.Option(metavar="LOW,HIGH", help="The range of the rates.")
+    ] = None,
+    starts: Annotated[int, typer.Option(help="Starts around the start.")] = 64,
+    noise: Noise = 0.0,
+    seed: Seed = 0,
+    size: Size = None,
+    dpi: Dpi = 200,
+    theme: Themes = Theme.light,
+    output: Output = None,
+    quiet: Quiet = False,
+    open_: Open = False,
+) -> None:
+    """Show how far optimizers get with each of many learning rates.
+
+    optviz sensitivity adam rmsprop --on rosenbrock
+    """
+    from optviz.rate_scan import sensitivity as compute
+    from optviz.render import output as out
+    from optviz.sweeps import parse_axis
+
+    path = _target(output, ["sensitivity", *optimizers], on, ".png", out.STILL)
+    pixels = _size(size)
+    f = _prepared(optimizers, on, bounds, start, quiet)
+    axis = None if rates is None else parse_axis(f"lr={rates},log", 61)
+    with show_progress("running", quiet) as progress:
+        made = compute(
+            f, optimizers, rates=axis, start=f.start, starts=starts, steps=steps, noise=noise,
+            rng=seed, progress=progress,
+        )  # fmt: skip
+    _save(made, path, pixels, theme, dpi, quiet, open_)
+
+
+@app.command()
+def phase(
+    optimizer: Annotated[
+        str,
+        typer.Argument(
+            metavar="OPTIMIZER",
+            help="NAME or NAME:key=value,…",
+            autocompletion=lambda incomplete: _complete("optimizers", incomplete),
+        ),
+    ],
+    on: On = "bowl",
+    x: Annotated[str, typer.Option(help="NAME or NAME=LOW,HIGH[,log]: what varies across.")] = "lr",
+    y: Annotated[str, typer.Option(help="The same: what varies upwards.")] = "momentum",
+    steps: Annotated[int, typer.Option(help="Steps of each run, at most.")] = 1000,
+    start: Start = None,
+    bounds: Bounds = None,
+    size: Size = None,
+    dpi: Dpi = 200,
+    theme: Themes = Theme.light,
+    output: Output = None,
+    quiet: Quiet = False,
+    open_: Open = False,
+) -> None:
+    """Map how fast an optimizer converges over two of its hyperparameters.
+
+    optviz phase momentum --on bowl --x lr --y momentum
+    """
+    from optviz.phase_diagram import phase as compute
+    from optviz.render import output as out
+
+    path = _target(output, ["phase", optimizer], on, ".png", out.STILL)
+    pixels = _size(size)
+    f = _prepared([optimizer], on, bounds, start, quiet)
+    with show_progress("running", quiet) as progress:
+        made = compute(f, optimizer, x, y, start=f.start, steps=steps, progress=progress)
+    _save(made, path, pixels, theme, dpi, quiet, open_)
 
 
 @app.command()
@@ -364,20 +485,41 @@ def _runs(
     """The trajectories that the words describe; everything is checked before anything runs."""
     if not optimizers:
         return []
+    from optviz.comparison import race
+
+    f = _prepared(optimizers, on, bounds, start, quiet)
+    with show_progress("running", quiet) as progress:
+        return race(
+            f, optimizers, start=f.start, steps=steps, noise=noise, rng=seed, runs=repeats,
+            progress=progress,
+        )  # fmt: skip
+
+
+def _prepared(
+    optimizers: list[str], on: str, bounds: str | None, start: str | None, quiet: bool
+) -> Function:
+    """The function, when all words have been understood; says so if this will compile first."""
     from optviz import _jit
     from optviz.optimizers import parse_optimizer
-    from optviz.sweep import race
 
     for text in optimizers:
         parse_optimizer(text)
     f = _function(on, bounds, start)
     if _jit.is_cold() and not quiet:
         print("first run: compiling for this machine, once (a few seconds)", file=sys.stderr)
-    with show_progress("running", quiet) as progress:
-        return race(
-            f, optimizers, start=f.start, steps=steps, noise=noise, rng=seed, runs=repeats,
-            progress=progress,
-        )  # fmt: skip
+    return f
+
+
+def _save(
+    made: Study, path: Path, size: tuple[int, int] | None, theme: Theme, dpi: int, quiet: bool,
+    open_: bool,
+) -> None:  # fmt: skip
+    """Draw a result and write it."""
+    from optviz.render import output as out
+    from optviz.render.plot import plot as draw
+
+    out.save(draw(made, size=size, theme=theme.value), path, dpi=dpi)
+    say_written(path, quiet, open_)
 
 
 def _function(on: str, bounds: str | None, start: str | None) -> Function:
@@ -397,12 +539,16 @@ def _function(on: str, bounds: str | None, start: str | None) -> Function:
 def _size(text: str | None) -> tuple[int, int] | None:
     if text is None:
         return None
+    from optviz.render.compose import check_size
+
+    return check_size(_pixels(text))
+
+
+def _pixels(text: str) -> tuple[int, int]:
     width, x, height = text.lower().replace("×", "x").partition("x")
     if not (x and width.isascii() and width.isdigit() and height.isascii() and height.isdigit()):
         raise ValueError(f"size must be WIDTHxHEIGHT in pixels, such as 800x600, not {text!r}")
-    from optviz.render.compose import check_size
-
-    return check_size((int(width[:9]), int(height[:9])))
+    return int(width[:9]), int(height[:9])
 
 
 def _target(

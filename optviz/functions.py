@@ -81,6 +81,12 @@ def function(
     return Function(**{**_fields(changed), "start": changed.check_start(start)})
 
 
+def function_text(f: Function) -> str:
+    """What `function` makes `f` from again (but for its bounds): its name, or its formula."""
+    known = functions.get(f.name)
+    return f.name if known is not None and known.formula == f.formula else f.formula
+
+
 def _fields(f: Function) -> dict[str, Any]:
     return {name: getattr(f, name) for name in Function.__dataclass_fields__}
 

@@ -8,17 +8,23 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from optviz._text import listed
+from optviz.basin_map import basins
+from optviz.comparison import ensemble
 from optviz.explanation import take_apart
 from optviz.functions import Function, function
 from optviz.optimizers import parse_optimizer
+from optviz.phase_diagram import phase
+from optviz.rate_scan import sensitivity, strip_of
 from optviz.render import encode, metadata, output
 from optviz.render.animate import animate
 from optviz.render.explain import ExplainFilm, explain_figure
 from optviz.render.film import Film
 from optviz.render.plot import plot
 from optviz.render.spec import Run, Spec, SpecError
-from optviz.sweep import ensemble
 from optviz.trajectory import Trajectory, minimize
+
+#: Kinds of pictures that sweeps make.
+SWEPT = ("basins", "sensitivity", "phase")
 
 
 def read_spec(path: str | Path) -> Spec:
@@ -45,6 +51,8 @@ def make(spec: Spec) -> Figure | Film:
     f = function(spec.function, bounds=spec.bounds)
     if spec.kind == "animate" and not spec.fps:
         raise SpecError("a film needs fps")
+    if spec.kind in SWEPT:
+        return _swept(f, spec)
     runs = [_run(f, run) for run in spec.runs]
     if spec.kind == "explain":
         return _explained(runs, spec)
@@ -55,8 +63,34 @@ def make(spec: Spec) -> Figure | Film:
         )  # fmt: skip
     return plot(
         runs, on=f, view=spec.view, layout=spec.layout, curve=spec.curve, size=spec.size,
-        theme=spec.theme,
+        theme=spec.theme, strip=strip_of(runs) if spec.sensitivity else None,
     )  # fmt: skip
+
+
+def _swept(f: Function, spec: Spec) -> Figure:
+    if not spec.runs:
+        raise SpecError(f"{spec.kind} needs at least one run")
+    first = spec.runs[0]
+    optimizers = [parse_optimizer(run.optimizer) for run in spec.runs]
+    size, steps, seed = spec.size, first.steps, first.seed or 0
+    match spec.kind, spec.grid:
+        case "basins", (x, y):
+            made = basins(
+                f, optimizers, size=(x.count, y.count), steps=steps, tol=first.tol,
+                noise=first.noise, rng=seed,
+            )  # fmt: skip
+            remarks = tuple(run.remark for run in spec.runs)
+            return plot(dataclasses.replace(made, remarks=remarks), size=size, theme=spec.theme)
+        case "sensitivity", rates if len(rates) <= 1:
+            scan = sensitivity(
+                f, optimizers, rates=rates[0] if rates else None, start=first.start,
+                starts=first.runs, steps=steps, noise=first.noise, rng=seed,
+            )  # fmt: skip
+            return plot(scan, size=size, theme=spec.theme)
+        case "phase", (x, y) if len(optimizers) == 1:
+            diagram = phase(f, optimizers[0], x, y, start=first.start, steps=steps)
+            return plot(diagram, size=size, theme=spec.theme)
+    raise SpecError(f"the axes and runs do not make a picture of the kind {spec.kind}")
 
 
 def _explained(runs: list[Trajectory], spec: Spec) -> Figure | Film:

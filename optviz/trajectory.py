@@ -157,7 +157,7 @@ def minimize(
     f = function(f)
     check_optimizer(optimizer)
     steps = check_steps(steps)
-    _check_amounts(noise, tol)
+    check_amounts(noise=noise, tol=tol)
     origin = f.check_start(f.start if start is None else start)
     schedule = optimizer.schedule
     rates = NO_RATES if schedule is None else np.asarray(schedule(np.arange(steps)), float)
@@ -252,8 +252,15 @@ def check_optimizer(optimizer: object) -> None:
         raise ValueError(f"optimizer must be one such as ov.Adam(lr=0.1), not {optimizer!r}")
 
 
-def _check_amounts(noise: float, tol: float) -> None:
-    for name, value in (("noise", noise), ("tol", tol)):
+def check_amounts(**amounts: float) -> None:
+    """Refuse what is no finite number ≥ 0, by name.
+
+    Raises
+    ------
+    ValueError
+        For the first that is not.
+    """
+    for name, value in amounts.items():
         is_number = isinstance(value, int | float | np.number)
         if not (is_number and math.isfinite(value) and value >= 0):
             raise ValueError(f"{name} must be a number ≥ 0, not {value!r}")

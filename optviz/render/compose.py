@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -26,6 +27,8 @@ Real = NDArray[np.float64]
 #: The usual width in pixels at dpi 100; still pictures are written at twice that.
 WIDTH = 960
 DPI = 100
+#: Room for a strip of sensitivities below the maps, in units.
+STRIP = 9.6
 MIN_SIZE, MAX_SIZE = (320, 240), (7680, 4320)
 
 
@@ -42,6 +45,7 @@ class Frame:
     curves: tuple[Axes, ...]
     every: int
     look: Look
+    legend_rows: int
 
     def map_of(self, k: int) -> Axes:
         """The map on which the k-th trajectory is drawn."""
@@ -83,15 +87,18 @@ def compose(
     with_marks: bool = True,
     theme: str = "light",
     remarks: Sequence[str] = (),
+    with_strip: bool = False,
 ) -> Frame:
     """Everything but the paths."""
     count = len(trajectories) if panels else 1
     with_curve = curve_kind is not None and bool(trajectories)
     figure, strokes, rows, look = begin(
-        f, trajectories, size, theme, panels=count, with_curve=with_curve
-    )
+        f, trajectories, size, theme, panels=count, with_curve=with_curve,
+        below=STRIP if with_strip else 0.0,
+    )  # fmt: skip
     unit = look.unit
     width, height = figure.get_size_inches() * DPI
+    bottom = layout.bottom_of(rows) + (STRIP if with_strip else 0.0)
     every = mark_interval(max((t.steps for t in trajectories), default=0))
     ground = contour.ground(f)
     (x0, x1), (y0, y1) = f.bounds
@@ -99,12 +106,12 @@ def compose(
     curve_boxes: list[layout.Box] = []
     if count > 1:
         boxes, curve_boxes = layout.grid(
-            width, height, count, aspect, rows, unit, with_curve=with_curve
+            width, height, count, aspect, bottom, unit, with_curve=with_curve
         )
     else:
         names = 2.4 + 0.62 * max((len(s.name) for s in strokes), default=0)
         placed = layout.arrange(
-            width, height, aspect, rows, unit, names=names, with_curve=with_curve
+            width, height, aspect, bottom, unit, names=names, with_curve=with_curve
         )
         boxes = [placed.map]
         contour.draw_bar(figure, placed.bar, f, ground, look)
@@ -126,10 +133,13 @@ def compose(
             axes.set_title(stroke.name, loc="left", fontsize=look.font, color=stroke.color, pad=3)
     for axes in [*maps, *curve_axes]:
         quiet(axes, look)
-    write_texts(figure, f, trajectories, remarks, look)
-    return Frame(
-        figure, f, tuple(trajectories), tuple(strokes), tuple(maps), tuple(curve_axes), every, look
+    write_texts(
+        figure, f, style.title(f, trajectories), style.choices(f, trajectories, remarks), look
     )
+    return Frame(
+        figure, f, tuple(trajectories), tuple(strokes), tuple(maps), tuple(curve_axes), every, look,
+        rows,
+    )  # fmt: skip
 
 
 def begin(
@@ -140,8 +150,12 @@ def begin(
     *,
     panels: int = 1,
     with_curve: bool = True,
+    below: float = 0.0,
 ) -> tuple[Figure, list[Stroke], int, Look]:
-    """A figure with its legend; strokes, the legend's rows, and the look."""
+    """A figure with its legend; strokes, the legend's rows, and the look.
+
+    `below` is room in units between the maps and the legend.
+    """
     width, height = check_size(size) if size else (WIDTH, 0)
     # The font grows with the picture.
     unit = float(np.clip(13.5 * np.sqrt(width * (height or 0.54 * width) / 5e5), 9, 60))
@@ -149,20 +163,29 @@ def begin(
     strokes = style.strokes(trajectories, look.theme)
     handles = _handles(f, trajectories, strokes, look)
     labels = [str(handle.get_label()) for handle in handles]
-    columns, rows = _legend_shape(labels, width, unit)
+    _, rows = _legend_shape(labels, width, unit)
     if not height:
         (x0, x1), (y0, y1) = f.bounds
         height = layout.natural_height(
-            width, (x1 - x0) / (y1 - y0), rows, unit, panels=panels, with_curve=with_curve
-        )
+            width, (x1 - x0) / (y1 - y0), layout.bottom_of(rows) + below, unit, panels=panels,
+            with_curve=with_curve,
+        )  # fmt: skip
     figure = Figure(figsize=(width / DPI, height / DPI), dpi=DPI, facecolor=look.theme.paper)
     FigureCanvasAgg(figure)
+    draw_legend(figure, handles, look)
+    return figure, strokes, rows, look
+
+
+def draw_legend(figure: Figure, handles: Sequence[Artist], look: Look) -> int:
+    """The legend above the small print, in as many rows as it takes; their number."""
+    width, height = figure.get_size_inches() * DPI
+    columns, rows = _legend_shape([str(h.get_label()) for h in handles], width, look.unit)
     figure.legend(
         handles=handles, loc="upper left", ncols=columns, frameon=False, fontsize=0.95 * look.font,
-        bbox_to_anchor=(0.4 * unit / width, (1.75 * rows + 2.2) * unit / height),
+        bbox_to_anchor=(0.4 * look.unit / width, (1.75 * rows + 2.2) * look.unit / height),
         borderaxespad=0, columnspacing=1.8, handlelength=2.4, labelcolor=look.theme.ink,
     )  # fmt: skip
-    return figure, strokes, rows, look
+    return rows
 
 
 def mark_interval(steps: int) -> int:
@@ -215,18 +238,14 @@ def _legend_shape(labels: Sequence[str], width: float, unit: float) -> tuple[int
 
 
 def write_texts(
-    figure: Figure,
-    f: Function,
-    trajectories: Sequence[Trajectory],
-    remarks: Sequence[str],
-    look: Look,
+    figure: Figure, f: Function, title: str, choices: str, look: Look, lines: int = 2
 ) -> None:
-    """Title, formula, small print."""
+    """Title, formula, small print of at most so many lines."""
     width, height = figure.get_size_inches() * figure.dpi
     font, unit = look.font, look.unit
     left = 0.9 * unit / width
     figure.text(
-        left, 1 - 0.75 * unit / height, style.title(f, trajectories), va="top",
+        left, 1 - 0.75 * unit / height, title, va="top",
         fontsize=1.3 * font, fontweight="bold", color=look.theme.ink,
     )  # fmt: skip
     formula = figure.text(
@@ -240,10 +259,13 @@ def write_texts(
         small = font * room / wide
         formula.set_fontsize(small) if small >= 0.55 * font else formula.remove()
     small = 0.72 * font
-    text = style.choices(f, trajectories, remarks)
-    characters = int(room / (0.5 * small * figure.dpi / 72))
-    lines = textwrap.wrap(text, characters, break_long_words=False)[:2]
-    figure.text(
-        left, 0.35 * unit / height, "\n".join(lines), va="bottom", fontsize=small,
-        color=look.theme.quiet, linespacing=1.15,
+    note = figure.text(
+        left, 0.35 * unit / height, choices, va="bottom", fontsize=small, color=look.theme.quiet,
+        linespacing=1.15,
     )  # fmt: skip
+    long = note.get_window_extent().width
+    # Hinting makes small texts up to a tenth wider at another dpi; and letters differ in width.
+    if long > 0.9 * room:
+        characters = int(0.86 * len(choices) * room / long)
+        wrapped = textwrap.wrap(choices, characters, break_long_words=False)
+        note.set_text("\n".join(wrapped[:lines]))

@@ -47,10 +47,10 @@ def bottom_of(legend_rows: int) -> float:
 
 
 def natural_height(
-    width: float, aspect: float, legend_rows: int, unit: float, *, panels: int, with_curve: bool
+    width: float, aspect: float, bottom: float, unit: float, *, panels: int, with_curve: bool
 ) -> int:
-    """The height at which the maps leave no empty strip."""
-    around = (TOP + bottom_of(legend_rows) + AXIS) * unit
+    """The height at which the maps leave no empty strip; `bottom` is in units (`bottom_of`)."""
+    around = (TOP + bottom + AXIS) * unit
     if panels > 1:
         columns = int(np.ceil(np.sqrt(panels)))
         rows = -(-panels // columns)
@@ -74,7 +74,7 @@ def arrange(
     width: float,
     height: float,
     aspect: float,
-    legend_rows: int,
+    bottom: float,
     unit: float,
     *,
     names: float = 6.6,
@@ -82,7 +82,7 @@ def arrange(
 ) -> Layout:
     """Place a map of the given aspect (width : height) as large as it gets, beside or above
     its curve; `names` is the room right of the curve in units."""
-    top, bottom = TOP * unit, bottom_of(legend_rows) * unit
+    top, bottom = TOP * unit, bottom * unit
     axis, bar, names = AXIS * unit, BAR * unit, names * unit
     free_height = height - top - bottom - axis
     if not with_curve:
@@ -119,13 +119,13 @@ def grid(
     height: float,
     count: int,
     aspect: float,
-    legend_rows: int,
+    bottom: float,
     unit: float,
     *,
     with_curve: bool = False,
 ) -> tuple[list[Box], list[Box]]:
     """Equal maps for small multiples in reading order, and the curves below them (or none)."""
-    top, bottom = (TOP - 0.6) * unit, bottom_of(legend_rows) * unit
+    top, bottom = (TOP - 0.6) * unit, bottom * unit
     # Powers of ten beside a curve are wider than the numbers beside a map.
     axis, gap = (AXIS + (0.9 if with_curve else 0.0)) * unit, 1.9 * unit
     maps: list[Box] = []

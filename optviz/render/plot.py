@@ -7,25 +7,34 @@ from collections.abc import Sequence
 from matplotlib.figure import Figure
 
 from optviz._text import rounded
+from optviz.basin_map import Basins
+from optviz.comparison import first_steps
 from optviz.explanation import Explanation
 from optviz.functions import Function, function
+from optviz.phase_diagram import PhaseDiagram
+from optviz.rate_scan import Sensitivity
 from optviz.render import compose, contour, curves, output, paths, surface
+from optviz.render.basins import basins_figure
 from optviz.render.explain import explain_figure
+from optviz.render.phase import phase_figure
+from optviz.render.sensitivity import draw_strip, sensitivity_figure
 from optviz.render.spec import LAYOUTS, VIEWS, Spec
-from optviz.sweep import first_steps
 from optviz.trajectory import Trajectory, same_function
 
+#: Results that are drawn by a figure of their own.
+Study = Explanation | Basins | Sensitivity | PhaseDiagram
 #: Arrows along the longer side of the picture.
 STEPS_GRID = 15
 
 
 def plot(
-    trajectories: Trajectory | Sequence[Trajectory] | Explanation,
+    trajectories: Trajectory | Sequence[Trajectory] | Study,
     *,
     on: str | Function | None = None,
     view: str = "contour",
     layout: str = "race",
     curve: str | bool = True,
+    strip: Sensitivity | None = None,
     size: tuple[int, int] | None = None,
     theme: str = "light",
 ) -> Figure:
@@ -35,7 +44,8 @@ def plot(
     ----------
     trajectories
         What `minimize` returned, one or several on the same function; none if `on` is given.
-        Or what `explain` returned: then only `size` and `theme` count.
+        Or what `explain`, `basins`, `sensitivity` or `phase` returned: then only `size` and
+        `theme` count.
     on
         The function to show when there is no trajectory.
     view : str
@@ -47,6 +57,9 @@ def plot(
         What stands beside a map: "gap" (f − f*, also True), "distance" to the nearest minimum,
         "gradient" and "step" for the norms, "rate" for step over gradient in each coordinate,
         "none" (also False).
+    strip : Sensitivity, optional
+        What `sensitivity` returned for the same optimizers in the same order: how far they get
+        with other rates, as a strip below, with the rates of the paths marked.
     size : (int, int), optional
         Width and height in pixels, at 100 dots per inch; 960 wide, and as high as the function
         is, unless given.
@@ -73,23 +86,43 @@ def plot(
     """
     if isinstance(trajectories, Explanation):
         return explain_figure(trajectories, size=size, theme=theme)
+    if isinstance(trajectories, Basins):
+        return basins_figure(trajectories, size=size, theme=theme)
+    if isinstance(trajectories, Sensitivity):
+        return sensitivity_figure(trajectories, size=size, theme=theme)
+    if isinstance(trajectories, PhaseDiagram):
+        return phase_figure(trajectories, size=size, theme=theme)
     runs = [trajectories] if isinstance(trajectories, Trajectory) else list(trajectories)
     for name, value, known in (("view", view, VIEWS), ("layout", layout, LAYOUTS)):
         if value not in known:
             raise ValueError(f"{name} must be one of {', '.join(known)}, not {value!r}")
     f = function(on) if on is not None and not runs else same_function(runs)
     kind = curves.check_kind(curve, f)
+    _check_strip(strip, view, runs)
     if view == "steps":
         figure = _first_steps(f, runs, size, theme)
     elif view == "surface":
         figure, _, _ = surface.picture(f, runs, size, theme)
     else:
-        figure = _maps(f, runs, size, theme, view=view, panels=layout == "panels", kind=kind)
+        figure = _maps(f, runs, size, theme, view=view, panels=layout == "panels", kind=kind,
+                       strip=strip)  # fmt: skip
     spec = Spec.of(
-        "plot", runs, f=f, view=view, layout=layout, curve=kind or "none", size=size, theme=theme
+        "plot", runs, f=f, view=view, layout=layout, curve=kind or "none", size=size, theme=theme,
+        sensitivity=strip is not None,
     )  # fmt: skip
     setattr(figure, output.SPEC, spec)  # `optviz.save` puts it into the file
     return figure
+
+
+def _check_strip(strip: Sensitivity | None, view: str, runs: Sequence[Trajectory]) -> None:
+    if strip is None:
+        return
+    if view not in ("contour", "field"):
+        raise ValueError(f"a strip of sensitivities goes with contour or field, not {view}")
+    names = [t.optimizer.name for t in runs]
+    scanned = [s.optimizer.name for s in strip.sweeps]
+    if not runs or names != scanned:
+        raise ValueError(f"the strip has {', '.join(scanned)}, the paths {', '.join(names)}")
 
 
 def _maps(
@@ -101,10 +134,11 @@ def _maps(
     view: str,
     panels: bool,
     kind: str | None,
+    strip: Sensitivity | None,
 ) -> Figure:
     frame = compose.compose(
         f, runs, size=size, panels=panels, curve_kind=kind,
-        with_field=view == "field", theme=theme,
+        with_field=view == "field", theme=theme, with_strip=strip is not None,
         remarks=["arrows along −∇f, length ∝ ∛‖∇f‖"] if view == "field" else [],
     )  # fmt: skip
     for k, (t, stroke) in enumerate(zip(runs, frame.strokes, strict=True)):
@@ -118,6 +152,8 @@ def _maps(
     paths.draw_exit_texts(frame)
     for axes in frame.maps:
         contour.draw_minima(axes, f, frame.look)
+    if strip is not None:
+        draw_strip(frame, strip)
     if len(frame.curves) == 1 and kind is not None:
         curves.draw_names(frame.curves[0], kind, f, runs, frame.strokes, frame.look)
     return frame.figure

@@ -18,15 +18,16 @@ from typing import Any
 import optviz
 from optviz._text import listed, number
 from optviz.base import Optimizer
-from optviz.functions import Bounds, Function, functions
+from optviz.functions import Bounds, Function, function_text, functions
 from optviz.optimizers import optimizers
 from optviz.render.curves import CURVES
 from optviz.render.style import THEMES
+from optviz.sweeps import MAX_COUNT, Axis, Sweep
 from optviz.trajectory import MAX_STEPS, Trajectory
 
 MAX_JSON = 200_000
 MAX_RUNS = 100
-KINDS = ("plot", "animate", "explain")
+KINDS = ("plot", "animate", "explain", "basins", "sensitivity", "phase")
 VIEWS = ("contour", "surface", "field", "steps")
 LAYOUTS = ("race", "panels")
 
@@ -57,12 +58,14 @@ class Spec:
     Attributes
     ----------
     kind
-        "plot", "animate" or "explain".
+        The command that makes it.
     function, bounds
         A name in the catalogue or a formula, and the part of the plane that is shown.
     runs
         One entry for each path.
-    view, layout, curve, theme, size, dpi, fps, steps_per_frame, turn
+    grid
+        Of a picture that a sweep made: what was swept, and over which values.
+    view, layout, curve, theme, size, dpi, fps, steps_per_frame, turn, sensitivity
         As for `plot` and `animate`; an fps of 0 is a still picture.
     version
         The optviz that made it.
@@ -72,6 +75,7 @@ class Spec:
     function: str
     bounds: Bounds
     runs: tuple[Run, ...]
+    grid: tuple[Axis, ...] = ()
     view: str = "contour"
     layout: str = "race"
     curve: str = "gap"
@@ -81,6 +85,7 @@ class Spec:
     fps: int = 0
     steps_per_frame: int = 1
     turn: float = 0.0
+    sensitivity: bool = False
     version: str = optviz.__version__
 
     @classmethod
@@ -108,13 +113,41 @@ class Spec:
             )
             for t in trajectories
         )
-        known = functions.get(f.name)
-        name = f.name if known is not None and known.formula == f.formula else f.formula
-        return cls(kind, name, f.bounds, runs, **options)
+        return cls(kind, function_text(f), f.bounds, runs, **options)
+
+    @classmethod
+    def of_sweeps(
+        cls,
+        kind: str,
+        sweeps: Sequence[Sweep],
+        remarks: Sequence[str],
+        grid: Sequence[Axis],
+        **options: Any,
+    ) -> Spec:
+        """The specification of what `sweeps` over `grid` show."""
+        f = sweeps[0].function
+        runs = tuple(
+            Run(_optimizer_text(s.optimizer), f.start if kind == "basins" else _first_start(s),
+                s.steps, s.noise, s.seed, s.tol, False,
+                len(s.starts) if kind == "sensitivity" else 1, remark)
+            for s, remark in zip(sweeps, remarks, strict=True)
+        )  # fmt: skip
+        return cls(kind, function_text(f), f.bounds, runs, tuple(grid), **options)
 
     def to_json(self) -> str:
         """ASCII JSON in one line."""
         return json.dumps({"optviz": self.version, **_without_version(self)})
+
+    def _grid_words(self) -> list[str]:
+        """The options of a picture that a sweep made."""
+        match self.kind, self.grid:
+            case "basins", (x, y):
+                return ["--size", f"{x.count}x{y.count}"]
+            case "sensitivity", (rates,):
+                return ["--rates", f"{number(rates.low)},{number(rates.high)}"]
+            case "phase", (x, y):
+                return ["--x", _axis_text(x), "--y", _axis_text(y)]
+        return []
 
     @classmethod
     def from_json(cls, text: str) -> Spec:
@@ -151,16 +184,21 @@ class Spec:
             words.append("--bounds=" + ",".join(number(v) for v in (x0, x1, y0, y1)))
         if self.runs:
             first = self.runs[0]
-            words += [f"--start={number(first.start[0])},{number(first.start[1])}"]
+            if self.kind != "basins":
+                words += [f"--start={number(first.start[0])},{number(first.start[1])}"]
             words += ["--steps", str(first.steps)]
             words += ["--noise", number(first.noise)] if first.noise else []
             words += ["--seed", str(first.seed)] if first.noise else []
-            words += ["--runs", str(first.runs)] if first.runs > 1 else []
+            option = "--starts" if self.kind == "sensitivity" else "--runs"
+            words += [option, str(first.runs)] if first.runs > 1 else []
+            words += ["--tol", number(first.tol)] if self.kind == "basins" else []
+        words += self._grid_words()
         words += (
             []
             if self.view == "contour"
             else ["--first-steps" if self.view == "steps" else f"--{self.view}"]
         )
+        words += ["--sensitivity"] if self.sensitivity else []
         words += ["--layout", self.layout] if self.layout != "race" else []
         words += ["--curve", self.curve] if self.curve != "gap" else []
         words += ["--theme", self.theme] if self.theme != "light" else []
@@ -169,6 +207,15 @@ class Spec:
         words += ["--fps", str(self.fps)] if self.fps else []
         words += ["--dpi", str(self.dpi)] if self.dpi != 200 and not self.fps else []
         return shlex.join(words)
+
+
+def _first_start(s: Sweep) -> tuple[float, float]:
+    return float(s.starts[0, 0]), float(s.starts[0, 1])
+
+
+def _axis_text(axis: Axis) -> str:
+    """The axis as the command line takes it (but for the number of its values)."""
+    return f"{axis.name}={number(axis.low)},{number(axis.high)}{',log' if axis.log else ''}"
 
 
 def _optimizer_text(optimizer: Optimizer) -> str:
@@ -278,11 +325,33 @@ def _run(name: str, value: Any) -> Run:
     return Run(**{key: checks[key](f"{name}.{key}", entry) for key, entry in value.items()})
 
 
+def _grid(name: str, value: Any) -> tuple[Axis, ...]:
+    if not isinstance(value, list) or len(value) > 2:
+        raise SpecError(f"{name} must be a list of at most two axes")
+    return tuple(_axis(f"{name}[{k}]", entry) for k, entry in enumerate(value))
+
+
+def _axis(name: str, value: Any) -> Axis:
+    checks: Mapping[str, Any] = {
+        "name": lambda n, v: _text(n, v, 100), "low": _real, "high": _real,
+        "count": _whole(2, MAX_COUNT), "log": _flag,
+    }  # fmt: skip
+    if not isinstance(value, dict) or value.keys() != checks.keys():
+        raise SpecError(f"{name} must be an object with {listed(checks)}")
+    try:
+        return Axis(**{key: check(f"{name}.{key}", value[key]) for key, check in checks.items()})
+    except SpecError:
+        raise
+    except ValueError as error:
+        raise SpecError(f"{name}: {error}") from None
+
+
 _CHECKS: Mapping[str, Any] = {
     "kind": _choice(KINDS),
     "function": _function,
     "bounds": _bounds,
     "runs": _runs,
+    "grid": _grid,
     "view": _choice(VIEWS),
     "layout": _choice(LAYOUTS),
     "curve": _choice(tuple(CURVES)),
@@ -292,4 +361,5 @@ _CHECKS: Mapping[str, Any] = {
     "fps": _whole(0, 100),
     "steps_per_frame": _whole(1, MAX_STEPS),
     "turn": _real,
+    "sensitivity": _flag,
 }

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from optviz._text import rounded
-from optviz.base import Setting
+from optviz.base import Optimizer, Setting
 from optviz.functions import Function
 from optviz.schedules import Schedule
 from optviz.trajectory import Trajectory
@@ -127,11 +127,19 @@ class Stroke:
 
 def strokes(trajectories: Sequence[Trajectory], theme: Theme) -> list[Stroke]:
     """Colour, dash, mark, short name and legend text of each trajectory."""
+    labels = [legend_text(t) for t in trajectories]
+    return strokes_of([t.optimizer for t in trajectories], theme, labels)
+
+
+def strokes_of(
+    optimizers: Sequence[Optimizer], theme: Theme, labels: Sequence[str] = ()
+) -> list[Stroke]:
+    """The same for optimizers; without `labels` the legend texts are their short names."""
     seen: dict[str, int] = {}
     own: dict[str, str] = {}
     out = []
-    for k, t in enumerate(trajectories):
-        key = t.optimizer.name
+    for k, o in enumerate(optimizers):
+        key = o.name
         color = theme.optimizers.get(key) or own.setdefault(
             key, OWN_COLORS[len(own) % len(OWN_COLORS)]
         )
@@ -141,43 +149,48 @@ def strokes(trajectories: Sequence[Trajectory], theme: Theme) -> list[Stroke]:
                 color,
                 DASHES[again % len(DASHES)],
                 MARKERS[k % len(MARKERS)],
-                type(t.optimizer).__name__,
-                legend_text(t),
+                type(o).__name__,
+                labels[k] if labels else "",
             )
         )
-    return _with_distinct_names(trajectories, out)
+    return _with_distinct_names(optimizers, out)
 
 
-def _with_distinct_names(trajectories: Sequence[Trajectory], strokes: list[Stroke]) -> list[Stroke]:
+def _with_distinct_names(optimizers: Sequence[Optimizer], strokes: list[Stroke]) -> list[Stroke]:
     """Short names, with the setting that tells runs of one optimizer apart."""
     names = [stroke.name for stroke in strokes]
     if len(set(names)) == len(names):
         return strokes
     out = []
-    for t, stroke in zip(trajectories, strokes, strict=True):
+    for o, stroke in zip(optimizers, strokes, strict=True):
         name = stroke.name
         if names.count(name) > 1:
-            twins = [o.optimizer for o in trajectories if o.optimizer.name == t.optimizer.name]
-            conventions = {o.convention for o in twins}
+            twins = [other for other in optimizers if other.name == o.name]
+            conventions = {other.convention for other in twins}
             if len(conventions) == len(twins):
-                name = f"{name} {t.optimizer.convention}"
+                name = f"{name} {o.convention}"
             else:
-                name = f"{name} {setting_text(t.optimizer.hyper.get('lr', 0.0))}"
+                name = f"{name} {setting_text(o.hyper.get('lr', 0.0))}"
         out.append(Stroke(stroke.color, stroke.dash, stroke.marker, name, stroke.label))
     return out
 
 
 def legend_text(t: Trajectory) -> str:
     """The optimizer with its rate and whatever is not the default; where it left, if it did."""
-    o = t.optimizer
+    left = t.left_at()
+    return optimizer_text(t.optimizer, [t.remark], [] if left is None else [f"left at step {left}"])
+
+
+def optimizer_text(
+    o: Optimizer, remarks: Sequence[str], more: Sequence[str] = (), without: Sequence[str] = ()
+) -> str:
+    """ "Adam  lr = 0.3 (best of 61, torch)", without the settings named last."""
     defaults = o.defaults[o.convention]
     parts = [f"{name} = {setting_text(value)}" for name, value in o.hyper.items()
-             if name == "lr" or value != defaults[name]]  # fmt: skip
-    text = f"{type(o).__name__}  {', '.join(parts)}"
-    notes = [t.remark] if t.remark else []
-    notes += [] if o.convention == "book" else [o.convention]
-    left = t.left_at()
-    notes += [] if left is None else [f"left at step {left}"]
+             if (name == "lr" or value != defaults[name]) and name not in without]  # fmt: skip
+    convention = [] if o.convention == "book" else [o.convention]
+    notes = [note for note in (*remarks, *convention, *more) if note]
+    text = "  ".join(part for part in (type(o).__name__, ", ".join(parts)) if part)
     return f"{text} ({', '.join(notes)})" if notes else text
 
 
@@ -193,7 +206,12 @@ def point_text(point: Sequence[float]) -> str:
 
 def title(f: Function, trajectories: Sequence[Trajectory]) -> str:
     """ "Adam and SGD on Beale"."""
-    names = list(dict.fromkeys(type(t.optimizer).__name__ for t in trajectories))
+    return heading(f, [t.optimizer for t in trajectories])
+
+
+def heading(f: Function, optimizers: Sequence[Optimizer]) -> str:
+    """The title of a picture of these optimizers."""
+    names = list(dict.fromkeys(type(o).__name__ for o in optimizers))
     where = f.title or (f.name if ":" in f.formula else "f(x, y)")
     on = f" on {where}"
     numbers = ("Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine", "Ten")

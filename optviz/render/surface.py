@@ -13,7 +13,7 @@ from mpl_toolkits.mplot3d.axes3d import Axes3D
 from numpy.typing import NDArray
 
 from optviz.functions import Function
-from optviz.render import compose, contour, layout
+from optviz.render import compose, contour, layout, style
 from optviz.render.film import Film, Pixels
 from optviz.render.paths import shown_points
 from optviz.render.spec import Spec
@@ -125,7 +125,8 @@ def picture(
     box = (0.02, 1.3 * bottom, 0.96, 1 - 1.3 * bottom - 0.8 * top)
     axes, walkers, remark = draw_surface(figure, box, f, trajectories, strokes, look)
     remarks = [*remarks, *([remark] if remark else [])]
-    compose.write_texts(figure, f, trajectories, remarks, look)
+    title, choices = style.title(f, trajectories), style.choices(f, trajectories, remarks)
+    compose.write_texts(figure, f, title, choices, look)
     return figure, axes, walkers
 
 

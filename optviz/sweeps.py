@@ -1,0 +1,472 @@
+"""A million runs at once: many starts, many hyperparameters, or both.
+
+Only the ends are kept, not the paths. Runs are divided among threads in chunks that take a
+fraction of a second each; the numbers do not depend on how they are divided.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import FIRST_COMPLETED, wait
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from optviz import _block, _jit, _noise
+from optviz._block import CONVERGED, DIVERGED, UNFINISHED
+from optviz._text import did_you_mean, listed
+from optviz.base import Optimizer
+from optviz.functions import Function, function
+from optviz.trajectory import check_amounts, check_optimizer, check_steps
+
+__all__ = ["CONVERGED", "DIVERGED", "UNFINISHED", "Axis", "Sweep", "sweep"]
+
+Real = NDArray[np.float64]
+
+#: What one run takes while a sweep is made: its start and everything that is kept of it.
+BYTES_PER_RUN = 64
+#: Steps of runs in one chunk of work: about a tenth of a second.
+CHUNK = 1e8
+#: A run has reached a minimum within this share of the diagonal of the bounds (less where minima
+#: lie closer together).
+CAPTURE = 0.01
+NO_KEYS = np.zeros(0, np.uint64)
+#: Values of one axis.
+MAX_COUNT = 100_000
+
+
+@dataclass(frozen=True)
+class Axis:
+    """Evenly or log-spaced values of a hyperparameter (or of a coordinate, in pictures).
+
+    Examples
+    --------
+    >>> Axis("lr", 0.01, 1, 3, log=True).values
+    array([0.01, 0.1 , 1.  ])
+    """
+
+    name: str
+    low: float
+    high: float
+    count: int
+    log: bool = False
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.low) and math.isfinite(self.high) and self.low < self.high):
+            raise ValueError(
+                f"{self.name} must range over two rising numbers, not {self.low}, {self.high}"
+            )
+        if not 2 <= self.count <= MAX_COUNT:
+            raise ValueError(
+                f"{self.name} takes from 2 to {MAX_COUNT:,} values, not {self.count!r}"
+            )
+        if self.log and self.low <= 0:
+            raise ValueError(f"{self.name} on a log axis must be positive, not {self.low}")
+
+    @property
+    def values(self) -> Real:
+        """The values, (count,)."""
+        if self.log:
+            # The ends as they were given: a power of a logarithm may miss them by a bit.
+            values = np.geomspace(self.low, self.high, self.count)
+        else:
+            values = np.linspace(self.low, self.high, self.count)
+        return np.asarray(values)
+
+
+def parse_axis(text: str, count: int) -> Axis:
+    """An axis from `NAME=LOW,HIGH` or `NAME=LOW,HIGH,log`.
+
+    >>> parse_axis("lr=0.01,2", 100)
+    Axis(name='lr', low=0.01, high=2.0, count=100, log=False)
+    """
+    name, _, range_ = text.partition("=")
+    parts = range_.replace("−", "-").split(",")
+    log = parts[-1].strip() == "log"
+    try:
+        low, high = (float(part) for part in parts[: -1 if log else None])
+    except ValueError:
+        raise ValueError(f"an axis is NAME=LOW,HIGH or NAME=LOW,HIGH,log, not {text!r}") from None
+    return Axis(name.strip(), low, high, count, log)
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """The ends of many runs.
+
+    Arrays have the shape of the grid: one axis for each entry of `over`, then the starts, then
+    the repetitions if there are several.
+
+    Attributes
+    ----------
+    final : ndarray (..., 2)
+        The last point of each run, nan if it diverged.
+    values : ndarray (...)
+        f there, inf if it diverged.
+    steps_taken : ndarray (...) of int32
+        Steps until the run converged, diverged or ran out of steps.
+    outcome : ndarray (...) of int8
+        `CONVERGED` (1), `UNFINISHED` (0) or `DIVERGED` (−1).
+    basin : ndarray (...) of int16
+        The index into `function.minima` of the minimum that was reached, −1 for none.
+    starts : ndarray (n, 2)
+    over : dict
+        The values of each hyperparameter that was swept.
+    function, optimizer
+        What ran on what.
+    steps, tol, noise, seed
+        As given.
+    """
+
+    final: NDArray[Any]
+    values: Real
+    steps_taken: NDArray[np.int32]
+    outcome: NDArray[np.int8]
+    basin: NDArray[np.int16]
+    starts: NDArray[Any]
+    over: Mapping[str, Real]
+    function: Function
+    optimizer: Optimizer
+    steps: int
+    tol: float
+    noise: float = 0.0
+    seed: int | None = None
+
+    @property
+    def diverged(self) -> NDArray[np.bool_]:
+        """Which runs overflowed."""
+        return np.asarray(self.outcome == DIVERGED)
+
+    @property
+    def converged(self) -> NDArray[np.bool_]:
+        """Which runs left because the norm of the gradient had fallen to `tol`."""
+        return np.asarray(self.outcome == CONVERGED)
+
+
+def sweep(
+    f: str | Function,
+    optimizer: Optimizer,
+    starts: ArrayLike | None = None,
+    *,
+    over: Mapping[str, ArrayLike | Axis] | None = None,
+    steps: int = 500,
+    tol: float = 1e-6,
+    noise: float = 0.0,
+    runs: int = 1,
+    rng: int = 0,
+    dtype: Any = np.float64,
+    early_leaving: bool = True,
+    progress: Callable[[int, int], None] | None = None,
+) -> Sweep:
+    """Run an optimizer from many starts, or with many hyperparameters, and keep the ends.
+
+    Parameters
+    ----------
+    f
+        A Function, a name or a formula (see `optviz.function`).
+    optimizer
+        Its settings are used; its own state is neither read nor changed.
+    starts : array (n, 2), optional
+        Anywhere in the plane; the function's own start unless given.
+    over : mapping, optional
+        Values of one or two hyperparameters: `{"lr": np.geomspace(1e-3, 1, 61)}`. With a schedule,
+        `lr` is the rate of the first step and scales the rest.
+    steps : int
+        From 1 to 10,000,000.
+    tol : float ≥ 0
+        A run has converged when the norm of its (noiseless) gradient is at most this.
+    noise : float ≥ 0
+        The standard deviation of Gaussian noise on each component of each gradient.
+    runs : int
+        Repetitions of each start, which differ by their noise.
+    rng : int
+        The seed of the noise. A run's noise depends on it, on the number of its start and on its
+        repetition, and on nothing else.
+    dtype
+        float64, or float32 for parameters and state (gradients are computed in float64).
+    early_leaving : bool
+        Whether runs that converged or diverged are done with. If not, all make all steps, and
+        none counts as converged.
+    progress
+        Called with the number of runs done and in all.
+
+    Returns
+    -------
+    Sweep
+
+    Raises
+    ------
+    ValueError
+        For arguments out of range, starts that are not (n, 2) finite numbers, unknown
+        hyperparameters or values that the optimizer does not take, and for more runs than fit
+        into memory; always before any run.
+
+    Examples
+    --------
+    >>> import numpy as np, optviz as ov
+    >>> x, y = np.meshgrid(np.linspace(-4, 4, 50), np.linspace(-4, 4, 50))
+    >>> s = ov.sweep("himmelblau", ov.Adam(lr=0.1), np.stack([x.ravel(), y.ravel()], axis=1))
+    >>> s.final.shape, np.unique(s.basin).tolist()
+    ((2500, 2), [0, 1, 2, 3])
+    >>> s = ov.sweep("bowl", ov.SGD(), over={"lr": [0.5, 0.9, 1.1]}, steps=2000)
+    >>> s.outcome[:, 0].tolist()
+    [1, 1, -1]
+    """
+    f = function(f)
+    check_optimizer(optimizer)
+    steps = check_steps(steps)
+    check_amounts(noise=noise, tol=tol)
+    real = _check_dtype(dtype)
+    grid = _check_over(optimizer, over or {})
+    if not (isinstance(runs, int | np.integer) and runs >= 1):
+        raise ValueError(f"runs must be a whole number ≥ 1, not {runs!r}")
+    if not isinstance(rng, int | np.integer) or rng < 0:
+        raise ValueError(f"rng must be a whole number ≥ 0 (runs get their own seeds), not {rng!r}")
+    places = _check_starts(f.start if starts is None else starts, real)
+    combinations = math.prod(len(values) for values in grid.values())
+    check_memory(combinations * len(places) * runs)
+    job = _Job(
+        f, optimizer, places, *_settings(optimizer, grid, steps), steps, float(tol), float(noise),
+        int(runs), int(rng), early_leaving,
+    )  # fmt: skip
+    ends = job.run(progress)
+    shape = [*(len(v) for v in grid.values()), len(places), *([runs] if runs > 1 else [])]
+    return Sweep(
+        ends.final.reshape(*shape, 2), ends.values.reshape(shape), ends.steps.reshape(shape),
+        ends.outcomes.reshape(shape), ends.basin.reshape(shape), places, grid, f,
+        optimizer.fresh(), steps, float(tol), float(noise), int(rng) if noise else None,
+    )  # fmt: skip
+
+
+# -- the work ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Job:
+    """A checked sweep: n runs under each of c combinations of hyperparameters."""
+
+    f: Function
+    optimizer: Optimizer
+    places: NDArray[Any]
+    hypers: Real
+    fresh: Real
+    rates: Real
+    steps: int
+    tol: float
+    noise: float
+    repeats: int
+    seed: int
+    early_leaving: bool
+
+    def run(self, progress: Callable[[int, int], None] | None) -> _Ends:
+        """Do all the work in chunks on all threads."""
+        ends = _Ends.empty(len(self.hypers), len(self.places) * self.repeats, self.places.dtype)
+        stop = np.zeros(1, np.uint8)
+        pool = _jit.thread_pool()
+        waiting = {
+            pool.submit(self.chunk, ends.part(*self.lanes(*part)), *part, stop)
+            for part in self.parts()
+        }
+        total, done = ends.values.size, 0
+        try:
+            while waiting:
+                finished, waiting = wait(waiting, timeout=0.1, return_when=FIRST_COMPLETED)
+                done += sum(future.result() for future in finished)
+                if progress is not None and finished:
+                    progress(done, total)
+        finally:
+            # After Ctrl-C the threads end within a step.
+            stop[0] = 1
+            for future in waiting:
+                future.cancel()
+        return ends
+
+    def parts(self) -> Iterator[tuple[slice, slice]]:
+        """The combinations and the starts of each chunk."""
+        runs = int(min(max(CHUNK / self.steps, _block.WIDTH), 2**16)) // self.repeats
+        wide = min(len(self.places), max(1, runs // _block.WIDTH) * _block.WIDTH)
+        tall = max(1, runs // wide)
+        for row in range(0, len(self.hypers), tall):
+            for first in range(0, len(self.places), wide):
+                yield slice(row, row + tall), slice(first, first + wide)
+
+    def lanes(self, rows: slice, starts: slice) -> tuple[slice, slice]:
+        """Where the results of a part lie: each start has `repeats` runs."""
+        return rows, slice(starts.start * self.repeats, starts.stop * self.repeats)
+
+    def chunk(self, ends: _Ends, rows: slice, starts: slice, stop: NDArray[np.uint8]) -> int:
+        """Some of the runs, in this thread; the number of runs done."""
+        real = self.places.dtype
+        loop: Callable[..., None] = _block.descend_blocks
+        if self.f.is_compiled:
+            signature = functools.partial(_jit.blocks_signature, real.name)
+            loop = _jit.compiled(_block.descend_blocks, signature)
+        perturb = _jit.compiled(_noise.perturb, functools.partial(_jit.noise_signature, real.name))
+        numbers = np.arange(starts.start, min(starts.stop, len(self.places)))
+        keys = _noise.keys(self.seed, numbers, self.repeats) if self.noise else NO_KEYS
+        least = self.tol**2 if self.tol > 0 else -1.0
+        with np.errstate(all="ignore"):
+            loop(
+                self.optimizer.kernel(real), self.f.gradient_kernel(real), perturb,
+                np.repeat(self.places[starts], self.repeats, axis=0), keys, self.fresh[rows],
+                self.hypers[rows], self.rates[rows],
+                np.array([self.steps, least, self.early_leaving, self.noise]), stop,
+                ends.final, ends.steps, ends.outcomes,
+            )  # fmt: skip
+            if not stop[0]:
+                ends.judge(self.f)
+        return ends.values.size
+
+
+@dataclass(frozen=True)
+class _Ends:
+    """Where runs ended; all arrays begin with (combinations, runs)."""
+
+    final: NDArray[Any]
+    steps: NDArray[np.int32]
+    outcomes: NDArray[np.int8]
+    values: Real
+    basin: NDArray[np.int16]
+
+    @classmethod
+    def empty(cls, rows: int, runs: int, real: Any) -> _Ends:
+        shape = rows, runs
+        return cls(
+            np.empty((*shape, 2), real), np.empty(shape, np.int32), np.empty(shape, np.int8),
+            np.empty(shape), np.empty(shape, np.int16),
+        )  # fmt: skip
+
+    def part(self, rows: slice, runs: slice) -> _Ends:
+        part = rows, runs
+        return _Ends(
+            self.final[part], self.steps[part], self.outcomes[part], self.values[part],
+            self.basin[part],
+        )  # fmt: skip
+
+    def judge(self, f: Function) -> None:
+        """Fill in values and basins; a run that ended where f has no value diverged."""
+        points = self.final.reshape(-1, 2).astype(float)
+        self.values[...] = f.values_along(points).reshape(self.values.shape)
+        lost = (self.outcomes == DIVERGED) | ~np.isfinite(self.values)
+        self.outcomes[lost] = DIVERGED
+        self.values[lost] = np.inf
+        self.final[lost] = np.nan
+        self.basin[...] = nearest(points, f.minima, capture_radius(f)).reshape(self.basin.shape)
+        self.basin[lost] = -1
+
+
+def nearest(points: Real, minima: Real, radius: float) -> NDArray[np.int16]:
+    """The index of the minimum within `radius` of each point (n, 2), −1 if there is none."""
+    best = np.full(len(points), radius**2)
+    index = np.full(len(points), -1, np.int16)
+    for k, (x, y) in enumerate(minima):
+        distance = (points[:, 0] - x) ** 2 + (points[:, 1] - y) ** 2
+        closer = distance <= best
+        index[closer] = k
+        best[closer] = distance[closer]
+    return index
+
+
+def capture_radius(f: Function, minima: Real | None = None) -> float:
+    """How near a run must end to a minimum to have reached it."""
+    minima = f.minima if minima is None else minima
+    (x0, x1), (y0, y1) = f.bounds
+    radius = CAPTURE * math.hypot(x1 - x0, y1 - y0)
+    if len(minima) > 1:
+        apart = np.linalg.norm(minima[:, None] - minima[None], axis=2)
+        radius = min(radius, 0.4 * float(apart[apart > 0].min()))
+    return radius
+
+
+# -- checks -----------------------------------------------------------------------------------
+
+
+def check_memory(runs: int) -> None:
+    """Refuse more runs than fit into the memory that is free now.
+
+    Raises
+    ------
+    ValueError
+        With the number that fits.
+    """
+    import psutil
+
+    free = int(0.8 * psutil.virtual_memory().available)
+    if runs * BYTES_PER_RUN > free:
+        raise ValueError(
+            f"{runs:,} runs take {runs * BYTES_PER_RUN / 1e9:.1f} GB and {free / 1e9:.1f} GB are "
+            f"free: at most {free // BYTES_PER_RUN:,} fit"
+        )
+
+
+def _check_dtype(dtype: Any) -> np.dtype[Any]:
+    try:
+        real: np.dtype[Any] | None = np.dtype(dtype)
+    except TypeError:
+        real = None
+    if real is None or real.name not in ("float64", "float32"):
+        raise ValueError(f"dtype must be float64 or float32, not {dtype!r}")
+    return real
+
+
+def _check_starts(starts: ArrayLike, real: np.dtype[Any]) -> NDArray[Any]:
+    try:
+        places = np.asarray(starts, dtype=float)
+    except (TypeError, ValueError):
+        raise ValueError("starts must be numbers in an array of shape (n, 2)") from None
+    if places.shape == (2,):
+        places = places[None]
+    if places.ndim != 2 or places.shape[1] != 2:
+        raise ValueError(f"starts must have the shape (n, 2), not {places.shape}")
+    if not len(places):
+        raise ValueError("starts is empty: give at least one point")
+    bad = np.flatnonzero(~np.isfinite(places).all(axis=1))
+    if bad.size:
+        raise ValueError(f"starts must be finite, but row {bad[0]} is {places[bad[0]].tolist()}")
+    return np.ascontiguousarray(places, dtype=real)
+
+
+def _check_over(optimizer: Optimizer, over: Mapping[str, ArrayLike | Axis]) -> dict[str, Real]:
+    """The swept hyperparameters as arrays, each value checked by the optimizer itself."""
+    if len(over) > 2:
+        raise ValueError(f"over takes one or two hyperparameters, not {len(over)}: {listed(over)}")
+    grid = {}
+    for name, values in over.items():
+        if name not in optimizer.hyper:
+            hint = did_you_mean(str(name), optimizer.hyper)
+            kind, known = type(optimizer).__name__, listed(optimizer.hyper)
+            raise ValueError(f"{kind} has no {name!r}{hint}; it has {known}")
+        numbers = values.values if isinstance(values, Axis) else np.asarray(values, dtype=float)
+        if numbers.ndim != 1 or not numbers.size:
+            raise ValueError(f"over: {name} must be a list of numbers, not {values!r}")
+        for value in numbers:
+            # Refuses what is out of range (a scaled schedule has the range of a rate).
+            type(optimizer)(convention=optimizer.convention, **{name: float(value)})
+        grid[name] = numbers
+    return grid
+
+
+def _settings(
+    optimizer: Optimizer, grid: Mapping[str, Real], steps: int
+) -> tuple[Real, Real, Real]:
+    """Hyper vector, fresh state and rates of each combination of `grid` (last varies fastest)."""
+    axes = np.meshgrid(*grid.values(), indexing="ij")
+    count = math.prod(len(values) for values in grid.values())
+    hypers = np.tile(optimizer.hyper_vector(), (count, 1))
+    fresh = np.tile(np.asarray(optimizer.initial_state(1)[:, 0], float), (count, 1))
+    rates = np.empty((0, steps))
+    if optimizer.schedule is not None:
+        rates = np.tile(np.asarray(optimizer.schedule(np.arange(steps)), float), (count, 1))
+    for name, axis in zip(grid, axes, strict=True):
+        column = axis.ravel()
+        hypers[:, list(optimizer.hyper).index(name)] = column
+        for slot, source in optimizer.initial.items():
+            if source == name and slot in optimizer.slots:
+                fresh[:, optimizer.slots.index(slot)] = column
+        if name == "lr" and rates.size:
+            rates *= column[:, None] / max(rates[0, 0], 1e-300)
+    return hypers, fresh, rates
