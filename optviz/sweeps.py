@@ -7,20 +7,24 @@ fraction of a second each; the numbers do not depend on how they are divided.
 from __future__ import annotations
 
 import functools
+import importlib
 import math
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, wait
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from optviz import _block, _jit, _noise
+from optviz._archive import read_archive, write_archive
 from optviz._block import CONVERGED, DIVERGED, UNFINISHED
 from optviz._text import did_you_mean, listed
 from optviz.base import Optimizer
-from optviz.functions import Function, function
+from optviz.functions import Function, function, function_text
+from optviz.optimizers import optimizers, parse_optimizer
 from optviz.trajectory import check_amounts, check_optimizer, check_steps
 
 __all__ = ["CONVERGED", "DIVERGED", "UNFINISHED", "Axis", "Sweep", "sweep"]
@@ -145,6 +149,101 @@ class Sweep:
     def converged(self) -> NDArray[np.bool_]:
         """Which runs left because the norm of the gradient had fallen to `tol`."""
         return np.asarray(self.outcome == CONVERGED)
+
+    def save(self, path: str | Path) -> Path:
+        """Write all to an `.npz`, with what made it inside; `Sweep.load` reads it.
+
+        Raises
+        ------
+        ValueError
+            If the file is not named .npz, or the function or optimizer is one of your own in
+            Python, which a file cannot hold.
+        """
+        is_known = optimizers.get(self.optimizer.name) is type(self.optimizer)
+        if self.function._python is not None or not is_known:
+            raise ValueError(
+                "a file can hold functions that are formulas and optimizers of the catalogue; "
+                "keep the arrays of others with numpy.savez"
+            )
+        spec = {
+            "kind": "sweep",
+            "function": function_text(self.function),
+            "bounds": self.function.bounds,
+            "start": self.function.start,
+            "optimizer": self.optimizer.spec(),
+            "over": list(self.over),
+            **{name: getattr(self, name) for name in _NUMBERS},
+        }
+        arrays = {name: getattr(self, name) for name in _ARRAYS}
+        values = {f"over/{name}": values for name, values in self.over.items()}
+        return write_archive(path, {**arrays, **values}, spec)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Sweep:
+        """Read what `save` wrote.
+
+        Raises
+        ------
+        ValueError
+            If the file is damaged or none of ours; nothing in it is executed.
+        """
+        arrays, spec = read_archive(path, "sweep")
+        try:
+            (x0, x1), (y0, y1) = spec["bounds"]
+            f = function(str(spec["function"]), bounds=((x0, x1), (y0, y1)), start=spec["start"])
+            over = {str(name): arrays[f"over/{name}"] for name in spec["over"]}
+            fields: dict[str, Any] = {name: arrays[name] for name in _ARRAYS}
+            fields |= {name: spec[name] for name in _NUMBERS}
+            fields["optimizer"] = parse_optimizer(str(spec["optimizer"]))
+            made = cls(**fields, over=over, function=f)
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"{Path(path).name} is damaged: {error}") from None
+        shape = (*(len(v) for v in over.values()), len(made.starts))
+        if made.final.shape[: len(shape)] != shape or made.final.shape[:-1] != made.values.shape:
+            raise ValueError(f"{Path(path).name} is damaged: its arrays do not fit each other")
+        return made
+
+    def columns(self) -> dict[str, NDArray[Any]]:
+        """One row for each run: hyperparameters, start, end, value, steps, outcome, basin.
+
+        `pandas.DataFrame(s.columns())` and `polars.DataFrame(s.columns())` make a table of it.
+        """
+        shape = self.values.shape
+        place = np.indices(shape, dtype=np.int32).reshape(len(shape), -1)
+        columns: dict[str, NDArray[Any]] = {
+            name: values[place[k]] for k, (name, values) in enumerate(self.over.items())
+        }
+        starts = self.starts[place[len(self.over)]]
+        columns |= {
+            "start": place[len(self.over)],
+            "start_x": starts[:, 0],
+            "start_y": starts[:, 1],
+        }
+        if len(shape) > len(self.over) + 1:
+            columns["run"] = place[-1]
+        final = self.final.reshape(-1, 2)
+        columns |= {"x": final[:, 0], "y": final[:, 1]}
+        names = {"value": "values", "steps": "steps_taken", "outcome": "outcome", "basin": "basin"}
+        return columns | {name: getattr(self, key).ravel() for name, key in names.items()}
+
+    def to_pandas(self) -> Any:
+        """`columns` as a pandas DataFrame (pandas must be installed)."""
+        return _table("pandas").DataFrame(self.columns())
+
+    def to_polars(self) -> Any:
+        """`columns` as a polars DataFrame (polars must be installed)."""
+        return _table("polars").DataFrame(self.columns())
+
+
+_ARRAYS = ("final", "values", "steps_taken", "outcome", "basin", "starts")
+_NUMBERS = ("steps", "tol", "noise", "seed")
+
+
+def _table(package: str) -> Any:
+    try:
+        return importlib.import_module(package)
+    except ImportError:
+        raise ValueError(f"{package} is not installed: pip install {package}") from None
 
 
 def sweep(

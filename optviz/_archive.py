@@ -1,0 +1,71 @@
+"""Arrays and their specification in one `.npz`: whole or absent, and without pickle."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from optviz._files import replacing
+from optviz._text import listed
+
+SPEC = "spec"
+
+
+def write_archive(path: str | Path, arrays: Mapping[str, Any], spec: Mapping[str, Any]) -> Path:
+    """Write numeric arrays and a specification (JSON data) to `path`, in one step.
+
+    Raises
+    ------
+    ValueError
+        If `path` does not end in .npz.
+    OSError
+        If it cannot be written.
+    """
+    target = Path(path)
+    if target.suffix != ".npz":
+        raise ValueError(f"name the file with .npz, not {target.name!r}")
+    text = np.array(json.dumps(spec))
+    with replacing(target) as temporary:
+        np.savez_compressed(temporary, allow_pickle=False, **{SPEC: text, **arrays})
+    return target
+
+
+def read_archive(
+    path: str | Path, kind: str, names: Iterable[str] | None = None
+) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+    """The arrays and the specification of a file that `write_archive` made.
+
+    Parameters
+    ----------
+    kind
+        What the specification's "kind" must be.
+    names
+        The arrays that it must hold, no more and no fewer; any unless given.
+
+    Raises
+    ------
+    ValueError
+        If it is another file, damaged, or holds pickled objects (which are not executed).
+    OSError
+        If it cannot be read.
+    """
+    path = Path(path)
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            found = {name: file[name] for name in file.files}
+        spec = json.loads(str(found.pop(SPEC)))
+    except OSError:
+        raise
+    except (ValueError, KeyError, EOFError, zipfile.BadZipFile, AttributeError) as error:
+        raise ValueError(f"{path.name} is no {kind} of optviz: {error}") from None
+    if not isinstance(spec, dict) or spec.get("kind") != kind:
+        raise ValueError(f"{path.name} is no {kind} of optviz")
+    if names is not None and (odd := found.keys() ^ set(names)):
+        raise ValueError(f"{path.name} is damaged: it lacks or adds {listed(sorted(odd))}")
+    return found, spec
