@@ -107,14 +107,14 @@ class Function:
         """`kernel(points (2, n), gradient (2, n))`, compiled unless it is a Python function."""
         if self._python is not None:
             return self._python.gradient_kernel
-        return _jit.compiled(self.expression.module().gradient_kernel, _jit.gradient_signature)
+        return _jit.compiled(self.expression.kernels().gradient_kernel, _jit.gradient_signature)
 
     def values_along(self, path: Real) -> Real:
         """f at each row of `path` (n, 2), compiled where that is possible."""
         if not self.is_compiled:
             return np.asarray(self(path[:, 0], path[:, 1]))
         values = np.empty(len(path))
-        kernel = _jit.compiled(self.expression.module().value_kernel, _jit.value_signature)
+        kernel = _jit.compiled(self.expression.kernels().value_kernel, _jit.value_signature)
         kernel(np.ascontiguousarray(path), values)
         return values
 

@@ -188,8 +188,10 @@ def compiled(
 ) -> Callable[..., Any]:
     """`function` compiled for the signature that `signature()` returns, by way of the disk cache.
 
-    The function must not call other compiled functions of another file: Numba's cache would not
-    notice that they changed. With `NUMBA_DISABLE_JIT=1` it is returned as it is.
+    The function must not call compiled functions of another file: Numba's cache would not notice
+    that they changed. The exception is `_vecmath` in generated source modules: its text is part of
+    their keys (`formula.Expression.kernels`), so that a change of it makes new files. With
+    `NUMBA_DISABLE_JIT=1` the function is returned as it is.
     """
     if jit_disabled():
         return function
