@@ -100,7 +100,7 @@ def kernels_source(tree: ast.expr, canonical: str) -> str:
     return "\n".join([
         _heading(canonical),
         "",
-        f"from numpy import {', '.join(['float64', *plain])}",
+        f"from numpy import {', '.join(sorted(['float64', *plain]))}",
         "",
         f"from optviz._vecmath import {', '.join(sorted(VECTORISED))}",
         "",
