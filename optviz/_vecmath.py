@@ -23,31 +23,19 @@ The module imports Numba, so only kernels import it: `formula.Expression.kernels
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
-from numba import njit
 from numpy import float64, inf, int64, nan
 
-
-def _inlined(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compiled when a kernel calls it, into the kernel. With `NUMBA_DISABLE_JIT=1`, as it is.
-
-    It has flags of its own: LLVM attaches them to instructions, not to the kernel. "nsz" and
-    "arcp" would gain nothing here. Numba's default error model would test each divisor.
-    """
-    inlined: Callable[..., Any] = njit(
-        forceinline=True, error_model="numpy", fastmath={"contract"}
-    )(function)
-    return inlined
+from optviz._jit import inlined
 
 
-@_inlined
+@inlined
 def _bits(x: Any) -> Any:
     return float64(x).view(int64)
 
 
-@_inlined
+@inlined
 def _real(bits: Any) -> Any:
     return int64(bits).view(float64)
 
@@ -65,20 +53,20 @@ PI1, PI2, PI3 = 3.1415926535846666, 5.1266883031679116e-12, 2.1125998133974855e-
 TOO_LARGE = 2.0**40
 
 
-@_inlined
+@inlined
 def _phase(x: Any) -> Any:
     """|x|, or 0 where that is too large; nan for ±inf."""
     a = abs(float64(x))
     return a if a < TOO_LARGE else a - a
 
 
-@_inlined
+@inlined
 def _less_multiple(a: Any, n: Any) -> Any:
     """a − nπ. The first difference is exact; near a zero of sin or cos, so is the second."""
     return ((a - n * PI1) - n * PI2) - n * PI3
 
 
-@_inlined
+@inlined
 def _sine(r: Any) -> Any:
     """sin(r) for |r| ≤ π/2: r + r³ times a polynomial in r²."""
     z = r * r
@@ -96,7 +84,7 @@ def _sine(r: Any) -> Any:
     return -1.0 if s < -1.0 else s
 
 
-@_inlined
+@inlined
 def sin(x: Any) -> Any:
     """Sine: sin(nπ + r) = (−1)ⁿ sin(r)."""
     a = _phase(x)
@@ -106,7 +94,7 @@ def sin(x: Any) -> Any:
     return _real(_bits(s) ^ sign)
 
 
-@_inlined
+@inlined
 def cos(x: Any) -> Any:
     """Cosine: cos((n + ½)π + r) = −(−1)ⁿ sin(r)."""
     a = _phase(x)
@@ -122,13 +110,13 @@ INV_LN2 = 1.4426950408889634
 LN2_HIGH, LN2_LOW = 0.6931471805582987, 1.6465949582897082e-12
 
 
-@_inlined
+@inlined
 def _exponent(x: Any) -> Any:
     """`ROUND` + k, where 2^k is the power of 2 nearest to exp(x)."""
     return x * INV_LN2 + ROUND
 
 
-@_inlined
+@inlined
 def _mantissa(x: Any, exponent: Any) -> Any:
     """exp(x)/2^k = exp(r), |r| ≤ ln(2)/2: 1 + r + r² times a polynomial."""
     k = exponent - ROUND
@@ -146,13 +134,13 @@ def _mantissa(x: Any, exponent: Any) -> Any:
     return 1.0 + (r + r * r * p)
 
 
-@_inlined
+@inlined
 def _power_of_two(exponent: Any, bias: Any) -> Any:
     """2^(k + bias − 1023): the low bits of `ROUND` + k, moved to where a float has its exponent."""
     return _real((_bits(exponent) << 52) + (bias << 52))
 
 
-@_inlined
+@inlined
 def exp(x: Any) -> Any:
     """Exponential function. It overflows to inf and underflows by way of subnormal numbers."""
     x = float64(x)
@@ -178,7 +166,7 @@ WHOLE = 4503599627370496.0
 WHOLE_BITS = 0x433 << 52
 
 
-@_inlined
+@inlined
 def log(x: Any) -> Any:
     """Natural logarithm: −inf at 0, nan below.
 
@@ -212,7 +200,7 @@ def log(x: Any) -> Any:
 # -- hyperbolic functions -------------------------------------------------------------------
 
 
-@_inlined
+@inlined
 def _half_exp(a: Any) -> Any:
     """exp(a)/2 for a ≥ 0, which is finite a little further than exp(a)."""
     a = 711.0 if a > 711.0 else a
@@ -220,14 +208,14 @@ def _half_exp(a: Any) -> Any:
     return _mantissa(a, exponent) * _power_of_two(exponent, 1023 - 2) * 2.0
 
 
-@_inlined
+@inlined
 def cosh(x: Any) -> Any:
     """Hyperbolic cosine: h + 1/(4h) with h = exp(|x|)/2."""
     h = _half_exp(abs(float64(x)))
     return h + 0.25 / h
 
 
-@_inlined
+@inlined
 def sinh(x: Any) -> Any:
     """Hyperbolic sine: h − 1/(4h), and x + x³ times a polynomial in x² below 1."""
     a = abs(float64(x))
@@ -246,7 +234,7 @@ def sinh(x: Any) -> Any:
     return _real(_bits(result) | (_bits(x) & SIGN_BIT))
 
 
-@_inlined
+@inlined
 def tanh(x: Any) -> Any:
     """Hyperbolic tangent: 1 − 2/(exp(2|x|) + 1), and x + x³ p(x²)/q(x²) below 9/16."""
     a = abs(float64(x))
