@@ -1,7 +1,8 @@
 """Checked formulas as modules for the compiler: value, gradient, Hessian, kernels.
 
-SymPy differentiates; it is imported here only, when a formula is seen for the first time on a
-machine.
+Each formula has two modules, one for NumPy and one for Numba: evaluating a function must not
+import a compiler. SymPy differentiates; it is imported here only, when a formula is seen for the
+first time on a machine.
 """
 
 from __future__ import annotations
@@ -56,21 +57,22 @@ def _call_constant(name: str, value: float) -> float:
 _FLAT = " + 0 * x"
 
 
+#: What kernels take from `_vecmath`, because LLVM can vectorise it; the rest is NumPy's.
+VECTORISED = frozenset({"cos", "cosh", "exp", "log", "sin", "sinh", "tanh"})
+
+
 def module_source(tree: ast.expr, canonical: str) -> str:
-    """The text of the generated module; the only place that needs SymPy."""
+    """The text of the module for NumPy: `value`, `gradient`, `hessian` of arrays."""
     import sympy
 
-    x, y = variables = sympy.symbols("x y")
-    built = _to_sympy(tree, dict(zip("xy", variables, strict=True)))
-    first = [built.diff(v) for v in variables]
-    second = [first[0].diff(x), first[0].diff(y), first[1].diff(y)]
-    body_of_gradient = _statements(first, ["dx", "dy"])
-    used = sorted(name for name in FUNCTIONS if name != "abs")
+    x, y = sympy.symbols("x y")
+    dx, dy = _gradient(tree)
+    second = [dx.diff(x), dx.diff(y), dy.diff(y)]
     has_shape = any(isinstance(node, ast.Name) and node.id in "xy" for node in ast.walk(tree))
     return "\n".join([
-        f'"""{canonical}\n\nMade by optviz from a checked formula; safe to delete."""',
+        _heading(canonical),
         "",
-        f"from numpy import {', '.join(used)}",
+        f"from numpy import {', '.join(_names())}",
         "",
         "",
         "def value(x, y):",
@@ -78,7 +80,7 @@ def module_source(tree: ast.expr, canonical: str) -> str:
         "",
         "",
         "def gradient(x, y):",
-        *_indented(body_of_gradient, 1),
+        *_indented(_statements([dx, dy], ["dx", "dy"]), 1),
         "    return dx, dy",
         "",
         "",
@@ -86,23 +88,57 @@ def module_source(tree: ast.expr, canonical: str) -> str:
         *_indented(_statements(second, ["dxx", "dxy", "dyy"]), 1),
         "    return dxx, dxy, dyy",
         "",
+    ])  # fmt: skip
+
+
+def kernels_source(tree: ast.expr, canonical: str) -> str:
+    """The text of the module for Numba: `value_kernel` and `gradient_kernel`.
+
+    They compute in float64, whatever the type of their arrays.
+    """
+    plain = [name for name in _names() if name not in VECTORISED]
+    return "\n".join([
+        _heading(canonical),
+        "",
+        f"from numpy import {', '.join(sorted(['float64', *plain]))}",
+        "",
+        f"from optviz._vecmath import {', '.join(sorted(VECTORISED))}",
+        "",
         "",
         "def value_kernel(_path, _values):",
         "    for _i in range(_path.shape[0]):",
-        "        x = _path[_i, 0]",
-        "        y = _path[_i, 1]",
+        "        x = float64(_path[_i, 0])",
+        "        y = float64(_path[_i, 1])",
         f"        _values[_i] = {ast.unparse(tree)}",
         "",
         "",
         "def gradient_kernel(_points, _gradient):",
         "    for _i in range(_points.shape[1]):",
-        "        x = _points[0, _i]",
-        "        y = _points[1, _i]",
-        *_indented(body_of_gradient, 2),
+        "        x = float64(_points[0, _i])",
+        "        y = float64(_points[1, _i])",
+        *_indented(_statements(_gradient(tree), ["dx", "dy"]), 2),
         "        _gradient[0, _i] = dx",
         "        _gradient[1, _i] = dy",
         "",
     ])  # fmt: skip
+
+
+def _heading(canonical: str) -> str:
+    return f'"""{canonical}\n\nMade by optviz from a checked formula; safe to delete."""'
+
+
+def _names() -> list[str]:
+    """The functions that a module imports; `abs` is Python's own."""
+    return sorted(name for name in FUNCTIONS if name != "abs")
+
+
+def _gradient(tree: ast.expr) -> list[Any]:
+    """∂f/∂x and ∂f/∂y."""
+    import sympy
+
+    variables = sympy.symbols("x y")
+    built = _to_sympy(tree, dict(zip("xy", variables, strict=True)))
+    return [built.diff(v) for v in variables]
 
 
 def _indented(lines: list[str], levels: int) -> list[str]:

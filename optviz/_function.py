@@ -111,14 +111,14 @@ class Function:
         if self._python is not None:
             return self._python.gradient_kernel
         signature = functools.partial(_jit.gradient_signature, np.dtype(dtype).name)
-        return _jit.compiled(self.expression.module().gradient_kernel, signature)
+        return _jit.compiled(self.expression.kernels().gradient_kernel, signature)
 
     def values_along(self, path: Real) -> Real:
         """f at each row of `path` (n, 2), compiled where that is possible."""
         if not self.is_compiled:
             return np.asarray(self(path[:, 0], path[:, 1]))
         values = np.empty(len(path))
-        kernel = _jit.compiled(self.expression.module().value_kernel, _jit.value_signature)
+        kernel = _jit.compiled(self.expression.kernels().value_kernel, _jit.value_signature)
         kernel(np.ascontiguousarray(path), values)
         return values
 

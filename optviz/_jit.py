@@ -20,8 +20,9 @@ import shutil
 import sys
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -216,8 +217,10 @@ def compiled(
 ) -> Callable[..., Any]:
     """`function` compiled for the signature that `signature()` returns, by way of the disk cache.
 
-    The function must not call other compiled functions of another file: Numba's cache would not
-    notice that they changed. With `NUMBA_DISABLE_JIT=1` it is returned as it is.
+    The function must not call compiled functions of another file: Numba's cache would not notice
+    that they changed. The exception is `_vecmath` in generated source modules: its text is part of
+    their keys (`formula.Expression.kernels`), so that a change of it makes new files. With
+    `NUMBA_DISABLE_JIT=1` the function is returned as it is.
     """
     if jit_disabled():
         return function
@@ -225,34 +228,61 @@ def compiled(
         return _compile(function, signature(), fastmath)
 
 
+def inlined(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`function` compiled when a kernel calls it, into the kernel; for `_vecmath`.
+
+    What is kept on disk spares the next new kernel 0.5 s. The flags are its own: LLVM attaches
+    them to instructions, not to the kernel. "nsz" and "arcp" would gain nothing here. With
+    `NUMBA_DISABLE_JIT=1` the function is returned as it is.
+    """
+    if jit_disabled():
+        return function
+    from numba import njit
+
+    options = {"forceinline": True, "error_model": "numpy", "fastmath": {"contract"}}
+    with _lock, _numba_keeps(cache_folder() / "numba"):
+        kept: Callable[..., Any] = njit(cache=True, **options)(function)
+    return kept
+
+
 @functools.cache
 def _compile(
     function: Callable[..., Any], signature: Any, fastmath: frozenset[str]
 ) -> Callable[..., Any]:
-    from numba import config, njit
+    from numba import njit
 
     options = {"nogil": True, "error_model": "numpy", "fastmath": set(fastmath)}
     folder = cache_folder() / "numba"
-    # Numba reads its cache folder when a function is decorated; a user's own setting comes back.
-    before, config.CACHE_DIR = config.CACHE_DIR, str(folder)
-    try:
-        kernel: Callable[..., Any] = njit(signature, cache=True, **options)(function)
-    except Exception:
-        # A damaged cache (a disk that was full, a process that was killed, another version's
-        # pickle) may raise nearly anything. If the function itself is at fault, the second
-        # attempt raises again and says why.
-        _forget(folder, function)
-        kernel = njit(signature, **options)(function)
-    finally:
-        config.CACHE_DIR = before
+    with _numba_keeps(folder):
+        try:
+            kernel: Callable[..., Any] = njit(signature, cache=True, **options)(function)
+        except Exception:
+            # A damaged cache (a disk that was full, a process that was killed, another version's
+            # pickle) may raise nearly anything. If the function itself is at fault, the second
+            # attempt raises again and says why.
+            _forget(folder, function)
+            kernel = njit(signature, **options)(function)
     return kernel
 
 
+@contextmanager
+def _numba_keeps(folder: Path) -> Iterator[None]:
+    """Numba reads its cache folder when a function is decorated; a user's own comes back after."""
+    from numba import config
+
+    before, config.CACHE_DIR = config.CACHE_DIR, str(folder)
+    try:
+        yield
+    finally:
+        config.CACHE_DIR = before
+
+
 def _forget(folder: Path, function: Callable[..., Any]) -> None:
-    """Delete the machine code that is kept of a function."""
+    """Delete the machine code that is kept of a function, and of what it may call."""
     stem = Path(function.__code__.co_filename).stem
-    for file in folder.glob(f"*/{stem}.{function.__name__}-*"):
-        file.unlink(missing_ok=True)
+    for pattern in (f"*/{stem}.{function.__name__}-*", "*/_vecmath.*"):
+        for file in folder.glob(pattern):
+            file.unlink(missing_ok=True)
 
 
 # -- threads --------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from pathlib import Path
 from types import ModuleType
 
 from optviz import _derive, _jit
-from optviz._derive import OPERATORS, constant_value, module_source
+from optviz._derive import OPERATORS, constant_value
 from optviz._text import did_you_mean, listed
 from optviz._typeset import CONSTANTS, FUNCTIONS, typeset
 
@@ -70,18 +70,38 @@ class Expression:
     tree: ast.expr
 
     def module(self) -> ModuleType:
-        """The generated module: `value`, `gradient`, `hessian` for arrays; two kernels.
+        """The generated module for NumPy: `value`, `gradient`, `hessian` of arrays.
 
         It is made once per machine and kept on disk; only then is SymPy imported.
         """
-        key = f"{_generator()}\n{self.canonical}"
-        return _jit.source_module("formula", key, lambda: module_source(self.tree, self.canonical))
+        return self._made("formula", _derive.module_source, ())
+
+    def kernels(self) -> ModuleType:
+        """The generated module for Numba: `value_kernel` and `gradient_kernel`.
+
+        Apart from `module`, because it imports Numba, which takes 0.3 s.
+        """
+        # Numba's cache would not notice that a function changed which the kernels call. As the
+        # text of `_vecmath` decides the file's name, it meets a file that it has not seen.
+        return self._made("kernels", _derive.kernels_source, (VECMATH,))
+
+    def _made(
+        self, name: str, write: Callable[[ast.expr, str], str], needed: tuple[Path, ...]
+    ) -> ModuleType:
+        made_from = [*map(_hash, (Path(_derive.__file__), *needed)), self.canonical]
+        return _jit.source_module(
+            name, "\n".join(made_from), lambda: write(self.tree, self.canonical)
+        )
+
+
+#: By its path, as to import it would import Numba.
+VECMATH = Path(_derive.__file__).with_name("_vecmath.py")
 
 
 @functools.cache
-def _generator() -> str:
-    """What the generated text depends on besides the formula: the generator's own source."""
-    return hashlib.sha256(Path(_derive.__file__).read_bytes()).hexdigest()
+def _hash(source: Path) -> str:
+    """What generated text depends on besides the formula: the package's own sources."""
+    return hashlib.sha256(source.read_bytes()).hexdigest()
 
 
 def parse(text: str) -> Expression:
