@@ -386,7 +386,10 @@ class _Job:
 
     def parts(self) -> Iterator[tuple[slice, slice]]:
         """The combinations and the starts of each chunk."""
-        runs = int(min(max(CHUNK / self.steps, _block.WIDTH), 2**16)) // self.repeats
+        # Several chunks for each thread, so that none waits long for the last.
+        total = len(self.hypers) * len(self.places) * self.repeats
+        runs = min(CHUNK / self.steps, total / (8 * _jit.thread_count()), 2**16)
+        runs = int(max(runs, _block.WIDTH)) // self.repeats
         wide = min(len(self.places), max(1, runs // _block.WIDTH) * _block.WIDTH)
         tall = max(1, runs // wide)
         for row in range(0, len(self.hypers), tall):
