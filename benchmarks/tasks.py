@@ -18,6 +18,8 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks import sweep_engines as sweeps
+
 #: Returns (work, result): `work()` is timed, `result()` is compared with ours.
 Engine = Callable[[], tuple[Callable[[], Any], Callable[[], Any]]]
 
@@ -382,6 +384,53 @@ TASKS = {
         {"PyTorch (default)": 6.0},
         repeats=3000,
         tolerance=1e-4,
+    ),
+    **{
+        f"sweep-{name}": Task(
+            f"100,000 starts × 200 steps of Adam on {name.capitalize()} (a step and start)",
+            {"optviz": sweeps.sweep_optviz(name), "JAX (jit of vmap, x64)": sweeps.sweep_jax(name)}
+            | ({"PyTorch (batched)": sweeps.sweep_torch(name)} if name == "rosenbrock" else {}),
+            {"JAX (jit of vmap, x64)": goal, "PyTorch (batched)": 15.0},
+            repeats=7,
+            tolerance=1e-6,
+            units=dict.fromkeys(
+                ("optviz", "JAX (jit of vmap, x64)", "PyTorch (batched)"),
+                sweeps.STARTS * sweeps.STEPS,
+            ),
+        )
+        for name, goal in (("rosenbrock", 3.0), ("himmelblau", 3.0), ("beale", 3.0),
+                           ("rastrigin", 10.0), ("ackley", 10.0))
+    },
+    "sweep-threads": Task(
+        "1,000,000 starts × 200 steps on Rosenbrock, two threads against one",
+        {"optviz": sweeps.sweep_optviz("rosenbrock", 1_000_000),
+         "optviz, 1 thread": sweeps.sweep_optviz("rosenbrock", 1_000_000, threads=1)},
+        {"optviz, 1 thread": 1.8},
+    ),
+    "sweep-linear": Task(
+        "10,000,000 starts × 100 steps on Rosenbrock (a start), against 10,000",
+        {"optviz": sweeps.sweep_optviz("rosenbrock", 10_000_000, 100),
+         "optviz, 10,000 starts": sweeps.sweep_optviz("rosenbrock", 10_000, 100)},
+        {"optviz, 10,000 starts": 0.87},
+        units={"optviz": 10_000_000, "optviz, 10,000 starts": 10_000},
+        # Other starts in another number: there is nothing to compare.
+        tolerance=np.inf,
+    ),
+    "basins": Task(
+        "basins of Himmelblau, 1,000 × 1,000 starts, at most 1,000 steps of Adam",
+        {"optviz": sweeps.basins_optviz(True),
+         "optviz, no early leaving": sweeps.basins_optviz(False)},
+        {"optviz, no early leaving": 2.0},
+        repeats=3,
+        tolerance=0.0,
+    ),
+    "basins-command": Task(
+        "a second `optviz basins adam --on himmelblau --size 1000x1000`, whole process",
+        {"optviz": process(*sweeps.BASINS_COMMAND),
+         "Matplotlib, imshow alone": process(sys.executable, "-c", sweeps.IMSHOW),
+         "NumPy script": process(sys.executable, "-c", sweeps.NUMPY)},
+        {"Matplotlib, imshow alone": 0.5, "NumPy script": 20.0},
+        repeats=3,
     ),
     "gif": Task(
         "200 frames at 800 × 600 to GIF",
