@@ -61,13 +61,19 @@ class Dataset:
     def __post_init__(self) -> None:
         x, y = _features(self.name, self.x), whole_numbers(self.y, f"{self.name}: labels")
         if x.shape[0] != len(y):
-            raise ValueError(f"{self.name}: {x.shape[0]:,} samples and {len(y):,} labels: give one label a sample")
-        names = tuple(str(c) for c in self.classes) or tuple(map(str, range(_top(self.name, y) + 1)))
+            raise ValueError(
+                f"{self.name}: {x.shape[0]:,} samples and {len(y):,} labels: each needs one"
+            )
+        names = tuple(str(c) for c in self.classes) or tuple(
+            map(str, range(_top(self.name, y) + 1))
+        )
         if len(set(names)) < len(names):
             raise ValueError(f"{self.name}: two classes have the same name")
         check_range(y, len(names), f"{self.name}: label")
         if self.image is not None and math.prod(self.image) != x.shape[1]:
-            raise ValueError(f"{self.name}: {x.shape[1]} features are no {self.image[0]} × {self.image[1]} image")
+            raise ValueError(
+                f"{self.name}: {x.shape[1]} features are no {self.image[0]} × {self.image[1]} image"
+            )
         for field, value in (("x", x), ("y", y), ("classes", names)):
             object.__setattr__(self, field, value)
 
@@ -76,7 +82,8 @@ class Dataset:
 
     def __repr__(self) -> str:
         """In one line: arrays are no reading matter."""
-        return f"<{self.name}: {len(self):,} × {self.inputs:,} {self.x.dtype}, {self.n_classes} classes>"
+        shape = f"{len(self):,} × {self.inputs:,} {self.x.dtype}"
+        return f"<{self.name}: {shape}, {self.n_classes} classes>"
 
     @property
     def inputs(self) -> int:
@@ -109,7 +116,7 @@ class Dataset:
         Examples
         --------
         >>> Dataset("mine", [[1.0], [2.0], [3.0]], [0, 1, 0]).take([2, 0]).x.ravel()
-        array([3., 1.], dtype=float32)
+        array([3., 1.])
         """
         places = np.asarray(indices)
         if places.dtype == bool and places.shape == self.y.shape:
@@ -189,18 +196,24 @@ def whole_numbers(values: ArrayLike, what: str) -> Labels:
     ValueError
         If they are no whole numbers, or not in one row.
     """
-    array = np.asarray(values)
+    try:
+        array = np.asarray(values)
+    except (ValueError, OverflowError):
+        raise ValueError(f"{what} must be one row of whole numbers") from None
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     if array.ndim != 1:
         raise ValueError(f"{what} must be one row of whole numbers, not of shape {array.shape}")
     if array.size == 0:
         return np.zeros(0, dtype=np.int64)
-    if array.dtype.kind == "f" and np.isfinite(array).all() and (array == np.floor(array)).all():
-        array = array.clip(-(2.0**62), 2.0**62)
-    elif array.dtype.kind not in "iub" or (array.dtype.kind == "u" and array.max() >= 2**63):
-        raise ValueError(f"{what} must be whole numbers, not {array.flat[0]!r} and the like")
-    return array.astype(np.int64)
+    if array.dtype.kind == "f":
+        wrong = array[~((np.abs(array) < 2.0**53) & (array == np.floor(array)))]
+    else:
+        wrong = array[array >= 2**63] if array.dtype.kind == "u" else array[:0]
+    if array.dtype.kind not in "fiub" or wrong.size:
+        example = wrong.flat[0] if wrong.size else array.flat[0]
+        raise ValueError(f"{what} must be whole numbers, not {str(example)[:40]!r}")
+    return array.astype(np.int64, copy=False)
 
 
 def check_range(labels: Labels, classes: int, what: str) -> None:
@@ -242,8 +255,12 @@ def _features(name: str, x: Any) -> Any:
         for start in range(0, flat.size, CHUNK):
             wrong = np.flatnonzero(~np.isfinite(flat[start : start + CHUNK]))
             if wrong.size:
-                where = "" if is_sparse(x) else f" in sample {(start + int(wrong[0])) // x.shape[1]}"
-                raise ValueError(f"{name}: a feature{where} is not finite: fill it in or leave it out")
+                where = (
+                    "" if is_sparse(x) else f" in sample {(start + int(wrong[0])) // x.shape[1]}"
+                )
+                raise ValueError(
+                    f"{name}: a feature{where} is not finite: fill it in or leave it out"
+                )
     return x
 
 

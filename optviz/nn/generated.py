@@ -20,10 +20,10 @@ MAX_NUMBERS = 100_000_000
 #: Half of all texts lie between 2/3 and 3/2 of the usual length.
 _LENGTH_SPREAD = 0.6
 #: How much the word frequencies of the two classes differ, as a deviation of their logarithm.
-_TILT = 0.45
+_TILT = 0.5
 #: The mean share of a text's words that speak for its class, and its deviation over the texts:
-#: about one text in twelve says more against its class than for it, as real reviews do.
-_OWN_SHARE, _OWN_SPREAD = 0.68, 0.13
+#: about one text in twenty says more against its class than for it, as real reviews do.
+_OWN_SHARE, _OWN_SPREAD = 0.71, 0.13
 
 
 def moons(n: int = 1000, noise: float = 0.1, rng: Any = 0) -> Dataset:
@@ -235,10 +235,10 @@ def text(n: int = 25_000, words: int = 10_000, length: int = 180, rng: Any = 0) 
 
 
 def _begin(
-    name: str, n: int, inputs: int, rng: Any, **settings: float
+    name: str, n: int, width: int, rng: Any, **settings: float
 ) -> tuple[np.random.Generator, str]:
     """The random generator, and the line that says how to make the set again."""
-    _check_whole(name, "n", n, 2, MAX_NUMBERS // inputs)
+    _check_whole(name, "n", n, 2, MAX_NUMBERS // width)
     noise = settings.get("noise", 0.0)
     if not (math.isfinite(noise) and 0 <= noise <= 1e6):
         raise ValueError(f"{name}: noise must be a number from 0 to 1e6, not {noise!r}")

@@ -66,7 +66,7 @@ class Scaling:
         if x.shape[1] != self.shift.size:
             raise ValueError(f"fitted to {self.shift.size} columns, and the data have {x.shape[1]}")
         result = np.empty(x.shape, dtype=dtype)
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore", divide="ignore", invalid="ignore"):  # refused below
             for rows in _chunks(x):
                 result[rows] = self.low + (x[rows] - self.shift) / self.scale
                 if not np.isfinite(result[rows]).all():
@@ -273,7 +273,9 @@ def _matrix(data: Any) -> NDArray[Any]:
     """The array of features, or why there is none."""
     x = data.x if isinstance(data, Dataset) else data
     if is_sparse(x):
-        raise ValueError("scaling would fill a sparse matrix up: ones and zeros need none, or take .dense()")
+        raise ValueError(
+            "scaling would fill a sparse matrix up: ones and zeros need none, or take .dense()"
+        )
     x = np.asarray(x)
     if x.ndim != 2 or 0 in x.shape or x.dtype.kind not in "fiub":
         raise ValueError(f"data must be numbers (samples, features), not {x.dtype} {x.shape}")
@@ -281,8 +283,8 @@ def _matrix(data: Any) -> NDArray[Any]:
 
 
 def _extremes(x: NDArray[Any]) -> tuple[Real, Real]:
-    low, high = x.min(axis=0).astype(np.float64), x.max(axis=0).astype(np.float64)
     with np.errstate(over="ignore", invalid="ignore"):
+        low, high = x.min(axis=0).astype(np.float64), x.max(axis=0).astype(np.float64)
         finite = np.isfinite(high - low)
     if not finite.all():
         column = int(np.flatnonzero(~finite)[0])
