@@ -129,7 +129,7 @@ def _maker_of(path: Path) -> Callable[..., Dataset]:
 
 def _path_and_settings(text: str) -> tuple[str, str]:
     """`PATH` or `PATH:key=value,…` in two; a path may hold colons."""
-    match = re.fullmatch(r"(.*?):(\s*[a-z]+\s*=.*)", text, re.DOTALL)
+    match = re.fullmatch(r"(.*):(\s*[a-z]+\s*=.*)", text, re.DOTALL)
     if match is None or os.path.exists(text):
         return text.strip(), ""
     return match[1].strip(), match[2]

@@ -213,7 +213,7 @@ def whole_numbers(values: ArrayLike, what: str) -> Labels:
     if array.dtype.kind not in "fiub" or wrong.size:
         example = wrong.flat[0] if wrong.size else array.flat[0]
         raise ValueError(f"{what} must be whole numbers, not {str(example)[:40]!r}")
-    return array.astype(np.int64, copy=False)
+    return np.asarray(array, dtype=np.int64)
 
 
 def check_range(labels: Labels, classes: int, what: str) -> None:

@@ -124,12 +124,12 @@ def spirals(
     <spirals: 300 × 2 float32, 3 classes>
     """
     _check_whole("spirals", "arms", arms, 2, 20)
-    random, recipe = _begin("spirals", n, 2, rng, arms=arms, noise=noise, turns=turns)
+    random, recipe = _begin("spirals", n, 2, rng, arms, arms=arms, noise=noise, turns=turns)
     if not 0 <= turns <= 10:
         raise ValueError(f"spirals: turns must be in [0, 10], not {turns!r}")
     points = []
     for arm, size in enumerate(_sizes(n, arms)):
-        t = np.arange(1, size + 1) / max(size, 1)
+        t = np.arange(1, size + 1) / size
         angle = 2 * np.pi * (turns * t + arm / arms)
         points.append(t[:, None] * np.stack([np.cos(angle), np.sin(angle)], axis=1))
     return _plane("spirals", points, noise, random, recipe)
@@ -143,7 +143,7 @@ def blobs(
     Parameters
     ----------
     n : int
-        Points, ≥ 2.
+        Points, ≥ 2 and at least one a cloud.
     centers : int
         How many clouds, 1 to 100.
     noise : float
@@ -165,7 +165,9 @@ def blobs(
     """
     _check_whole("blobs", "centers", centers, 1, 100)
     _check_whole("blobs", "inputs", inputs, 1, 10_000)
-    random, recipe = _begin("blobs", n, inputs, rng, centers=centers, noise=noise, inputs=inputs)
+    random, recipe = _begin(
+        "blobs", n, inputs, rng, centers, centers=centers, noise=noise, inputs=inputs
+    )
     places = random.uniform(-6, 6, (centers, inputs))
     points = [
         np.broadcast_to(place, (size, inputs))
@@ -235,10 +237,10 @@ def text(n: int = 25_000, words: int = 10_000, length: int = 180, rng: Any = 0) 
 
 
 def _begin(
-    name: str, n: int, width: int, rng: Any, **settings: float
+    name: str, n: int, width: int, rng: Any, classes: int = 2, **settings: float
 ) -> tuple[np.random.Generator, str]:
     """The random generator, and the line that says how to make the set again."""
-    _check_whole(name, "n", n, 2, MAX_NUMBERS // width)
+    _check_whole(name, "n", n, max(classes, 2), MAX_NUMBERS // width)
     noise = settings.get("noise", 0.0)
     if not (math.isfinite(noise) and 0 <= noise <= 1e6):
         raise ValueError(f"{name}: noise must be a number from 0 to 1e6, not {noise!r}")

@@ -219,7 +219,7 @@ def _csv_lines(file: IO[str]) -> Iterator[tuple[int, list[str]]]:
 def _table(
     lines: Iterator[tuple[int, list[str]]], label: str | int | None, header: bool | None
 ) -> tuple[NDArray[np.float32], list[str]]:
-    line, first = next(lines, (0, []))
+    top, first = next(lines, (0, []))
     width = len(first)
     if width < 2:
         raise ValueError("needs a column of features and one of labels, separated by commas")
@@ -227,8 +227,8 @@ def _table(
     if header is None:
         features = first[:column] + first[column + 1 :]
         header = named or not any(_is_number(cell) for cell in features)
-    numbers, labels = array.array("f"), []
-    for line, cells in lines if header else itertools.chain([(line, first)], lines):
+    numbers, labels = array.array("f"), list[str]()
+    for line, cells in lines if header else itertools.chain([(top, first)], lines):
         if len(cells) != width:
             raise ValueError(f"line {line} has {len(cells)} cells, and the first line {width}")
         labels.append(cells.pop(column))
