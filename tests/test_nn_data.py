@@ -376,6 +376,7 @@ def test_settings_reach_the_maker_and_names_are_forgiving() -> None:
     np.testing.assert_array_equal(load(made.source.removeprefix("generated: ")).x, made.x)
     assert load(made) is made
     assert len(load(f"moons:n=2,seed={2**200}")) == 2
+    assert load("blobs:n=9,centers=1").n_classes == 1
 
 
 def test_a_path_may_hold_colons_and_look_like_settings(tmp_path: Path) -> None:
@@ -416,7 +417,7 @@ def test_same_seed_same_data_in_another_process(name: str) -> None:
 @pytest.mark.parametrize("n", [2, 3, 101])
 @pytest.mark.parametrize("name", ["moons", "circles", "spirals", "blobs"])
 def test_plane_sets_have_n_finite_points_of_all_classes(name: str, n: int) -> None:
-    made = load(f"{name}:n={n}")
+    made = load(f"{name}:n={n}" + (",centers=2" if name == "blobs" else ""))
     assert made.x.shape == (n, 2)
     assert made.x.dtype == np.float32
     counts = np.bincount(made.y, minlength=made.n_classes)

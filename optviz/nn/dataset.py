@@ -268,7 +268,7 @@ def _shares(sizes: Labels, test: float) -> Labels:
     """How many of each class go to the test part: rounded so that the sum is right too."""
     total = min(max(round(float(sizes.sum()) * test), 1), int(sizes.sum()) - 1)
     exact = sizes * test
-    counts = np.floor(exact).astype(np.int64)
+    counts: Labels = np.floor(exact).astype(np.int64)
     largest = np.argsort(counts - exact, kind="stable")[: total - int(counts.sum())]
     counts[largest] += 1
     return counts

@@ -247,7 +247,9 @@ def multi_hot(words: NDArray[Any], lengths: NDArray[np.int64], dimension: int) -
         # As many texts as fit in a chunk, at least one.
         stop = max(start + 1, int(np.searchsorted(ends, ends[start] + CHUNK, side="right")) - 1)
         text = np.repeat(np.arange(stop - start), lengths[start:stop])
-        seen = np.unique(text * dimension + words[ends[start] : ends[stop]])
+        # np.unique goes by hashing, which takes ten times as long here.
+        seen = np.sort(text * dimension + words[ends[start] : ends[stop]])
+        seen = seen[np.diff(seen, prepend=-1) > 0]
         columns.append((seen % dimension).astype(np.int32))
         counts.append(np.bincount(seen // dimension, minlength=stop - start))
         start = stop
