@@ -130,6 +130,8 @@ def test_tables_with_labels_elsewhere(tmp_path: Path) -> None:
     found = load(f"csv:{file}:label=0,header=false")
     assert (found.classes, found.y.tolist()) == (("9", "10"), [1, 0, 1])
     assert len(load(f"csv:{file}:header=true")) == 2
+    file.write_text("1,nan\n2,2\n3,10\n4,nan\n")
+    assert load(file).classes == ("2", "10", "nan")
 
 
 # -- damage -----------------------------------------------------------------------------------

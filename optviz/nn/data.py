@@ -78,7 +78,8 @@ def load(text: str | Path | Dataset) -> Dataset:
     if isinstance(text, Dataset):
         return text
     if isinstance(text, Path):
-        return _maker_of(text)(text)
+        found = existing(text)
+        return _reader(found)(found)
     if not isinstance(text, str):
         raise ValueError(f"a data set is a name, a path or a Dataset, not {text!r}")
     name, _, rest = text.strip().partition(":")
@@ -87,7 +88,7 @@ def load(text: str | Path | Dataset) -> Dataset:
     if maker is None:
         path, settings = _path_and_settings(text.strip())
         found = _found(path, name)
-        maker = _maker_of(found)
+        maker = _reader(found)
         return maker(found, **_settings(str(found), maker, settings))
     if "path" not in inspect.signature(maker).parameters:
         return maker(**_settings(name, maker, rest))
@@ -99,19 +100,18 @@ def load(text: str | Path | Dataset) -> Dataset:
 
 def _found(path: str, name: str) -> Path:
     try:
-        return existing(path, datasets)
-    except ValueError as error:
+        return existing(path)
+    except ValueError:
         if re.fullmatch(r"[\w-]*", name):  # a word: most likely a misspelt name
             hint = did_you_mean(name, datasets)
             raise ValueError(
                 f"no data set is called {name!r}{hint}, and no file; there are {listed(datasets)}"
             ) from None
-        raise error from None
+        raise
 
 
-def _maker_of(path: Path) -> Callable[..., Dataset]:
+def _reader(path: Path) -> Callable[..., Dataset]:
     """What reads the file or folder, as its name and its arrays tell."""
-    path = existing(path)
     if path.is_dir():
         return images
     suffix = path.suffix.lower()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -241,19 +240,20 @@ def npz(path: str | Path) -> Dataset:
         return _pictures(path.stem, x, y, classes, path)
 
 
-def existing(path: str | Path, known: Iterable[str] = ()) -> Path:
+def existing(path: str | Path) -> Path:
     """The path, if something is there.
 
     Raises
     ------
     ValueError
-        If not, with what it may have meant among the `known` names, or beside it.
+        If not, with the name beside it that is nearest.
     """
     found = Path(os.path.expanduser(path))
     # os.path, not Path: names that no file can have do not exist, and raise nothing.
     if not str(path).strip() or not os.path.exists(found):
-        beside = os.listdir(found.parent) if os.path.isdir(found.parent) else []
-        hint = did_you_mean(str(path), known) or did_you_mean(found.name, beside)
+        with about(found.parent):
+            beside = os.listdir(found.parent) if os.path.isdir(found.parent) else []
+        hint = did_you_mean(found.name, beside)
         raise ValueError(f"there is no file {str(path)[:200]!r}{hint}")
     return found
 
@@ -318,10 +318,12 @@ def _common_words(numbers: NDArray[np.int64], lengths: NDArray[np.int64], words:
 
 def _numbered(labels: list[str]) -> tuple[NDArray[np.int64], tuple[str, ...]]:
     """Labels as numbers, and their names: in the order of numbers if they are (10 after 9)."""
-    names = set(labels)
+    classes = tuple(sorted(set(labels)))
     try:
-        classes = tuple(sorted(names, key=lambda name: (float(name), name)))
+        numbers = np.array([float(name) for name in classes])
     except ValueError:
-        classes = tuple(sorted(names))
+        pass  # names, in the order of the alphabet
+    else:
+        classes = tuple(classes[k] for k in np.argsort(numbers, kind="stable"))
     place = {name: k for k, name in enumerate(classes)}
     return np.array([place[name] for name in labels], dtype=np.int64), classes

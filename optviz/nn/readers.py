@@ -79,7 +79,8 @@ def read_idx(path: Path, dimensions: int) -> NDArray[np.uint8]:
         if len(data) != size:
             has = "more" if len(data) > size else f"only {len(data):,}" if data else "far fewer"
             raise ValueError(f"its header promises {sizes} bytes, and it has {has}: {_AGAIN}")
-    return np.frombuffer(data, dtype=np.uint8).reshape(shape)
+    # A copy, because bytes are read-only and compiled kernels tell such arrays from others.
+    return np.frombuffer(data, dtype=np.uint8).reshape(shape).copy()
 
 
 def _is_gzip(path: Path) -> bool:
@@ -143,6 +144,8 @@ class NpzFile:
         with about(self.path):
             try:
                 array = self._read(self._zip.getinfo(f"{key}.npy"))
+            except MemoryError:
+                raise ValueError(f"the array {key!r} does not fit into the memory") from None
             except Exception:  # whatever zip, zlib and the header's parser say to garbage
                 raise ValueError(f"the array {key!r} is damaged: {_AGAIN}") from None
             if array is None:
