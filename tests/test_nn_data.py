@@ -310,6 +310,7 @@ def test_damaged_reviews(tmp_path: Path, changes: dict[str, list[float]], says: 
     (b"1,2,\xff\xfe\n", "is no UTF-8 text"),
     (TABLE.encode("utf-16"), "is no UTF-8 text"),
     (b"1,2,a\n\"" + b"x" * 200_000 + b"\n", "is no CSV file"),
+    (b'1,"a\n2,b\n', "is no CSV file"),
     (b"1,\x00,a\n", "where a number should be"),
 ], ids=lambda value: value if isinstance(value, str) else "")  # fmt: skip
 def test_damaged_tables(tmp_path: Path, content: bytes, says: str) -> None:
@@ -338,10 +339,10 @@ def test_damaged_tables(tmp_path: Path, content: bytes, says: str) -> None:
     ("moons:noise=nan", "noise must be a number from 0"),
     ("moons:noise=much", "noise must be a number, not 'much'"),
     ("moons:seed=-1", "the seed must be a whole number ≥ 0, not -1"),
-    ("circles:factor=1", "factor must be in [0, 1)"),
+    ("circles:factor=1.1", "factor must be a number from 0 to 1"),
     ("spirals:arms=1", "arms must be a whole number from 2 to 20"),
     ("spirals:n=3,arms=4", "n must be a whole number from 4"),
-    ("spirals:turns=inf", "turns must be in [0, 10]"),
+    ("spirals:turns=inf", "turns must be a number from 0 to 10"),
     ("blobs:centers=0", "centers must be a whole number from 1"),
     ("blobs:inputs=0", "inputs must be a whole number from 1"),
     ("text:words=1", "words must be a whole number from 10"),
@@ -535,6 +536,10 @@ def test_split_and_take_work_on_sparse_rows() -> None:
     (lambda: Dataset("d", [[1, 2]], [0], image=(3, 1)), "2 features are no 3 × 1 image"),
     (lambda: Dataset("d", [[1]], [0]).split(), "one sample cannot be split"),
     (lambda: Dataset("d", [[1], [2]], [0, 1]).split(1.0), "test must be a share"),
+    (lambda: Dataset("d", [[1], [2]], [0, 1]).split("half"), "test must be a share"),
+    (lambda: data.moons(noise=None), "noise must be a number"),
+    (lambda: data.moons(n=10.0), "n must be a whole number"),
+    (lambda: data.mnist(None), "a path is text"),
     (lambda: Dataset("d", [[1], [2]], [0, 1]).split(float("nan")), "test must be a share"),
     (lambda: Dataset("d", [[1], [2]], [0, 1]).split(rng="x"), "the seed must be"),
     (lambda: Dataset("d", [[1], [2]], [0, 1]).take([2]), "there is no sample 2: it has 2"),
@@ -551,6 +556,10 @@ def test_data_sets_keep_small_types_and_odd_labels() -> None:
     assert Dataset("d", np.ones((1, 2), np.float64), [0]).x.dtype == np.float64
     assert Dataset("d", np.ones((1, 2), np.int64), [0]).x.dtype == np.float32
     assert Dataset("d", np.ones((1, 2), bool), [0]).x.dtype == np.uint8
+    foreign = Dataset("d", np.asfortranarray(np.arange(6, dtype=">f8").reshape(2, 3)), [0, 1]).x
+    assert foreign.dtype.isnative
+    assert foreign.flags.c_contiguous
+    assert foreign.tolist() == [[0, 1, 2], [3, 4, 5]]
     one = Dataset("d", [[1], [2]], [[True], [True]], ("нет", "да 🎉"))
     assert (one.y.tolist(), one.n_classes) == ([1, 1], 2)
     assert [len(part) for part in one.split(0.5)] == [1, 1]
@@ -614,21 +623,22 @@ def test_scaling_a_data_set_keeps_the_rest() -> None:
 @pytest.mark.parametrize(("make", "says"), [
     (lambda: data.standardize(load("text:n=10")), "would fill a sparse matrix up"),
     (lambda: data.standardize(np.zeros((0, 2))), "data must be numbers (samples, features)"),
+    (lambda: data.standardize([[1.0], [1.0, 2.0]]), "in rows of one length"),
     (lambda: data.standardize([[np.nan], [1.0]]), "column 0 holds numbers that are not finite"),
     (lambda: data.standardize([[1.7e308], [-1.7e308]]), "too large"),
     (lambda: data.standardize([[1.0], [2.0]])([[1.0, 2.0]]), "fitted to 1 columns"),
     (lambda: data.standardize([[1.0], [2.0]])([[1.0]], dtype=int), "dtype must be float32"),
     (lambda: data.standardize([[1e-300], [2e-300]])([[1e300]]), "not finite"),
-    (lambda: data.min_max([[1.0]], 1, 1), "low must lie below high"),
+    (lambda: data.min_max([[1.0]], 1, 1.0), "low must lie below high"),
     (lambda: data.one_hot([3], 3), "label 3 (sample 0) is out of range"),
     (lambda: data.one_hot([-1], 3), "label -1"),
-    (lambda: data.one_hot([0], 0), "classes must be a whole number ≥ 1, not 0"),
+    (lambda: data.one_hot([0], 0), "classes must be a whole number from 1 to 2,147,483,647, not 0"),
     (lambda: data.one_hot([[0, 1]], 2), "must be one row"),
     (lambda: data.vectorize_sequences([[1, 5]], 5), "the number 5 of a word is out of range"),
     (lambda: data.vectorize_sequences([[1], [-1]], 5), "the number -1 of a word"),
     (lambda: data.vectorize_sequences([[1], [0.5]], 5), "sequence 1 must be whole numbers"),
     (lambda: data.vectorize_sequences(["abc"], 5), "sequence 0 must be one row"),
-    (lambda: data.vectorize_sequences([[1]], -5), "dimension must be a whole number ≥ 1"),
+    (lambda: data.vectorize_sequences([[1]], -5), "dimension must be a whole number from 1"),
 ])  # fmt: skip
 def test_faulty_preparation(make: Callable[[], object], says: str) -> None:
     assert says in refusal(make)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-Labels = NDArray[np.int64]
+from optviz.nn.checks import Labels, check_range, generator, whole_numbers
 
 #: Types of features that are kept as they are; all other numbers become float32.
 KEPT = (np.uint8, np.float32, np.float64)
@@ -157,7 +157,7 @@ class Dataset:
         >>> [len(part) for part in data.load("digits").split(test=0.2)]
         [1438, 359]
         """
-        if not 0 < test < 1:
+        if not (isinstance(test, float | np.floating) and 0 < test < 1):
             raise ValueError(f"test must be a share between 0 and 1, not {test!r}")
         if len(self) < 2:
             raise ValueError(f"{self.name}: one sample cannot be split in two")
@@ -180,53 +180,6 @@ def is_sparse(x: Any) -> bool:
     return hasattr(x, "tocsr")
 
 
-def generator(rng: Any) -> np.random.Generator:
-    """`np.random.default_rng(rng)`, with an error that names the argument."""
-    try:
-        return np.random.default_rng(rng)
-    except (TypeError, ValueError):
-        raise ValueError(f"the seed must be a whole number ≥ 0, not {rng!r}") from None
-
-
-def whole_numbers(values: ArrayLike, what: str) -> Labels:
-    """`values` as a row of int64.
-
-    Raises
-    ------
-    ValueError
-        If they are no whole numbers, or not in one row.
-    """
-    try:
-        array = np.asarray(values)
-    except (ValueError, OverflowError):
-        raise ValueError(f"{what} must be one row of whole numbers") from None
-    if array.ndim == 2 and array.shape[1] == 1:
-        array = array[:, 0]
-    if array.ndim != 1:
-        raise ValueError(f"{what} must be one row of whole numbers, not of shape {array.shape}")
-    if array.size == 0:
-        return np.zeros(0, dtype=np.int64)
-    if array.dtype.kind == "f":
-        wrong = array[~((np.abs(array) < 2.0**53) & (array == np.floor(array)))]
-    else:
-        wrong = array[array >= 2**63] if array.dtype.kind == "u" else array[:0]
-    if array.dtype.kind not in "fiub" or wrong.size:
-        example = wrong.flat[0] if wrong.size else array.flat[0]
-        raise ValueError(f"{what} must be whole numbers, not {str(example)[:40]!r}")
-    return np.asarray(array, dtype=np.int64)
-
-
-def check_range(labels: Labels, classes: int, what: str) -> None:
-    """See that all labels lie in [0, classes), or name the first that does not."""
-    wrong = np.flatnonzero((labels < 0) | (labels >= classes))
-    if wrong.size:
-        first = int(wrong[0])
-        raise ValueError(
-            f"{what} {labels[first]} (sample {first}) is out of range: "
-            f"with {classes:,} classes they go from 0 to {classes - 1:,}"
-        )
-
-
 def _top(name: str, y: Labels) -> int:
     top = int(y.max()) if y.size else 0
     if top >= max(1000, 2 * len(y)):
@@ -247,21 +200,27 @@ def _features(name: str, x: Any) -> Any:
         raise ValueError(f"{name}: x must be (samples, features), at least 1 × 1, not {x.shape}")
     if stored.dtype.kind not in "fiub":
         raise ValueError(f"{name}: features must be numbers, not of type {stored.dtype}")
-    if stored.dtype not in KEPT:
-        with np.errstate(over="ignore"):  # becomes inf, and is refused below
-            x = x.astype(np.uint8 if stored.dtype == bool else np.float32)
-    flat = x.data if is_sparse(x) else x.reshape(-1)
-    if flat.dtype != np.uint8:
-        for start in range(0, flat.size, CHUNK):
-            wrong = np.flatnonzero(~np.isfinite(flat[start : start + CHUNK]))
-            if wrong.size:
-                where = (
-                    "" if is_sparse(x) else f" in sample {(start + int(wrong[0])) // x.shape[1]}"
-                )
-                raise ValueError(
-                    f"{name}: a feature{where} is not finite: fill it in or leave it out"
-                )
+    kept = stored.dtype.newbyteorder("=")
+    if kept not in KEPT:
+        kept = np.dtype(np.uint8 if stored.dtype == bool else np.float32)
+    with np.errstate(over="ignore"):  # becomes inf, and is refused
+        if is_sparse(x):
+            x = x.astype(kept, copy=False)
+            _check_finite(name, x.data)
+        else:
+            x = np.asarray(x, dtype=kept, order="C")
+            _check_finite(name, x.reshape(-1), x.shape[1])
     return x
+
+
+def _check_finite(name: str, numbers: NDArray[Any], width: int = 0) -> None:
+    if numbers.dtype == np.uint8:
+        return
+    for start in range(0, numbers.size, CHUNK):
+        wrong = np.flatnonzero(~np.isfinite(numbers[start : start + CHUNK]))
+        if wrong.size:
+            where = f" in sample {(start + int(wrong[0])) // width}" if width else ""
+            raise ValueError(f"{name}: a feature{where} is not finite: fill it in or leave it out")
 
 
 def _shares(sizes: Labels, test: float) -> Labels:

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optviz._text import number
-from optviz.nn.dataset import Dataset, generator
+from optviz.nn.checks import check_number, check_whole, generator
+from optviz.nn.dataset import Dataset
 from optviz.nn.preparation import multi_hot
 
 Real = NDArray[np.float64]
@@ -69,7 +70,7 @@ def circles(n: int = 1000, noise: float = 0.05, factor: float = 0.5, rng: Any = 
     noise : float
         Deviation of the normal noise on both coordinates, ≥ 0.
     factor : float
-        Radius of the inner circle, in [0, 1).
+        Radius of the inner circle, 0 to 1.
     rng
         Seed or generator (`np.random.default_rng(rng)`).
 
@@ -83,9 +84,8 @@ def circles(n: int = 1000, noise: float = 0.05, factor: float = 0.5, rng: Any = 
     >>> circles(n=300, factor=0.3)
     <circles: 300 × 2 float32, 2 classes>
     """
+    check_number("circles: factor", factor, 0, 1)
     random, recipe = _begin("circles", n, 2, rng, noise=noise, factor=factor)
-    if not 0 <= factor < 1:
-        raise ValueError(f"circles: factor must be in [0, 1), not {factor!r}")
     points = []
     for radius, size in zip((1.0, factor), _sizes(n, 2), strict=True):
         angle = np.linspace(0, 2 * np.pi, size, endpoint=False)
@@ -123,10 +123,9 @@ def spirals(
     >>> spirals(n=300, arms=3, turns=0.7)
     <spirals: 300 × 2 float32, 3 classes>
     """
-    _check_whole("spirals", "arms", arms, 2, 20)
+    check_whole("spirals: arms", arms, 2, 20)
+    check_number("spirals: turns", turns, 0, 10)
     random, recipe = _begin("spirals", n, 2, rng, arms, arms=arms, noise=noise, turns=turns)
-    if not 0 <= turns <= 10:
-        raise ValueError(f"spirals: turns must be in [0, 10], not {turns!r}")
     points = []
     for arm, size in enumerate(_sizes(n, arms)):
         t = np.arange(1, size + 1) / size
@@ -163,8 +162,8 @@ def blobs(
     >>> blobs(n=400, centers=4, inputs=3)
     <blobs: 400 × 3 float32, 4 classes>
     """
-    _check_whole("blobs", "centers", centers, 1, 100)
-    _check_whole("blobs", "inputs", inputs, 1, 10_000)
+    check_whole("blobs: centers", centers, 1, 100)
+    check_whole("blobs: inputs", inputs, 1, 10_000)
     random, recipe = _begin(
         "blobs", n, inputs, rng, centers, centers=centers, noise=noise, inputs=inputs
     )
@@ -211,51 +210,47 @@ def text(n: int = 25_000, words: int = 10_000, length: int = 180, rng: Any = 0) 
     >>> reviews, reviews.classes
     (<text: 100 × 1,000 uint8, 2 classes>, ('negative', 'positive'))
     """
-    _check_whole("text", "words", words, 10, 1_000_000)
-    _check_whole("text", "length", length, 1, 10_000)
+    check_whole("text: words", words, 10, 1_000_000)
+    check_whole("text: length", length, 1, 10_000)
     random, recipe = _begin("text", n, length, rng, words=words, length=length)
-    frequency = 1 / (np.arange(words) + 2.7)
     tilt = random.normal(0, _TILT, words)
-    speech = [np.cumsum(frequency * np.exp(sign * tilt)) for sign in (-1, 1)]
+    # Negative and positive speech: cumulated frequencies to draw from.
+    speech = [np.cumsum(np.exp(sign * tilt) / (np.arange(words) + 2.7)) for sign in (-1, 1)]
     y = random.permutation(np.repeat([0, 1], _sizes(n, 2)))
     lengths = np.exp(random.normal(math.log(length), _LENGTH_SPREAD, n)).astype(np.int64) + 1
     own = random.normal(_OWN_SHARE, _OWN_SPREAD, n).clip(0, 1)
-    positive_share = np.where(y == 1, own, 1 - own).astype(np.float32)
-    tokens = np.empty(lengths.sum(), dtype=np.int32)
-    ends = np.cumsum(lengths)
-    for first in range(0, n, 1000):
-        texts = slice(first, min(first + 1000, n))
-        share = np.repeat(positive_share[texts], lengths[texts])
-        positive = random.random(share.size) < share
-        drawn = random.random(share.size)
-        part = tokens[ends[first] - lengths[first] : ends[texts.stop - 1]]
-        for speaks, cumulated in zip((~positive, positive), speech, strict=True):
-            part[speaks] = np.searchsorted(cumulated, drawn[speaks] * cumulated[-1], side="right")
-    # Rounding can put the largest draw on the end of the last word.
-    x = multi_hot(np.minimum(tokens, words - 1), lengths, words)
+    positive = np.where(y == 1, own, 1 - own)
+    drawn = [
+        _draw_words(random, speech, np.repeat(positive[part], lengths[part]))
+        for part in (slice(first, first + 1000) for first in range(0, n, 1000))
+    ]
+    x = multi_hot(np.concatenate(drawn), lengths, words)
     return Dataset("text", x, y, ("negative", "positive"), source=recipe)
+
+
+def _draw_words(
+    random: np.random.Generator, speech: list[Real], positive: Real
+) -> NDArray[np.int32]:
+    """A word for each place, from positive speech with the probability given there."""
+    words = np.empty(positive.size, dtype=np.int32)
+    kind = random.random(positive.size) < positive
+    for speaks, cumulated in zip((~kind, kind), speech, strict=True):
+        # Short of the last sum, so that rounding cannot draw the word after the last one.
+        u = random.random(np.count_nonzero(speaks)) * np.nextafter(cumulated[-1], 0)
+        words[speaks] = np.searchsorted(cumulated, u, side="right")
+    return words
 
 
 def _begin(
     name: str, n: int, width: int, rng: Any, classes: int = 2, **settings: float
 ) -> tuple[np.random.Generator, str]:
     """The random generator, and the line that says how to make the set again."""
-    _check_whole(name, "n", n, max(classes, 2), MAX_NUMBERS // width)
-    noise = settings.get("noise", 0.0)
-    if not (math.isfinite(noise) and 0 <= noise <= 1e6):
-        raise ValueError(f"{name}: noise must be a number from 0 to 1e6, not {noise!r}")
+    check_whole(f"{name}: n", n, max(classes, 2), MAX_NUMBERS // width)
+    check_number(f"{name}: noise", settings.get("noise", 0.0), 0, 1e6)
     texts = [f"n={n}", *(f"{key}={number(value)}" for key, value in settings.items())]
     if isinstance(rng, int | np.integer):
         texts.append(f"seed={rng}")
     return generator(rng), f"generated: {name}:{','.join(texts)}"
-
-
-def _check_whole(name: str, key: str, value: Any, low: int, high: int) -> None:
-    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
-    if not (whole and low <= value <= high):
-        raise ValueError(
-            f"{name}: {key} must be a whole number from {low} to {high:,}, not {value!r}"
-        )
 
 
 def _sizes(n: int, classes: int) -> list[int]:

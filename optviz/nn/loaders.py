@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optviz._text import did_you_mean
-from optviz.nn.dataset import Dataset, whole_numbers
+from optviz.nn.checks import check_whole, whole_numbers
+from optviz.nn.dataset import Dataset
 from optviz.nn.preparation import multi_hot
 from optviz.nn.readers import NpzFile, about, read_csv, read_idx
 
@@ -152,6 +153,7 @@ def imdb(path: str | Path, part: str = "train", words: int = 10_000) -> Dataset:
     """
     from scipy import sparse
 
+    check_whole("words", words, 1)
     path, xs, ys = existing(path), [], []
     with about(path), NpzFile(path) as file:
         for which in _parts(part):
@@ -248,6 +250,8 @@ def existing(path: str | Path) -> Path:
     ValueError
         If not, with the name beside it that is nearest.
     """
+    if not isinstance(path, str | Path):
+        raise ValueError(f"a path is text or a Path, not {path!r}")
     found = Path(os.path.expanduser(path))
     # os.path, not Path: names that no file can have do not exist, and raise nothing.
     if not str(path).strip() or not os.path.exists(found):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -11,7 +10,8 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from optviz.nn.dataset import CHUNK, Dataset, check_range, is_sparse, whole_numbers
+from optviz.nn.checks import check_number, check_range, check_whole, whole_numbers
+from optviz.nn.dataset import CHUNK, Dataset, is_sparse
 
 Real = NDArray[np.float64]
 Samples = TypeVar("Samples", Dataset, NDArray[Any])
@@ -144,7 +144,9 @@ def min_max(
     >>> x.min(), x.max(), x.dtype
     (np.float32(0.0), np.float32(1.0), dtype('float32'))
     """
-    if not (math.isfinite(low) and math.isfinite(high) and low < high):
+    check_number("low", low, -1e30, 1e30)
+    check_number("high", high, -1e30, 1e30)
+    if not low < high:
         raise ValueError(f"low must lie below high, not at {low!r} and {high!r}")
     smallest, largest = _extremes(_matrix(data))
     if together:
@@ -183,7 +185,7 @@ def one_hot(labels: ArrayLike, classes: int, dtype: DTypeLike = np.float32) -> N
     array([[0., 0., 1.],
            [1., 0., 0.]], dtype=float32)
     """
-    _check_size("classes", classes)
+    check_whole("classes", classes, 1)
     y = whole_numbers(labels, "labels")
     check_range(y, classes, "label")
     rows = np.zeros((len(y), classes), dtype=dtype)
@@ -238,8 +240,10 @@ def multi_hot(words: NDArray[Any], lengths: NDArray[np.int64], dimension: int) -
     """
     from scipy import sparse
 
-    _check_size("dimension", dimension)
-    check_words(words, dimension)
+    check_whole("dimension", dimension, 1)
+    if words.size and (words.min() < 0 or words.max() >= dimension):
+        wrong = int(words.min()) if words.min() < 0 else int(words.max())
+        raise ValueError(f"the number {wrong} of a word is out of range: dimension is {dimension}")
     ends = np.concatenate([[0], np.cumsum(lengths)])
     columns, counts = [np.zeros(0, np.int32)], [np.zeros(0, np.int64)]
     start = 0
@@ -259,18 +263,6 @@ def multi_hot(words: NDArray[Any], lengths: NDArray[np.int64], dimension: int) -
     return sparse.csr_matrix((ones, indices, pointers), shape=(len(lengths), dimension))
 
 
-def check_words(words: NDArray[Any], dimension: int) -> None:
-    """See that all numbers of words lie in [0, dimension)."""
-    if words.size and (words.min() < 0 or words.max() >= dimension):
-        wrong = int(words.min()) if words.min() < 0 else int(words.max())
-        raise ValueError(f"the number {wrong} of a word is out of range: dimension is {dimension}")
-
-
-def _check_size(name: str, value: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or not 1 <= value < 2**31:
-        raise ValueError(f"{name} must be a whole number ≥ 1, not {value!r}")
-
-
 def _matrix(data: Any) -> NDArray[Any]:
     """The array of features, or why there is none."""
     x = data.x if isinstance(data, Dataset) else data
@@ -278,7 +270,12 @@ def _matrix(data: Any) -> NDArray[Any]:
         raise ValueError(
             "scaling would fill a sparse matrix up: ones and zeros need none, or take .dense()"
         )
-    x = np.asarray(x)
+    try:
+        x = np.asarray(x)
+    except ValueError:
+        raise ValueError(
+            "data must be numbers (samples, features), in rows of one length"
+        ) from None
     if x.ndim != 2 or 0 in x.shape or x.dtype.kind not in "fiub":
         raise ValueError(f"data must be numbers (samples, features), not {x.dtype} {x.shape}")
     return x

@@ -140,7 +140,9 @@ class NpzFile:
         """
         if key not in self.keys:
             hint = did_you_mean(key, self.keys)
-            raise ValueError(f"{self.path}: has no array {key!r}{hint}: it has {listed(self.keys)}")
+            raise ValueError(
+                f"{self.path}: has no array {key!r}{hint}: it has {listed(self.keys) or 'none'}"
+            )
         with about(self.path):
             try:
                 array = self._read(self._zip.getinfo(f"{key}.npy"))
@@ -213,7 +215,7 @@ def _csv_lines(file: IO[str]) -> Iterator[tuple[int, list[str]]]:
     first = file.readline()
     file.seek(0)
     separator = max(",;\t", key=first.count)
-    reader = csv.reader(file, delimiter=separator, skipinitialspace=True)
+    reader = csv.reader(file, delimiter=separator, skipinitialspace=True, strict=True)
     for cells in reader:
         if any(cell.strip() for cell in cells):
             yield reader.line_num, [cell.strip() for cell in cells]
