@@ -1,0 +1,72 @@
+"""Arguments seen once at the door, with errors that name them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Labels = NDArray[np.int64]
+
+
+def check_whole(what: str, value: Any, low: int, high: int = 2**31 - 1) -> None:
+    """See that `value` is a whole number from `low` to `high`."""
+    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    if not (whole and low <= value <= high):
+        raise ValueError(f"{what} must be a whole number from {low} to {high:,}, not {value!r}")
+
+
+def check_number(what: str, value: Any, low: float, high: float) -> None:
+    """See that `value` is a number in [low, high]."""
+    number = isinstance(value, float | int | np.number) and not isinstance(value, bool)
+    if not (number and low <= value <= high):
+        raise ValueError(f"{what} must be a number from {low:g} to {high:g}, not {value!r}")
+
+
+def generator(rng: Any) -> np.random.Generator:
+    """`np.random.default_rng(rng)`, with an error that names the argument."""
+    try:
+        return np.random.default_rng(rng)
+    except (TypeError, ValueError):
+        raise ValueError(f"the seed must be a whole number ≥ 0, not {rng!r}") from None
+
+
+def whole_numbers(values: ArrayLike, what: str) -> Labels:
+    """`values` as a row of int64.
+
+    Raises
+    ------
+    ValueError
+        If they are no whole numbers, or not in one row.
+    """
+    try:
+        array = np.asarray(values)
+    except (ValueError, OverflowError):
+        raise ValueError(f"{what} must be one row of whole numbers") from None
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
+    if array.ndim != 1:
+        raise ValueError(f"{what} must be one row of whole numbers, not of shape {array.shape}")
+    if array.size == 0:
+        return np.zeros(0, dtype=np.int64)
+    if array.dtype.kind == "f":
+        wrong = array[~((np.abs(array) < 2.0**53) & (array == np.floor(array)))]
+    elif array.dtype.kind == "u":
+        wrong = array[array >= 2**63]
+    else:
+        wrong = array[: 0 if array.dtype.kind in "ib" else 1]
+    if wrong.size:
+        raise ValueError(f"{what} must be whole numbers, not {str(wrong[0])[:40]!r}")
+    return array.astype(np.int64, copy=False)
+
+
+def check_range(labels: Labels, classes: int, what: str) -> None:
+    """See that all labels lie in [0, classes), or name the first that does not."""
+    wrong = np.flatnonzero((labels < 0) | (labels >= classes))
+    if wrong.size:
+        first = int(wrong[0])
+        raise ValueError(
+            f"{what} {labels[first]} (sample {first}) is out of range: "
+            f"with {classes:,} classes they go from 0 to {classes - 1:,}"
+        )
