@@ -38,12 +38,13 @@ _HOMES = {
 }  # fmt: skip
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 #: The first two are mappings as well: `ov.optimizers["adam"]`, `ov.functions["beale"]`.
-_MODULES = ("optimizers", "functions", "schedules")
+_MODULES = ("optimizers", "functions", "schedules", "nn")
 
 __all__ = ["__version__", *_MODULES, *_HOME]  # noqa: PLE0604
 
 if TYPE_CHECKING:
     from optviz import functions as functions
+    from optviz import nn as nn
     from optviz import optimizers as optimizers
     from optviz import schedules as schedules
     from optviz.base import Optimizer as Optimizer

@@ -36,6 +36,8 @@ FASTMATH = frozenset({"contract", "nsz", "arcp"})
 #: does under "ninf" only. Update kernels do not ask `isfinite`; what overflows becomes nan there.
 FASTMATH_FLOAT32 = FASTMATH | {"ninf"}
 
+HERE = Path(__file__).parent
+
 _lock = threading.RLock()
 
 
@@ -86,6 +88,23 @@ def source_module(name: str, key: str, build: Callable[[], str]) -> ModuleType:
     """
     digest = hashlib.sha256(key.encode()).hexdigest()[:20]
     return _load_source_module(f"{name}_{digest}", build)
+
+
+def with_vecmath(path: str) -> ModuleType:
+    """The module in `path` (from the package's folder), whose kernels call `_vecmath`.
+
+    It is loaded as a generated module: Numba's cache would not notice that a function changed
+    which its kernels call. As the text of `_vecmath` decides the file's name, the cache meets a
+    file that it has not seen.
+    """
+    text = (HERE / path).read_text(encoding="utf-8")
+    return source_module(Path(path).stem.strip("_"), text + vecmath_text(), lambda: text)
+
+
+def vecmath_text() -> str:
+    """The text of `_vecmath.py`: part of the key of every module whose kernels call it."""
+    # By its path, as to import it would import Numba.
+    return (HERE / "_vecmath.py").read_text(encoding="utf-8")
 
 
 _modules: dict[str, ModuleType] = {}

@@ -194,6 +194,11 @@ class Optimizer:
         return self._signature.slots
 
     @property
+    def steps(self) -> int:
+        """How many steps `update` has made."""
+        return self._steps
+
+    @property
     def schedule(self) -> Schedule | None:
         """The schedule of the rate, if it has one."""
         lr = self._hyper.get("lr")

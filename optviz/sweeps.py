@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from optviz import _block, _jit, _noise
+from optviz import _block, _jit, _splitmix
 from optviz._archive import read_archive, write_archive
 from optviz._block import CONVERGED, DIVERGED, UNFINISHED
 from optviz._text import did_you_mean, listed
@@ -407,9 +407,10 @@ class _Job:
         if self.f.is_compiled:
             signature = functools.partial(_jit.blocks_signature, real.name)
             loop = _jit.compiled(_block.descend_blocks, signature)
-        perturb = _jit.compiled(_noise.perturb, functools.partial(_jit.noise_signature, real.name))
+        noise = _jit.with_vecmath("_noise_kernel.py")
+        perturb = _jit.compiled(noise.perturb, functools.partial(_jit.noise_signature, real.name))
         numbers = np.arange(starts.start, min(starts.stop, len(self.places)))
-        keys = _noise.keys(self.seed, numbers, self.repeats) if self.noise else NO_KEYS
+        keys = _splitmix.keys(self.seed, numbers, self.repeats) if self.noise else NO_KEYS
         least = self.tol**2 if self.tol > 0 else -1.0
         with np.errstate(all="ignore"):
             loop(

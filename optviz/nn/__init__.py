@@ -4,3 +4,11 @@
 >>> data.load("digits").x.shape
 (1797, 64)
 """
+
+from optviz.nn.layers import Activation, BatchNorm, Dense, Dropout, Layer
+from optviz.nn.network import MLP, Network
+from optviz.nn.training import History, fit
+
+__all__ = [
+    "MLP", "Activation", "BatchNorm", "Dense", "Dropout", "History", "Layer", "Network", "fit",
+]  # fmt: skip

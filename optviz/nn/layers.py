@@ -1,0 +1,362 @@
+"""Layers: each takes a batch forward, and the loss's gradient backward.
+
+A layer keeps what its backward pass needs until then, in arrays that are made once for each size
+of batch. What it returns is such an array: it is overwritten in the next pass.
+
+The conventions of batch normalisation (`convention=`): `book` is *Deep Learning from Scratch*,
+where momentum is what the running averages keep; `torch` and `keras` are those libraries.
+
+| | momentum | epsilon | variance that is averaged |
+|---|---|---|---|
+| book | 0.9, the share that is kept | 1e-6 | the batch's |
+| torch | 0.1, the share that is new | 1e-5 | the batch's · n/(n − 1) |
+| keras | 0.99, the share that is kept | 1e-3 | the batch's |
+"""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from optviz._text import listed
+from optviz.nn import _kernels
+from optviz.nn._kernels import kernel
+from optviz.nn.activations import ALPHAS, backward_kernel, check_activation, forward_kernel
+from optviz.nn.initializers import Initializer, initializer
+
+Array = NDArray[Any]
+
+
+class Layer:
+    """One step of a network, from `inputs` numbers a sample to `outputs`.
+
+    Attributes
+    ----------
+    params, grads : dict
+        The parameters and their gradients by name: views into the network's flat vectors.
+    averages : dict
+        What training gathers without a gradient (running means and variances).
+    """
+
+    #: Which parameters decay unless told: weights do, biases and batch normalisation do not.
+    decays: ClassVar[frozenset[str]] = frozenset()
+
+    inputs: int
+    outputs: int
+    dtype: Any
+
+    def __init__(self) -> None:
+        self.params: dict[str, Array] = {}
+        self.grads: dict[str, Array] = {}
+        self.averages: dict[str, Array] = {}
+        self._buffers: dict[tuple[Any, ...], Array] = {}
+
+    @property
+    def kind(self) -> str:
+        """The name of the class in lower case."""
+        return type(self).__name__.lower()
+
+    def build(self, inputs: int, dtype: Any, rng: np.random.Generator) -> dict[str, Array]:
+        """Fix the sizes; the first values of the parameters, by name."""
+        self.inputs = self.outputs = inputs
+        self.dtype = np.dtype(dtype)
+        return {}
+
+    def forward(self, x: Array, training: bool) -> Array:
+        """The layer's output (n, outputs) for a batch (n, inputs)."""
+        raise NotImplementedError
+
+    def backward(self, dy: Array) -> Array | None:
+        """From the gradient at the output (overwritten) to that at the input; fills `grads`."""
+        raise NotImplementedError
+
+    def spec(self) -> dict[str, Any]:
+        """What makes this layer again: its class and arguments."""
+        names = list(inspect.signature(type(self)).parameters)
+        return {"layer": type(self).__name__, **{name: getattr(self, name) for name in names}}
+
+    def __repr__(self) -> str:
+        _, *settings = self.spec().items()
+        return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in settings)})"
+
+    def buffer(self, name: str, *shape: int, dtype: Any = None) -> Array:
+        """An array that is made once for each name and shape."""
+        key = (name, *shape)
+        if key not in self._buffers:
+            if len(self._buffers) > MAX_BUFFERS:
+                self._buffers.clear()
+            self._buffers[key] = np.empty(shape, dtype or self.dtype)
+        return self._buffers[key]
+
+
+#: Sizes of batches change seldom: a training batch, the last of an epoch, one for evaluation.
+MAX_BUFFERS = 16
+
+
+class Dense(Layer):
+    """y = x W + b.
+
+    Parameters
+    ----------
+    units : int
+        The number of outputs.
+    init
+        How W begins (see `initializers.initializer`).
+    bias : bool
+        Whether there is a b, which begins at zero.
+    """
+
+    decays = frozenset({"W"})
+
+    def __init__(self, units: int, init: str | float | Initializer = "he", bias: bool = True):
+        super().__init__()
+        if not isinstance(units, int | np.integer) or units < 1:
+            raise ValueError(f"units must be a whole number ≥ 1, not {units!r}")
+        self.units, self.init, self.bias = int(units), init, bool(bias)
+        initializer(init)  # refuses what it does not know
+        #: The first layer of a network needs no gradient at its input.
+        self.is_first = False
+
+    def build(self, inputs: int, dtype: Any, rng: np.random.Generator) -> dict[str, Array]:
+        """W (inputs, units) and b (units,)."""
+        super().build(inputs, dtype, rng)
+        self.outputs = self.units
+        weights = np.asarray(initializer(self.init)(rng, inputs, self.units), dtype)
+        if weights.shape != (inputs, self.units):
+            raise ValueError(f"init gave {weights.shape} instead of {(inputs, self.units)}")
+        self._add_row = kernel(_kernels.add_row, "mv", dtype)
+        self._sum_rows = kernel(_kernels.sum_rows, "mv", dtype)
+        return {"W": weights, "b": np.zeros(self.units, dtype)} if self.bias else {"W": weights}
+
+    def forward(self, x: Array, training: bool) -> Array:
+        """Rows of x, dense or sparse (CSR), times W."""
+        self._x = x
+        y = self.buffer("y", x.shape[0], self.units)
+        if isinstance(x, np.ndarray):
+            np.matmul(x, self.params["W"], out=y)
+        else:
+            y[...] = x @ self.params["W"]
+        if self.bias:
+            self._add_row(y, self.params["b"])
+        return y
+
+    def backward(self, dy: Array) -> Array | None:
+        """dW = xᵀ dy, db = Σ dy, dx = dy Wᵀ."""
+        if isinstance(self._x, np.ndarray):
+            np.matmul(self._x.T, dy, out=self.grads["W"])
+        else:
+            self.grads["W"][...] = self._x.T @ dy
+        if self.bias:
+            self._sum_rows(dy, self.grads["b"])
+        if self.is_first:
+            return None
+        dx = self.buffer("dx", len(dy), self.inputs)
+        return np.matmul(dy, self.params["W"].T, out=dx)
+
+
+class BatchNorm(Layer):
+    """y = γ (x − μ)/√(σ² + ε) + β: with the batch's μ and σ² in training, else the averages.
+
+    Ioffe and Szegedy, "Batch Normalization", ICML 2015, algorithms 1 and 2.
+
+    Parameters
+    ----------
+    momentum : float, optional
+        In [0, 1]: what the averages keep in each step (`book`, `keras`) or take over (`torch`).
+    eps : float ≥ 0, optional
+        Added to the variance.
+    convention : str
+        "book", "torch" or "keras": defaults, momentum and variance as in the module's table.
+    """
+
+    #: momentum, eps
+    DEFAULTS: ClassVar[dict[str, tuple[float, float]]] = {
+        "book": (0.9, 1e-6), "torch": (0.1, 1e-5), "keras": (0.99, 1e-3),
+    }  # fmt: skip
+
+    def __init__(
+        self, momentum: float | None = None, eps: float | None = None, convention: str = "book"
+    ):
+        super().__init__()
+        if convention not in self.DEFAULTS:
+            raise ValueError(
+                f"BatchNorm has no convention {convention!r}; it has {listed(self.DEFAULTS)}"
+            )
+        usual = self.DEFAULTS[convention]
+        self.momentum = usual[0] if momentum is None else float(momentum)
+        self.eps = usual[1] if eps is None else float(eps)
+        self.convention = convention
+        if not 0 <= self.momentum <= 1:
+            raise ValueError(f"BatchNorm: momentum must lie in [0, 1], not {momentum!r}")
+        if not 0 <= self.eps < np.inf:
+            raise ValueError(f"BatchNorm: eps must be a number ≥ 0, not {eps!r}")
+
+    def build(self, inputs: int, dtype: Any, rng: np.random.Generator) -> dict[str, Array]:
+        """γ = 1 and β = 0, both (inputs,)."""
+        super().build(inputs, dtype, rng)
+        self.averages = {"mean": np.zeros(inputs), "variance": np.ones(inputs)}
+        self._mean, self._variance = np.empty(inputs), np.empty(inputs)
+        self._moments = kernel(_kernels.moments, "mss", dtype)
+        self._normalize = kernel(_kernels.normalize, "mssvvfm", dtype)
+        self._backward = kernel(_kernels.normalize_backward, "mssvfmvv", dtype)
+        return {"gamma": np.ones(inputs, dtype), "beta": np.zeros(inputs, dtype)}
+
+    def forward(self, x: Array, training: bool) -> Array:
+        """Normalised with the batch's moments, or with the averages."""
+        y = self.buffer("y", *x.shape)
+        mean, variance = self.averages["mean"], self.averages["variance"]
+        if training:
+            self._x = x
+            self.gather(x)
+            mean, variance = self._mean, self._variance
+        gamma, beta = self.params["gamma"], self.params["beta"]
+        self._normalize(x, mean, variance, gamma, beta, self.eps, y)
+        return y
+
+    def gather(self, x: Array) -> None:
+        """The moments of a training batch, which the running averages take up."""
+        self._moments(x, self._mean, self._variance)
+        n = len(x)
+        new = self.momentum if self.convention == "torch" else 1 - self.momentum
+        unbiased = n / (n - 1) if self.convention == "torch" and n > 1 else 1.0
+        mean, variance = self.averages["mean"], self.averages["variance"]
+        mean += new * (self._mean - mean)
+        variance += new * (unbiased * self._variance - variance)
+
+    def settings(self) -> tuple[Any, ...]:
+        """What normalises the last training batch: μ, σ², γ, β, ε."""
+        return self._mean, self._variance, self.params["gamma"], self.params["beta"], self.eps
+
+    def backward(self, dy: Array) -> Array:
+        """Through the batch's moments too."""
+        self._backward(self._x, self._mean, self._variance, self.params["gamma"], self.eps, dy,
+                       self.grads["gamma"], self.grads["beta"])  # fmt: skip
+        return dy
+
+
+class Activation(Layer):
+    """y = h(x), number by number.
+
+    Parameters
+    ----------
+    name : str
+        One of `activations.ACTIVATIONS`.
+    alpha : float, optional
+        The slope of a leaky ReLU below zero (0.01), the depth of an ELU (1).
+    """
+
+    def __init__(self, name: str, alpha: float | None = None):
+        super().__init__()
+        self.name = check_activation(name)
+        self.alpha = ALPHAS.get(name, 0.0) if alpha is None else float(alpha)
+        if not np.isfinite(self.alpha):
+            raise ValueError(f"alpha must be a finite number, not {alpha!r}")
+
+    @property
+    def kind(self) -> str:
+        """The activation's name."""
+        return self.name
+
+    def build(self, inputs: int, dtype: Any, rng: np.random.Generator) -> dict[str, Array]:
+        """No parameters."""
+        self._forward = forward_kernel(self.name, np.dtype(dtype).name)
+        self._backward = backward_kernel(self.name, np.dtype(dtype).name)
+        return super().build(inputs, dtype, rng)
+
+    def forward(self, x: Array, training: bool) -> Array:
+        """h(x)."""
+        self._x, self._y = x, self.buffer("y", *x.shape)
+        self._forward(x.ravel(), self._y.ravel(), self.alpha)
+        return self._y
+
+    def backward(self, dy: Array) -> Array:
+        """dy h′(x)."""
+        # Not into dy itself: LLVM vectorises loops over arrays that do not overlap.
+        dx = self.buffer("dx", *dy.shape)
+        self._backward(self._x.ravel(), self._y.ravel(), dy.ravel(), dx.ravel(), self.alpha)
+        return dx
+
+
+class Dropout(Layer):
+    """y = 0 with probability `rate`, else x/(1 − rate), while training; y = x at evaluation.
+
+    "Inverted": the expectation is x in both. Srivastava et al., JMLR 15 (2014); section 10 there.
+
+    Parameters
+    ----------
+    rate : float
+        The probability that a number is dropped, in [0, 1).
+    keep : float, optional
+        The same said the other way: the probability that it stays, in (0, 1].
+    """
+
+    def __init__(self, rate: float | None = None, keep: float | None = None):
+        super().__init__()
+        if (rate is None) == (keep is None):
+            raise ValueError("Dropout takes rate (the share that is dropped) or keep, one of them")
+        if keep is not None and not 0 < keep <= 1:
+            raise ValueError(f"Dropout: keep must lie in (0, 1], not {keep!r}")
+        self.rate = float(rate) if rate is not None else 1 - float(keep)  # type: ignore[arg-type]
+        if not 0 <= self.rate < 1:
+            raise ValueError(f"Dropout: rate must lie in [0, 1), not {rate!r}")
+        #: Drop at evaluation too (Monte-Carlo: Gal and Ghahramani, ICML 2016).
+        self.sampling = False
+
+    def spec(self) -> dict[str, Any]:
+        """Its class and rate."""
+        return {"layer": "Dropout", "rate": self.rate}
+
+    def build(self, inputs: int, dtype: Any, rng: np.random.Generator) -> dict[str, Array]:
+        """No parameters, but a key for its masks."""
+        # The key is this layer's own; the count of passes makes each mask another one.
+        self.averages = {
+            "key": rng.integers(0, 2**32, 1, dtype=np.uint32),
+            "passes": np.zeros(1, np.uint32),
+        }
+        self._drop = kernel(_kernels.drop, "vkfv", dtype)
+        return super().build(inputs, dtype, rng)
+
+    def forward(self, x: Array, training: bool) -> Array:
+        """A new mask in each pass."""
+        if self.rate == 0 or not (training or self.sampling):
+            return x
+        self.advance()
+        y = self.buffer("y", *x.shape)
+        self._mask(x, y)
+        return y
+
+    def backward(self, dy: Array) -> Array:
+        """The same mask."""
+        if self.rate == 0:
+            return dy
+        dx = self.buffer("dx", *dy.shape)
+        self._mask(dy, dx)
+        return dx
+
+    def advance(self) -> None:
+        """On to the next mask."""
+        self.averages["passes"] += np.uint32(1)
+        self._key = _mixed(self.averages["key"][0], self.averages["passes"][0])
+
+    def settings(self) -> tuple[Any, ...]:
+        """What makes the mask of the last pass: its key, and the rate."""
+        return self._key, self.rate
+
+    def _mask(self, x: Array, y: Array) -> None:
+        self._drop(x.ravel(), self._key, self.rate, y.ravel())
+
+
+def _mixed(key: int, passes: int) -> np.uint32:
+    """A key for each pass: SplitMix64's mixing of both."""
+    z = (int(key) << 32 | int(passes)) * 0x9E3779B97F4A7C15 % 2**64
+    z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9 % 2**64
+    z = (z ^ z >> 27) * 0x94D049BB133111EB % 2**64
+    return np.uint32((z ^ z >> 31) >> 32)
+
+
+LAYERS: dict[str, type[Layer]] = {
+    kind.__name__: kind for kind in (Dense, BatchNorm, Activation, Dropout)
+}

@@ -1,0 +1,456 @@
+"""Networks: a sequence of layers over one flat vector of parameters, and a loss."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from optviz._archive import read_archive, write_archive
+from optviz._text import listed
+from optviz.nn._kernels import add_penalty, kernel
+from optviz.nn.dataset import is_sparse
+from optviz.nn.fusion import stages
+from optviz.nn.initializers import Initializer
+from optviz.nn.layers import LAYERS, Activation, BatchNorm, Dense, Dropout, Layer
+from optviz.nn.losses import Loss, loss_named
+
+if TYPE_CHECKING:
+    from optviz.base import Optimizer
+    from optviz.nn.training import History
+
+Array = NDArray[Any]
+
+#: Rows that are evaluated at a time.
+EVALUATION_BATCH = 1024
+
+
+class Network:
+    """Layers in a row.
+
+    All parameters lie in one flat vector, those that decay first, so that an optimizer steps them
+    in one call; each layer has named views into it.
+
+    Parameters
+    ----------
+    inputs : int
+        Numbers in a sample.
+    layers : sequence of Layer
+        At least one; each layer object belongs to one network.
+    loss : str or Loss
+        "softmax", "binary" or "mse".
+    l1, l2 : float or mapping, ≥ 0
+        Penalties λ₁ Σ|θ| + λ₂/2 Σθ² on weights; or by kind of parameter, such as
+        `{"W": 1e-4, "b": 1e-5}` (kinds: W, b, gamma, beta).
+    dtype
+        float32 or float64.
+    rng
+        Seed or generator of the first weights and of dropout.
+
+    Attributes
+    ----------
+    parameters, gradients : ndarray (p,)
+        The flat vectors.
+    decaying : int
+        So many parameters at the beginning of the vector decay (the weights).
+
+    Examples
+    --------
+    >>> import optviz as ov
+    >>> from optviz.nn import Activation, Dense, Network
+    >>> net = Network(2, [Dense(20), Activation("tanh"), Dense(1)], loss="binary")
+    >>> net.parameters.shape, net.layers[0].params["W"].shape
+    ((81,), (2, 20))
+    """
+
+    def __init__(
+        self,
+        inputs: int,
+        layers: Sequence[Layer],
+        *,
+        loss: str | Loss = "softmax",
+        l1: float | Mapping[str, float] = 0.0,
+        l2: float | Mapping[str, float] = 0.0,
+        dtype: Any = np.float32,
+        rng: Any = None,
+    ) -> None:
+        self.layers = tuple(layers)
+        self.loss_function = loss_named(loss)
+        self.dtype = np.dtype(dtype)
+        if self.dtype not in (np.dtype("float32"), np.dtype("float64")):
+            raise ValueError(f"dtype must be float32 or float64, not {dtype!r}")
+        if not isinstance(inputs, int | np.integer) or inputs < 1:
+            raise ValueError(f"inputs must be a whole number ≥ 1, not {inputs!r}")
+        if not self.layers or not all(isinstance(layer, Layer) for layer in self.layers):
+            raise ValueError("a network needs layers, such as [Dense(10)]")
+        if len(set(map(id, self.layers))) < len(self.layers):
+            raise ValueError("a layer stands in the network twice: make one for each place")
+        self.inputs = int(inputs)
+        self._build(np.random.default_rng(rng))
+        self.l1, self.l2 = (self._penalties(name, v) for name, v in (("l1", l1), ("l2", l2)))
+        self._add_penalty = kernel(add_penalty, "rvffv", self.dtype)
+
+    def _build(self, rng: np.random.Generator) -> None:
+        """First values of all parameters, then the flat vectors with views for the layers."""
+        size = self.inputs
+        first: list[tuple[Layer, str, Array]] = []
+        for layer in self.layers:
+            first += [(layer, name, v) for name, v in layer.build(size, self.dtype, rng).items()]
+            size = layer.outputs
+        self.outputs = size
+        if isinstance(self.layers[0], Dense):
+            self.layers[0].is_first = True
+        first.sort(key=lambda item: item[1] not in item[0].decays)
+        self.decaying = sum(v.size for layer, name, v in first if name in layer.decays)
+        count = sum(values.size for _, _, values in first)
+        self.parameters = np.empty(count, self.dtype)
+        self.gradients = np.zeros(count, self.dtype)
+        at = 0
+        for layer, name, values in first:
+            part = slice(at, at + values.size)
+            layer.params[name] = self.parameters[part].reshape(values.shape)
+            layer.grads[name] = self.gradients[part].reshape(values.shape)
+            layer.params[name][...] = values
+            at += values.size
+        #: What the training passes go through.
+        self.stages = stages(self.layers)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """A name for each layer: `1 dense`, `1 batchnorm`, `1 relu`, `2 dense`, …"""
+        number, out = 0, []
+        for layer in self.layers:
+            number += isinstance(layer, Dense)
+            out.append(f"{number} {layer.kind}")
+        return tuple(out)
+
+    def views(self, vector: Array | None = None) -> dict[str, Array]:
+        """The parameters (or another flat vector of that size) by layer and name.
+
+        >>> sorted(MLP((2, 3, 1), loss="mse").views())
+        ['1 dense/W', '1 dense/b', '2 dense/W', '2 dense/b']
+        """
+        vector = self.parameters if vector is None else vector
+        out = {}
+        for name, layer in zip(self.names, self.layers, strict=True):
+            for key, view in layer.params.items():
+                # Where the view begins in the flat vector.
+                address = view.__array_interface__["data"][0]
+                at = (address - self.parameters.__array_interface__["data"][0]) // view.itemsize
+                out[f"{name}/{key}"] = vector[at : at + view.size].reshape(view.shape)
+        return out
+
+    # -- passes ------------------------------------------------------------------------------
+
+    def forward(self, x: Array, training: bool = False) -> Array:
+        """The outputs (n, outputs) of a batch; overwritten in the next pass."""
+        for stage in self.stages if training else self.layers:
+            x = stage.forward(x, training)
+        return x
+
+    def backward(self, dy: Array) -> None:
+        """Fill `gradients` from the loss's gradient at the outputs (overwritten)."""
+        gradient: Array | None = dy
+        for stage in reversed(self.stages):
+            gradient = stage.backward(gradient)
+
+    def step_gradient(self, x: Array, targets: Array) -> tuple[float, Array]:
+        """Loss with penalties and outputs of a prepared training batch; fills `gradients`."""
+        outputs = self.forward(x, training=True)
+        dy = self.layers[-1].buffer("gradient", *outputs.shape)
+        loss = self.loss_function(outputs, targets, dy)
+        self.backward(dy)
+        return loss + self._penalize(), outputs
+
+    def gradient(self, x: ArrayLike, y: ArrayLike) -> Array:
+        """The gradient of the loss (with penalties) by all parameters, in training: (p,).
+
+        Batch normalisation uses the batch's moments, dropout a new mask.
+        """
+        inputs = self.check_inputs(x)
+        self.step_gradient(inputs, self.check_targets(y, inputs.shape[0]))
+        return self.gradients.copy()
+
+    def _penalize(self) -> float:
+        """Add the penalties' gradients; what the penalties add to the loss."""
+        total = 0.0
+        for layer in self.layers if self.l1 or self.l2 else ():
+            for name, theta in layer.params.items():
+                l1, l2 = self.l1.get(name, 0.0), self.l2.get(name, 0.0)
+                if l1 or l2:
+                    total += self._add_penalty(theta.ravel(), l1, l2, layer.grads[name].ravel())
+        return total
+
+    # -- evaluation --------------------------------------------------------------------------
+
+    def outputs_of(self, x: ArrayLike) -> Array:
+        """The outputs (n, outputs) of all rows of x at evaluation, in batches of 1,024."""
+        inputs = self.check_inputs(x)
+        out = np.empty((inputs.shape[0], self.outputs), self.dtype)
+        for part in _slices(inputs.shape[0]):
+            out[part] = self.forward(self.batch(inputs, part))
+        return out
+
+    def predict(self, x: ArrayLike) -> Array:
+        """A class for each row (softmax, binary), or the outputs (mse)."""
+        return self.loss_function.predictions(self.outputs_of(x))
+
+    def predict_proba(self, x: ArrayLike, samples: int = 0) -> Array:
+        """Probabilities (n, outputs); with `samples`, the mean over so many dropout masks."""
+        if not samples:
+            return self.loss_function.probabilities(self.outputs_of(x))
+        dropouts = [layer for layer in self.layers if isinstance(layer, Dropout)]
+        if not dropouts:
+            raise ValueError("samples ask for dropout, and this network has none")
+        try:
+            for layer in dropouts:
+                layer.sampling = True
+            total = sum(
+                self.loss_function.probabilities(self.outputs_of(x)) for _ in range(samples)
+            )
+        finally:
+            for layer in dropouts:
+                layer.sampling = False
+        return np.asarray(total / samples)
+
+    def loss(self, x: ArrayLike, y: ArrayLike) -> float:
+        """The mean loss at evaluation, without penalties."""
+        return self.evaluate(x, y)[0]
+
+    def evaluate(self, x: ArrayLike, y: ArrayLike) -> tuple[float, float]:
+        """Mean loss (without penalties) and accuracy (nan for a regression) at evaluation."""
+        inputs = self.check_inputs(x)
+        targets = self.check_targets(y, inputs.shape[0])
+        loss, correct = 0.0, 0
+        for part in _slices(inputs.shape[0]):
+            outputs = self.forward(self.batch(inputs, part))
+            scratch = self.layers[-1].buffer("gradient", *outputs.shape)
+            loss += self.loss_function(outputs, targets[part], scratch) * len(outputs)
+            correct += self.loss_function.correct(outputs, targets[part])
+        count = inputs.shape[0]
+        has_metric = bool(self.loss_function.metric)
+        return loss / count, correct / count if has_metric else float("nan")
+
+    def activations(self, x: ArrayLike, training: bool = False) -> dict[str, Array]:
+        """The output of each layer for a batch, by the layer's name; copies."""
+        values = self.batch(self.check_inputs(x), slice(None))
+        out = {}
+        for name, layer in zip(self.names, self.layers, strict=True):
+            values = layer.forward(values, training)
+            out[name] = values.copy()
+        return out
+
+    # -- input -------------------------------------------------------------------------------
+
+    def check_inputs(self, x: ArrayLike) -> Any:
+        """`x` as a matrix (n, inputs), dense or CSR; numbers of other types stay as they are.
+
+        Raises
+        ------
+        ValueError
+            If it has another shape, no rows, or holds no finite numbers.
+        """
+        if is_sparse(x):
+            matrix: Any = x
+            if not isinstance(self.layers[0], Dense):
+                raise ValueError("sparse x needs a Dense layer first")
+        else:
+            matrix = np.asarray(x)
+            if matrix.dtype.kind not in "iubf":
+                raise ValueError(f"x must be numbers, not {matrix.dtype}")
+        if matrix.ndim != 2 or matrix.shape[1] != self.inputs:
+            raise ValueError(f"x must have the shape (n, {self.inputs}), not {matrix.shape}")
+        if not matrix.shape[0]:
+            raise ValueError("x has no rows")
+        numbers = matrix.data if is_sparse(x) else matrix
+        # A sum is finite only if all of it is, but for an overflow of very large numbers.
+        if numbers.dtype.kind == "f" and not np.isfinite(numbers.sum(dtype=np.float64)):
+            raise ValueError("x must be finite: it holds nan or inf")
+        return matrix
+
+    def check_targets(self, y: ArrayLike, rows: int) -> Array:
+        """`y` as the loss wants it, with as many rows as x."""
+        targets = self.loss_function.targets(y, self.outputs, self.dtype)
+        if len(targets) != rows:
+            raise ValueError(f"x has {rows} rows and y has {len(targets)}")
+        return targets
+
+    def batch(self, x: Any, rows: Any) -> Any:
+        """Those rows of x in the network's type."""
+        part = x[rows]
+        if isinstance(part, np.ndarray):
+            return np.ascontiguousarray(part, self.dtype)
+        return part.astype(self.dtype, copy=False)
+
+    # -- keeping -----------------------------------------------------------------------------
+
+    def fit(self, x: ArrayLike, y: ArrayLike, optimizer: Optimizer, **options: Any) -> History:
+        """Train; see `training.fit` for the options.
+
+        >>> import numpy as np, optviz as ov
+        >>> x = np.random.default_rng(0).normal(size=(200, 2))
+        >>> net = ov.nn.MLP((2, 20, 2), rng=0)
+        >>> history = net.fit(x, (x[:, 0] > 0).astype(int), ov.Adam(lr=0.05), epochs=5, rng=0)
+        >>> history.epochs, bool(history.accuracy[-1] > 0.95)
+        (5, True)
+        """
+        from optviz.nn.training import fit
+
+        return fit(self, x, y, optimizer, **options)
+
+    def averages(self) -> dict[str, Array]:
+        """What training gathers besides parameters: running averages, dropout's counts."""
+        return {
+            f"{k}/{name}": array
+            for k, layer in enumerate(self.layers)
+            for name, array in layer.averages.items()
+        }
+
+    def spec(self) -> dict[str, Any]:
+        """The architecture as JSON data."""
+        return {
+            "inputs": self.inputs,
+            "layers": [_plain(layer.spec()) for layer in self.layers],
+            "loss": self.loss_function.name,
+            "l1": self.l1,
+            "l2": self.l2,
+            "dtype": self.dtype.name,
+        }
+
+    def save(self, path: str | Path) -> Path:
+        """Write architecture and parameters to an `.npz` (no pickle); `Network.load` reads it."""
+        arrays = {"parameters": self.parameters, **_prefixed("averages/", self.averages())}
+        return write_archive(path, arrays, {"kind": "network", **self.spec()})
+
+    @classmethod
+    def load(cls, path: str | Path) -> Network:
+        """A network that `save` wrote.
+
+        Raises
+        ------
+        ValueError
+            If the file is damaged or none of ours; nothing in it is executed.
+        """
+        arrays, spec = read_archive(path, "network")
+        try:
+            made = cls.from_spec(spec)
+            made.restore(arrays)
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"{Path(path).name} is damaged: {error}") from None
+        return made
+
+    @classmethod
+    def from_spec(cls, spec: Mapping[str, Any]) -> Network:
+        """A network of the architecture that `spec` returned, with new parameters."""
+        layers = []
+        for entry in spec["layers"]:
+            settings = dict(entry)
+            kind = LAYERS[str(settings.pop("layer"))]
+            layers.append(kind(**settings))
+        return cls(int(spec["inputs"]), layers, loss=str(spec["loss"]), l1=spec["l1"],
+                   l2=spec["l2"], dtype=str(spec["dtype"]), rng=0)  # fmt: skip
+
+    def restore(self, arrays: Mapping[str, Array]) -> None:
+        """Take over `parameters` and `averages/…` if all of them fit."""
+        wanted = {"parameters": self.parameters, **_prefixed("averages/", self.averages())}
+        for name, array in wanted.items():
+            if arrays[name].shape != array.shape or arrays[name].dtype != array.dtype:
+                raise ValueError(f"{name} has another shape or type")
+        for name, array in wanted.items():
+            array[...] = arrays[name]
+
+    def _penalties(self, name: str, value: float | Mapping[str, float]) -> dict[str, float]:
+        by_kind = dict(value) if isinstance(value, Mapping) else {"W": float(value)}
+        kinds = {"W", "b", "gamma", "beta"}
+        if unknown := by_kind.keys() - kinds:
+            raise ValueError(f"{name} has no kind {listed(sorted(unknown))}; there are W, b, "
+                             "gamma, beta")  # fmt: skip
+        for kind, size in by_kind.items():
+            if not (np.isfinite(size) and size >= 0):
+                raise ValueError(f"{name} of {kind} must be a number ≥ 0, not {size!r}")
+        return {kind: float(size) for kind, size in by_kind.items() if size}
+
+
+def MLP(  # noqa: N802  (a network is made of it: it reads like a class)
+    sizes: Sequence[int],
+    *,
+    activation: str = "relu",
+    batch_norm: bool | str = False,
+    dropout: float = 0.0,
+    init: str | float | Initializer = "he",
+    loss: str | Loss = "softmax",
+    l1: float | Mapping[str, float] = 0.0,
+    l2: float | Mapping[str, float] = 0.0,
+    convention: str = "book",
+    dtype: Any = np.float32,
+    rng: Any = None,
+) -> Network:
+    """A multilayer perceptron: dense layers with activations between them.
+
+    Parameters
+    ----------
+    sizes : sequence of int
+        Numbers of inputs, of units of each hidden layer, and of outputs: (784, 300, 100, 10).
+    activation : str
+        See `activations.ACTIVATIONS`.
+    batch_norm : bool or str
+        True or "before": batch normalisation between each hidden layer and its activation;
+        "after": after the activation; "logits": before it, and on the outputs as well.
+    dropout : float
+        The share of each hidden layer's outputs that is dropped in training, in [0, 1).
+    init, loss, l1, l2, dtype, rng
+        As for `Dense` and `Network`.
+    convention : str
+        Of the batch normalisation: "book", "torch" or "keras".
+
+    Returns
+    -------
+    Network
+
+    Examples
+    --------
+    >>> net = MLP((64, 100, 10), batch_norm=True, dropout=0.3, rng=0)
+    >>> net.names
+    ('1 dense', '1 batchnorm', '1 relu', '1 dropout', '2 dense')
+    """
+    sizes = list(sizes)
+    if len(sizes) < 2 or not all(isinstance(n, int | np.integer) and n >= 1 for n in sizes):
+        raise ValueError(f"sizes must be at least two whole numbers ≥ 1, not {sizes}")
+    places = (False, True, "before", "after", "logits")
+    if batch_norm not in places:
+        raise ValueError(f"batch_norm must be one of {listed(places)}, not {batch_norm!r}")
+    Dropout(dropout)  # refuses what is out of range
+    inputs, *hidden, outputs = sizes
+    layers: list[Layer] = []
+    for units in hidden:
+        layers.append(Dense(units, init))
+        if batch_norm in (True, "before", "logits"):
+            layers.append(BatchNorm(convention=convention))
+        layers.append(Activation(activation))
+        if batch_norm == "after":
+            layers.append(BatchNorm(convention=convention))
+        if dropout:
+            layers.append(Dropout(dropout))
+    layers.append(Dense(outputs, init))
+    if batch_norm == "logits":
+        layers.append(BatchNorm(convention=convention))
+    return Network(inputs, layers, loss=loss, l1=l1, l2=l2, dtype=dtype, rng=rng)
+
+
+def _slices(rows: int) -> Iterator[slice]:
+    for first in range(0, rows, EVALUATION_BATCH):
+        yield slice(first, first + EVALUATION_BATCH)
+
+
+def _prefixed(prefix: str, arrays: Mapping[str, Array]) -> dict[str, Array]:
+    return {f"{prefix}{name}": array for name, array in arrays.items()}
+
+
+def _plain(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """A layer's specification if it is JSON data."""
+    if any(isinstance(value, Callable) for value in spec.values()):  # type: ignore[arg-type]
+        raise ValueError("a network with a Python function as init cannot be kept in a file")
+    return dict(spec)

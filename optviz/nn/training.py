@@ -1,0 +1,442 @@
+"""Training: shuffled mini-batches, validation, early stopping, records and checkpoints."""
+
+from __future__ import annotations
+
+import json
+import math
+import zlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from optviz._archive import read_archive, write_archive
+from optviz._text import listed
+from optviz.base import Optimizer
+from optviz.nn.dataset import is_sparse
+from optviz.nn.network import Network
+from optviz.trajectory import check_amounts, check_optimizer
+
+Array = NDArray[Any]
+Real = NDArray[np.float64]
+
+#: What can be recorded at every so many steps.
+RECORDS = ("loss", "rate", "gradient_norms", "parameters", "activations")
+#: Rows of x whose activations are recorded.
+PROBE = 256
+
+
+@dataclass(frozen=True)
+class History:
+    """What happened, epoch by epoch.
+
+    Attributes
+    ----------
+    loss, accuracy : ndarray (epochs,)
+        Means over the epoch's batches as they were trained on (dropout and penalties included);
+        accuracy is nan for a regression.
+    validation_loss, validation_accuracy : ndarray (epochs,)
+        At the end of each epoch; nan without validation data.
+    rate : ndarray (epochs,)
+        The learning rate of the epoch's last step.
+    best_epoch : int
+        The epoch (from 1) with the lowest validation loss (training loss without validation).
+    stopped_early : bool
+        Whether patience ran out.
+    steps : int
+        Steps made in all.
+    records : dict
+        What `record` asked for, each with the recorded steps in front: "step" (k,), "loss" (k,),
+        "rate" (k,), "gradient_norms" (k, layers), "parameters" (k, p), and for "activations" one
+        array (k, rows, units) for each layer.
+    """
+
+    loss: Real
+    accuracy: Real
+    validation_loss: Real
+    validation_accuracy: Real
+    rate: Real
+    best_epoch: int
+    stopped_early: bool
+    steps: int
+    records: Mapping[str, Array] = field(default_factory=dict)
+
+    @property
+    def epochs(self) -> int:
+        """How many epochs were trained."""
+        return len(self.loss)
+
+
+def fit(
+    network: Network,
+    x: ArrayLike,
+    y: ArrayLike,
+    optimizer: Optimizer,
+    *,
+    epochs: int = 5,
+    batch_size: int = 128,
+    validation: tuple[ArrayLike, ArrayLike] | None = None,
+    patience: int | None = None,
+    restore_best: bool = True,
+    weight_decay: float = 0.0,
+    clip_norm: float | None = None,
+    record: Sequence[str] = (),
+    record_every: int = 1,
+    callbacks: Iterable[Callable[[Network, History], Any]] = (),
+    progress: Callable[[int, int, float, float], None] | None = None,
+    checkpoint: str | Path | None = None,
+    rng: Any = None,
+) -> History:
+    """Train a network in place.
+
+    Parameters
+    ----------
+    network
+        Its parameters are changed, by one call of the optimizer's kernel a step.
+    x : array or CSR matrix (n, inputs)
+    y
+        Targets as the network's loss wants them.
+    optimizer
+        Steps on with the state that it has. A `weight_decay` of its own falls on the weights
+        only (see `Network`): biases and batch normalisation do not decay.
+    epochs, batch_size : int ≥ 1
+        Each epoch uses every row once, in a new order; the last batch may be smaller.
+    validation : (x, y), optional
+        Evaluated after each epoch.
+    patience : int, optional
+        Stop when the validation loss has not fallen for so many epochs.
+    restore_best : bool
+        With patience: end with the parameters of the best epoch.
+    weight_decay : float ≥ 0
+        Decoupled (Loshchilov and Hutter, ICLR 2019): weights shrink by rate · weight_decay of
+        themselves in each step, whatever the optimizer.
+    clip_norm : float > 0, optional
+        A gradient whose norm is larger is scaled to it.
+    record, record_every
+        Which of `RECORDS` to keep, after every so many steps. Activations are those of the first
+        256 rows of x, at evaluation.
+    callbacks
+        Called with the network and the history so far after each epoch; one that returns True
+        ends the training.
+    progress
+        Called after each step with steps done, steps in all, loss and rate.
+    checkpoint
+        A file (.npz) written after each epoch, in one step. If it exists, training goes on from
+        it, and ends as it would have without a break. It must be of the same run.
+    rng
+        Seed or generator of the order of the rows.
+
+    Raises
+    ------
+    ValueError
+        For arguments out of range, data that do not fit, or another run's checkpoint; nothing has
+        been changed then.
+    """
+    inputs, targets = _prepared(network, x, y)
+    held_out = None if validation is None else _prepared(network, *validation)
+    check_optimizer(optimizer)
+    _check(epochs, batch_size, patience, weight_decay, clip_norm, record, record_every, held_out)
+    run = _Run(
+        network, optimizer, inputs, targets, held_out, np.random.default_rng(rng), int(epochs),
+        int(batch_size), patience, restore_best, float(weight_decay), clip_norm,
+        _Records(network, tuple(record), int(record_every), inputs), progress,
+    )  # fmt: skip
+    file = None if checkpoint is None else _Checkpoint(Path(checkpoint), run)
+    if file is not None:
+        file.resume()
+    while not run.is_over():
+        run.epoch()
+        stops = [callback(network, run.history()) for callback in callbacks]
+        run.is_stopped |= any(stop is True for stop in stops)
+        if file is not None:
+            file.write()
+    run.finish()
+    return run.history()
+
+
+class _Run:
+    """A training run between epochs: all that a checkpoint must hold is here."""
+
+    def __init__(
+        self, network: Network, optimizer: Optimizer, x: Any, targets: Array,
+        held_out: tuple[Any, Array] | None, rng: np.random.Generator, epochs: int, batch_size: int,
+        patience: int | None, restore_best: bool, weight_decay: float, clip_norm: float | None,
+        records: _Records, progress: Callable[[int, int, float, float], None] | None,
+    ) -> None:  # fmt: skip
+        self.network, self.x, self.targets, self.held_out = network, x, targets, held_out
+        self.rng, self.epochs, self.batch_size = rng, epochs, batch_size
+        self.patience, self.restore_best = patience, restore_best
+        self.weight_decay, self.clip_norm = weight_decay, clip_norm
+        self.records, self.progress = records, progress
+        self.groups = _groups(network, optimizer)
+        self.optimizer = optimizer
+        self.steps = 0
+        self.rows: list[tuple[float, ...]] = []
+        self.best_loss, self.best_epoch = math.inf, 0
+        self.best: dict[str, Array] = {}
+        self.is_stopped = self.stopped_early = False
+
+    def is_over(self) -> bool:
+        return self.is_stopped or self.stopped_early or len(self.rows) >= self.epochs
+
+    def epoch(self) -> None:
+        """All rows once, then validation."""
+        order = self.rng.permutation(len(self.targets))
+        loss, correct = 0.0, 0
+        for first in range(0, len(order), self.batch_size):
+            rows = order[first : first + self.batch_size]
+            batch_loss, batch_correct = self.step(rows)
+            loss += batch_loss * len(rows)
+            correct += batch_correct
+        n = len(order)
+        has_metric = bool(self.network.loss_function.metric)
+        accuracy = correct / n if has_metric else math.nan
+        seen = (math.nan, math.nan)
+        if self.held_out is not None:
+            seen = self.network.evaluate(*self.held_out)
+        self.rows.append((loss / n, accuracy, *seen, self.rate()))
+        self.judge(loss / n if self.held_out is None else seen[0])
+
+    def step(self, rows: Array) -> tuple[float, int]:
+        """One batch: gradient, clipping, decay, the optimizer; the loss and the correct answers."""
+        network = self.network
+        targets = self.targets[rows]
+        loss, outputs = network.step_gradient(_gather(network, self.x, rows), targets)
+        correct = network.loss_function.correct(outputs, targets)
+        gradients = network.gradients
+        if self.clip_norm is not None:
+            norm = float(np.sqrt(np.dot(gradients, gradients)))
+            if norm > self.clip_norm:
+                gradients *= self.clip_norm / norm
+        rate = self.rate_of_next_step()
+        if self.weight_decay:
+            network.parameters[: network.decaying] *= 1 - rate * self.weight_decay
+        for optimizer, parameters, gradient in self.groups:
+            optimizer.update(parameters, gradient)
+        self.steps += 1
+        if self.records.wants(self.steps):
+            self.records.take(self.steps, loss, rate)
+        if self.progress is not None:
+            per_epoch = -(-len(self.targets) // self.batch_size)
+            self.progress(self.steps, self.epochs * per_epoch, loss, rate)
+        return loss, correct
+
+    def rate_of_next_step(self) -> float:
+        schedule = self.optimizer.schedule
+        if schedule is not None:
+            return float(schedule(self.optimizer.steps))
+        return float(getattr(self.optimizer, "lr", math.nan))
+
+    def rate(self) -> float:
+        """The rate of the last step."""
+        schedule = self.optimizer.schedule
+        if schedule is not None:
+            return float(schedule(max(self.optimizer.steps - 1, 0)))
+        return self.rate_of_next_step()
+
+    def judge(self, loss: float) -> None:
+        """Early stopping: keep the best parameters, count the epochs without progress."""
+        if loss < self.best_loss:
+            self.best_loss, self.best_epoch = loss, len(self.rows)
+            if self.patience is not None and self.restore_best:
+                self.best = self.state()
+        elif self.patience is not None and len(self.rows) - self.best_epoch >= self.patience:
+            self.stopped_early = True
+
+    def state(self) -> dict[str, Array]:
+        """Copies of the network's parameters and averages."""
+        averages = {f"averages/{k}": v.copy() for k, v in self.network.averages().items()}
+        return {"parameters": self.network.parameters.copy(), **averages}
+
+    def finish(self) -> None:
+        if self.best:
+            self.network.restore(self.best)
+
+    def history(self) -> History:
+        columns = np.array(self.rows, dtype=float).reshape(-1, 5).T.copy()
+        loss, accuracy, validation_loss, validation_accuracy, rate = columns
+        return History(
+            loss, accuracy, validation_loss, validation_accuracy, rate, self.best_epoch,
+            self.stopped_early, self.steps, self.records.arrays(),
+        )  # fmt: skip
+
+
+def _groups(
+    network: Network, optimizer: Optimizer
+) -> list[tuple[Optimizer, dict[str, Array], dict[str, Array]]]:
+    """Optimizers with the parts that they step: two if the optimizer itself decays weights."""
+    whole, gradients, count = network.parameters, network.gradients, network.decaying
+    if not optimizer.hyper.get("weight_decay"):
+        return [(optimizer, {"parameters": whole}, {"parameters": gradients})]
+    rest = optimizer.fresh(weight_decay=0.0)
+    return [
+        (optimizer, {"weights": whole[:count]}, {"weights": gradients[:count]}),
+        (rest, {"rest": whole[count:]}, {"rest": gradients[count:]}),
+    ]
+
+
+def _gather(network: Network, x: Any, rows: Array) -> Any:
+    """A batch of rows in the network's type."""
+    if is_sparse(x):
+        return x[rows].astype(network.dtype, copy=False)
+    batch = network.layers[0].buffer("batch", len(rows), x.shape[1])
+    if x.dtype == network.dtype:
+        # "clip" spares a copy for the check of rows that are right anyway.
+        return np.take(x, rows, axis=0, out=batch, mode="clip")
+    batch[...] = x[rows]
+    return batch
+
+
+def _prepared(network: Network, x: ArrayLike, y: ArrayLike) -> tuple[Any, Array]:
+    inputs = network.check_inputs(x)
+    targets = network.check_targets(y, inputs.shape[0])
+    if not is_sparse(inputs) and inputs.dtype.kind == "f":
+        inputs = np.ascontiguousarray(inputs, network.dtype)
+    return inputs, targets
+
+
+# -- records ----------------------------------------------------------------------------------
+
+
+class _Records:
+    """What is kept along the way."""
+
+    def __init__(self, network: Network, names: tuple[str, ...], every: int, x: Any) -> None:
+        self.network, self.names, self.every = network, names, every
+        self.probe = network.batch(x, slice(0, PROBE)) if "activations" in names else None
+        self.kept: dict[str, list[Any]] = {}
+
+    def wants(self, step: int) -> bool:
+        return bool(self.names) and step % self.every == 0
+
+    def take(self, step: int, loss: float, rate: float) -> None:
+        network = self.network
+        found: dict[str, Any] = {"step": step}
+        found |= {k: v for k, v in (("loss", loss), ("rate", rate)) if k in self.names}
+        if "gradient_norms" in self.names:
+            found["gradient_norms"] = [
+                math.sqrt(sum(float(np.vdot(g, g)) for g in layer.grads.values()))
+                for layer in network.layers
+            ]
+        if "parameters" in self.names:
+            found["parameters"] = network.parameters.copy()
+        if self.probe is not None:
+            found |= {f"activations/{k}": v for k, v in network.activations(self.probe).items()}
+        for name, value in found.items():
+            self.kept.setdefault(name, []).append(value)
+
+    def arrays(self) -> dict[str, Array]:
+        return {name: np.array(values) for name, values in self.kept.items()}
+
+
+# -- checkpoints ------------------------------------------------------------------------------
+
+
+class _Checkpoint:
+    """A file from which a run goes on to the bit; written whole, after each epoch."""
+
+    def __init__(self, path: Path, run: _Run) -> None:
+        if path.suffix != ".npz":
+            raise ValueError(f"checkpoint must be named .npz, not {path.name!r}")
+        self.path, self.run = path, run
+        # Taken before the first step, so that a run is known by how it begins.
+        self.identity = self._identity()
+
+    def _identity(self) -> dict[str, Any]:
+        """What two runs must share to be the same."""
+        run = self.run
+        return {
+            "network": run.network.spec(),
+            "optimizer": run.optimizer.spec(),
+            "begins": _checksum(run.network.parameters, run.x, run.targets),
+            "rng": _checksum(np.frombuffer(_rng_text(run.rng).encode(), np.uint8)),
+            "batch_size": run.batch_size,
+            "patience": run.patience,
+            "weight_decay": run.weight_decay,
+            "clip_norm": run.clip_norm,
+            "records": [*run.records.names, run.records.every],
+        }
+
+    def write(self) -> None:
+        run = self.run
+        arrays: dict[str, Any] = {**run.state(), "rows": np.array(run.rows)}
+        for k, (optimizer, _, _) in enumerate(run.groups):
+            arrays |= {f"optimizer{k}/{name}": v for name, v in optimizer.state_dict().items()}
+        arrays |= {f"best/{name}": array for name, array in run.best.items()}
+        arrays |= {f"records/{name}": array for name, array in run.records.arrays().items()}
+        spec = {
+            "kind": "checkpoint", "identity": self.identity, "rng": _rng_text(run.rng),
+            "steps": run.steps, "best_loss": run.best_loss, "best_epoch": run.best_epoch,
+            "is_stopped": run.is_stopped, "stopped_early": run.stopped_early,
+        }  # fmt: skip
+        write_archive(self.path, arrays, spec)
+
+    def resume(self) -> None:
+        """Take over what the file holds, if there is one."""
+        if not self.path.exists():
+            return
+        arrays, spec = read_archive(self.path, "checkpoint")
+        # By way of JSON, as the file has it (tuples have become lists).
+        mine = json.loads(json.dumps(self.identity))
+        if differ := [name for name in mine if spec.get("identity", {}).get(name) != mine[name]]:
+            raise ValueError(
+                f"the checkpoint {self.path} is of another run ({listed(differ)} differ): "
+                "delete it, or give another file"
+            )
+        run = self.run
+        try:
+            for k, (optimizer, _, _) in enumerate(run.groups):
+                optimizer.load_state_dict(_part(arrays, f"optimizer{k}/"))
+            run.best = _part(arrays, "best/")
+            run.rows = [tuple(map(float, row)) for row in arrays["rows"]]
+            run.rng.bit_generator.state = json.loads(spec["rng"])
+            run.steps, run.best_epoch = int(spec["steps"]), int(spec["best_epoch"])
+            run.best_loss = float(spec["best_loss"])
+            run.is_stopped, run.stopped_early = spec["is_stopped"], spec["stopped_early"]
+            run.records.kept = {k: list(v) for k, v in _part(arrays, "records/").items()}
+            run.network.restore(arrays)
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"the checkpoint {self.path} is damaged: {error}") from None
+
+
+def _part(arrays: Mapping[str, Array], prefix: str) -> dict[str, Any]:
+    return {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
+
+
+def _checksum(*arrays: Any) -> int:
+    total = 0
+    for array in arrays:
+        for part in (array.data, array.indices) if is_sparse(array) else (array,):
+            total = zlib.crc32(np.ascontiguousarray(part).data, total)
+    return total
+
+
+def _rng_text(rng: np.random.Generator) -> str:
+    state = rng.bit_generator.state
+    return json.dumps(state, default=lambda array: array.tolist())
+
+
+# -- checks -----------------------------------------------------------------------------------
+
+
+def _check(
+    epochs: int, batch_size: int, patience: int | None, weight_decay: float,
+    clip_norm: float | None, record: Sequence[str], record_every: int, held_out: object,
+) -> None:  # fmt: skip
+    wholes = {"epochs": epochs, "batch_size": batch_size, "record_every": record_every}
+    if patience is not None:
+        wholes["patience"] = patience
+    for name, value in wholes.items():
+        is_whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+        if not (is_whole and value >= 1):
+            raise ValueError(f"{name} must be a whole number ≥ 1, not {value!r}")
+    if patience is not None and held_out is None:
+        raise ValueError("patience needs validation data: give validation=(x, y)")
+    check_amounts(weight_decay=weight_decay)
+    if clip_norm is not None and not clip_norm > 0:
+        raise ValueError(f"clip_norm must be a number > 0, not {clip_norm!r}")
+    if unknown := [name for name in record if name not in RECORDS]:
+        raise ValueError(f"record has no {listed(unknown)}; there are {listed(RECORDS)}")
