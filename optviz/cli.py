@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from optviz._console import refuse, say_written, show_progress
+from optviz._console import EpochTable, refuse, say_written, show_progress, show_steps
 
 if TYPE_CHECKING:
     from optviz.functions import Function
@@ -377,6 +377,81 @@ def phase(
 
 
 @app.command()
+def train(
+    data: Annotated[
+        str,
+        typer.Option(
+            help="A data set's name, NAME:key=value, or a file.",
+            autocompletion=lambda incomplete: _complete("data", incomplete),
+        ),
+    ] = "digits",
+    optimizer: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="NAME or NAME:key=value; several are compared. adam:lr=0.001 unless given.",
+            autocompletion=lambda incomplete: _complete("optimizers", incomplete),
+        ),
+    ] = None,
+    layers: Annotated[
+        str | None, typer.Option(metavar="N,N,…", help="All sizes; two hidden layers of 100.")
+    ] = None,
+    activation: Annotated[str, typer.Option(help="Such as relu, tanh or sigmoid.")] = "relu",
+    batch_norm: Annotated[bool, typer.Option(help="Before each activation.")] = True,
+    dropout: Annotated[float, typer.Option(help="The share that is dropped.")] = 0.2,
+    init: Annotated[
+        str, typer.Option(help="Such as he, xavier, orthogonal, normal:std=0.01")
+    ] = "he",
+    l1: Annotated[float, typer.Option(help="Penalty on the sum of absolute weights.")] = 0.0,
+    l2: Annotated[float, typer.Option(help="Penalty on half the sum of squares.")] = 0.0,
+    weight_decay: Annotated[float, typer.Option(help="Decoupled decay of the weights.")] = 0.0,
+    epochs: Annotated[int, typer.Option(help="Epochs, at most.")] = 30,
+    batch_size: Annotated[int, typer.Option(help="Samples in a batch.")] = 64,
+    patience: Annotated[
+        int | None, typer.Option(help="Stop after so many epochs without progress.")
+    ] = None,
+    runs: Annotated[int, typer.Option(help="Repetitions: medians and bands.")] = 1,
+    seed: Seed = 0,
+    checkpoint: Annotated[
+        Path | None, typer.Option(help="An .npz to go on from after a break.")
+    ] = None,
+    save: Annotated[Path | None, typer.Option(help="An .npz for the last network.")] = None,
+    size: Size = None,
+    dpi: Dpi = 200,
+    theme: Themes = Theme.light,
+    output: Output = None,
+    quiet: Quiet = False,
+    open_: Open = False,
+) -> None:
+    """Train a network, print a table, and draw its curves; or compare optimizers.
+
+    optviz train
+
+    optviz train --data digits --optimizer sgd:lr=0.1 --optimizer adagrad --runs 5
+    """
+    from optviz.nn.comparison import compare
+    from optviz.render import output as out
+
+    names = optimizer or ["adam:lr=0.001"]
+    place = data.partition(":")[0].replace("/", "-").replace("\\", "-")
+    path = _target(output, ["train", *names], Path(place).stem, ".png", out.STILL)
+    if save is not None:
+        out.check_target(save, [".npz"])
+    pixels = _size(size)
+    table = EpochTable(len(names) * runs, quiet)
+    with show_steps(quiet) as progress:
+        made = compare(
+            data, names, layers=_sizes(layers), runs=runs, seed=seed, checkpoint=checkpoint,
+            progress=progress, on_epoch=table.epoch, epochs=epochs, batch_size=batch_size,
+            activation=activation, batch_norm=batch_norm, dropout=dropout, init=init, l1=l1, l2=l2,
+            weight_decay=weight_decay, patience=patience,
+        )  # fmt: skip
+    table.end(made)
+    if save is not None:
+        made.network.save(save)
+    _save(made, path, pixels, theme, dpi, quiet, open_)
+
+
+@app.command()
 def spec(file: Annotated[Path, typer.Argument(help="A picture that optviz made.")]) -> None:
     """Print what made a picture: as JSON, and as a command line."""
     from optviz.remake import read_spec
@@ -544,6 +619,16 @@ def _size(text: str | None) -> tuple[int, int] | None:
     return check_size(_pixels(text))
 
 
+def _sizes(text: str | None) -> list[int] | None:
+    """The sizes of a network's layers."""
+    if text is None:
+        return None
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError:
+        raise ValueError(f"layers must be sizes such as 64,100,100,10, not {text!r}") from None
+
+
 def _pixels(text: str) -> tuple[int, int]:
     width, x, height = text.lower().replace("×", "x").partition("x")
     if not (x and width.isascii() and width.isdigit() and height.isascii() and height.isdigit()):
@@ -574,9 +659,13 @@ def _readable(formula: str) -> str:
 
 def _complete(catalogue: str, incomplete: str) -> list[str]:
     from optviz.functions import functions
+    from optviz.nn.data import datasets
     from optviz.optimizers import optimizers
 
-    names = optimizers if catalogue == "optimizers" else functions
+    catalogues: dict[str, Iterable[str]] = {
+        "optimizers": optimizers, "functions": functions, "data": datasets,
+    }  # fmt: skip
+    names = catalogues[catalogue]
     return [name for name in names if name.startswith(incomplete.lower())]
 
 

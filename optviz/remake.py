@@ -12,22 +12,25 @@ from optviz.basin_map import basins
 from optviz.comparison import ensemble
 from optviz.explanation import take_apart
 from optviz.functions import Function, function
+from optviz.nn.comparison import compare
 from optviz.optimizers import parse_optimizer
 from optviz.phase_diagram import phase
 from optviz.rate_scan import sensitivity, strip_of
 from optviz.render import encode, metadata, output
 from optviz.render.animate import animate
 from optviz.render.explain import ExplainFilm, explain_figure
+from optviz.render.fields import SpecError, read_json
 from optviz.render.film import Film
 from optviz.render.plot import plot
-from optviz.render.spec import Run, Spec, SpecError
+from optviz.render.spec import Run, Spec
+from optviz.render.train_spec import KIND, TrainSpec
 from optviz.trajectory import Trajectory, minimize
 
 #: Kinds of pictures that sweeps make.
 SWEPT = ("basins", "sensitivity", "phase")
 
 
-def read_spec(path: str | Path) -> Spec:
+def read_spec(path: str | Path) -> Spec | TrainSpec:
     """The specification inside a picture.
 
     Raises
@@ -37,10 +40,11 @@ def read_spec(path: str | Path) -> Spec:
     OSError
         If the file cannot be read.
     """
-    return Spec.from_json(metadata.read(Path(path)))
+    data = read_json(metadata.read(Path(path)))
+    return TrainSpec.from_data(data) if data.get("kind") == KIND else Spec.from_data(data)
 
 
-def make(spec: Spec) -> Figure | Film:
+def make(spec: Spec | TrainSpec) -> Figure | Film:
     """Run what the specification says and draw it: the same path, to the bit.
 
     Raises
@@ -48,6 +52,8 @@ def make(spec: Spec) -> Figure | Film:
     ValueError
         If it names what does not exist, or noise without a seed.
     """
+    if isinstance(spec, TrainSpec):
+        return _trained(spec)
     f = function(spec.function, bounds=spec.bounds)
     if spec.kind == "animate" and not spec.fps:
         raise SpecError("a film needs fps")
@@ -91,6 +97,14 @@ def _swept(f: Function, spec: Spec) -> Figure:
             diagram = phase(f, optimizers[0], x, y, start=first.start, steps=steps)
             return plot(diagram, size=size, theme=spec.theme)
     raise SpecError(f"the axes and runs do not make a picture of the kind {spec.kind}")
+
+
+def _trained(spec: TrainSpec) -> Figure:
+    s = spec.setup
+    # Every field but those that have names of their own.
+    rest = {field.name: getattr(s, field.name) for field in dataclasses.fields(s)}
+    return plot(compare(rest.pop("data"), spec.optimizers, **rest), size=spec.size,
+                theme=spec.theme)  # fmt: skip
 
 
 def _explained(runs: list[Trajectory], spec: Spec) -> Figure | Film:

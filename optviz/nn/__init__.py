@@ -5,10 +5,21 @@
 (1797, 64)
 """
 
+from optviz.nn.comparison import Training, compare
 from optviz.nn.layers import Activation, BatchNorm, Dense, Dropout, Layer
 from optviz.nn.network import MLP, Network
 from optviz.nn.training import History, fit
 
 __all__ = [
-    "MLP", "Activation", "BatchNorm", "Dense", "Dropout", "History", "Layer", "Network", "fit",
+    "MLP",
+    "Activation",
+    "BatchNorm",
+    "Dense",
+    "Dropout",
+    "History",
+    "Layer",
+    "Network",
+    "Training",
+    "compare",
+    "fit",
 ]  # fmt: skip

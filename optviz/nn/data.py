@@ -98,6 +98,17 @@ def load(text: str | Path | Dataset) -> Dataset:
     return maker(path, **_settings(name, maker, settings))
 
 
+def is_made_here(text: str) -> bool:
+    """Whether `load` would read no file: the set is built in or generated.
+
+    >>> is_made_here("moons:n=50"), is_made_here("mnist:folder"), is_made_here("own.csv")
+    (True, False, False)
+    """
+    name = text.partition(":")[0]
+    maker = datasets.get(name)
+    return maker is not None and "path" not in inspect.signature(maker).parameters
+
+
 def _found(path: str, name: str) -> Path:
     try:
         return existing(path)

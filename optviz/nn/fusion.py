@@ -35,16 +35,15 @@ def stages(layers: Sequence[Layer]) -> list[Any]:
     out: list[Any] = []
     rest = list(layers)
     while rest:
-        norm = rest[0] if isinstance(rest[0], BatchNorm) else None
-        at = 1 if norm else 0
-        activation = rest[at] if at < len(rest) and isinstance(rest[at], Activation) else None
-        at += 1 if activation else 0
-        dropout = rest[at] if at < len(rest) and isinstance(rest[at], Dropout) else None
-        if activation is None or (norm is None and dropout is None):
-            out.append(rest.pop(0))
-            continue
-        out.append(Fused(norm, activation, dropout))
-        del rest[: at + (1 if dropout else 0)]
+        match rest:
+            case [BatchNorm() as norm, Activation() as activation, Dropout() as dropout, *rest]:
+                out.append(Fused(norm, activation, dropout))
+            case [BatchNorm() as norm, Activation() as activation, *rest]:
+                out.append(Fused(norm, activation, None))
+            case [Activation() as activation, Dropout() as dropout, *rest]:
+                out.append(Fused(None, activation, dropout))
+            case [layer, *rest]:
+                out.append(layer)
     return out
 
 

@@ -425,16 +425,18 @@ def MLP(  # noqa: N802  (a network is made of it: it reads like a class)
     Dropout(dropout)  # refuses what is out of range
     inputs, *hidden, outputs = sizes
     layers: list[Layer] = []
+    is_normed = batch_norm in (True, "before", "logits")
     for units in hidden:
-        layers.append(Dense(units, init))
-        if batch_norm in (True, "before", "logits"):
+        # The β of a normalisation that follows takes the place of b.
+        layers.append(Dense(units, init, bias=not is_normed))
+        if is_normed:
             layers.append(BatchNorm(convention=convention))
         layers.append(Activation(activation))
         if batch_norm == "after":
             layers.append(BatchNorm(convention=convention))
         if dropout:
             layers.append(Dropout(dropout))
-    layers.append(Dense(outputs, init))
+    layers.append(Dense(outputs, init, bias=batch_norm != "logits"))
     if batch_norm == "logits":
         layers.append(BatchNorm(convention=convention))
     return Network(inputs, layers, loss=loss, l1=l1, l2=l2, dtype=dtype, rng=rng)

@@ -241,6 +241,12 @@ def write_texts(
     figure: Figure, f: Function, title: str, choices: str, look: Look, lines: int = 2
 ) -> None:
     """Title, formula, small print of at most so many lines."""
+    write_heading(figure, title, f"$f(x, y) = {f.latex}$", look)
+    write_choices(figure, choices, look, lines)
+
+
+def write_heading(figure: Figure, title: str, below: str, look: Look) -> None:
+    """The title and the line below it, such as a formula."""
     width, height = figure.get_size_inches() * figure.dpi
     font, unit = look.font, look.unit
     left = 0.9 * unit / width
@@ -249,19 +255,24 @@ def write_texts(
         fontsize=1.3 * font, fontweight="bold", color=look.theme.ink,
     )  # fmt: skip
     formula = figure.text(
-        left, 1 - 2.55 * unit / height, f"$f(x, y) = {f.latex}$", va="top",
-        fontsize=font, color=look.theme.quiet,
-    )  # fmt: skip
+        left, 1 - 2.55 * unit / height, below, va="top", fontsize=font, color=look.theme.quiet
+    )
     room = width * (1 - 2 * left)
     wide = formula.get_window_extent().width
     if wide > room:
         # A formula too long for one line at a readable size is left to `optviz list functions`.
         small = font * room / wide
         formula.set_fontsize(small) if small >= 0.55 * font else formula.remove()
-    small = 0.72 * font
+
+
+def write_choices(figure: Figure, choices: str, look: Look, lines: int = 2) -> None:
+    """The small print."""
+    width, height = figure.get_size_inches() * figure.dpi
+    left = 0.9 * look.unit / width
+    room = width * (1 - 2 * left)
     note = figure.text(
-        left, 0.35 * unit / height, choices, va="bottom", fontsize=small, color=look.theme.quiet,
-        linespacing=1.15,
+        left, 0.35 * look.unit / height, choices, va="bottom", fontsize=0.72 * look.font,
+        color=look.theme.quiet, linespacing=1.15,
     )  # fmt: skip
     long = note.get_window_extent().width
     # Hinting makes small texts up to a tenth wider at another dpi; and letters differ in width.

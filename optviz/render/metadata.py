@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from optviz.render.spec import MAX_JSON, SpecError
+from optviz.render.fields import MAX_JSON, SpecError
 
 #: The key under which the text stands where a format has keys.
 KEY = "optviz"

@@ -15,6 +15,7 @@ from optviz._files import replacing
 from optviz._text import did_you_mean
 from optviz.render.metadata import savefig_options
 from optviz.render.spec import Spec
+from optviz.render.train_spec import TrainSpec
 
 #: The attribute of a figure that holds its specification.
 SPEC = "optviz_spec"
@@ -66,7 +67,7 @@ def save(figure: Figure, path: str | Path, *, dpi: int = 200) -> Path:
     if not 20 <= dpi <= 600:
         raise ValueError(f"dpi must lie between 20 and 600, not {dpi!r}")
     suffix = target.suffix.lower()
-    spec: Spec | None = getattr(figure, SPEC, None)
+    spec: Spec | TrainSpec | None = getattr(figure, SPEC, None)
     text = "" if spec is None else dataclasses.replace(spec, dpi=dpi).to_json()
     with replacing(target) as temporary, mpl.rc_context({"svg.hashsalt": "optviz"}):
         kind = suffix.removeprefix(".")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from matplotlib.figure import Figure
 
@@ -11,6 +11,7 @@ from optviz.basin_map import Basins
 from optviz.comparison import first_steps
 from optviz.explanation import Explanation
 from optviz.functions import Function, function
+from optviz.nn.comparison import Training
 from optviz.phase_diagram import PhaseDiagram
 from optviz.rate_scan import Sensitivity
 from optviz.render import compose, contour, curves, output, paths, surface
@@ -19,10 +20,18 @@ from optviz.render.explain import explain_figure
 from optviz.render.phase import phase_figure
 from optviz.render.sensitivity import draw_strip, sensitivity_figure
 from optviz.render.spec import LAYOUTS, VIEWS, Spec
+from optviz.render.training import training_figure
 from optviz.trajectory import Trajectory, same_function
 
 #: Results that are drawn by a figure of their own.
-Study = Explanation | Basins | Sensitivity | PhaseDiagram
+Study = Explanation | Basins | Sensitivity | PhaseDiagram | Training
+STUDIES: dict[type, Callable[..., Figure]] = {
+    Explanation: explain_figure,
+    Basins: basins_figure,
+    Sensitivity: sensitivity_figure,
+    PhaseDiagram: phase_figure,
+    Training: training_figure,
+}
 #: Arrows along the longer side of the picture.
 STEPS_GRID = 15
 
@@ -44,8 +53,8 @@ def plot(
     ----------
     trajectories
         What `minimize` returned, one or several on the same function; none if `on` is given.
-        Or what `explain`, `basins`, `sensitivity` or `phase` returned: then only `size` and
-        `theme` count.
+        Or what `explain`, `basins`, `sensitivity`, `phase` or `nn.compare` returned: then only
+        `size` and `theme` count.
     on
         The function to show when there is no trajectory.
     view : str
@@ -84,14 +93,10 @@ def plot(
     >>> [axes.get_xlabel() for axes in figure.axes]
     ['', 'step', 'x']
     """
-    if isinstance(trajectories, Explanation):
-        return explain_figure(trajectories, size=size, theme=theme)
-    if isinstance(trajectories, Basins):
-        return basins_figure(trajectories, size=size, theme=theme)
-    if isinstance(trajectories, Sensitivity):
-        return sensitivity_figure(trajectories, size=size, theme=theme)
-    if isinstance(trajectories, PhaseDiagram):
-        return phase_figure(trajectories, size=size, theme=theme)
+    for study, figure_of in STUDIES.items():
+        if isinstance(trajectories, study):
+            return figure_of(trajectories, size=size, theme=theme)
+    assert not isinstance(trajectories, Study)
     runs = [trajectories] if isinstance(trajectories, Trajectory) else list(trajectories)
     for name, value, known in (("view", view, VIEWS), ("layout", layout, LAYOUTS)):
         if value not in known:

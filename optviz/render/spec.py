@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import math
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,19 +20,25 @@ from optviz.base import Optimizer
 from optviz.functions import Bounds, Function, function_text, functions
 from optviz.optimizers import optimizers
 from optviz.render.curves import CURVES
+from optviz.render.fields import (
+    MAX_RUNS,
+    SpecError,
+    check_flag,
+    check_real,
+    check_size,
+    check_text,
+    one_of,
+    pair,
+    read_json,
+    whole,
+)  # fmt: skip
 from optviz.render.style import THEMES
 from optviz.sweeps import MAX_COUNT, Axis, Sweep
 from optviz.trajectory import MAX_STEPS, Trajectory
 
-MAX_JSON = 200_000
-MAX_RUNS = 100
 KINDS = ("plot", "animate", "explain", "basins", "sensitivity", "phase")
 VIEWS = ("contour", "surface", "field", "steps")
 LAYOUTS = ("race", "panels")
-
-
-class SpecError(ValueError):
-    """A specification that was refused; the message names the field."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +106,7 @@ class Spec:
         f = f or trajectories[0].function
         runs = tuple(
             Run(
-                _optimizer_text(t.optimizer),
+                optimizer_text(t.optimizer),
                 t.start,
                 t.steps,
                 t.noise,
@@ -127,7 +132,7 @@ class Spec:
         """The specification of what `sweeps` over `grid` show."""
         f = sweeps[0].function
         runs = tuple(
-            Run(_optimizer_text(s.optimizer), f.start if kind == "basins" else _first_start(s),
+            Run(optimizer_text(s.optimizer), f.start if kind == "basins" else _first_start(s),
                 s.steps, s.noise, s.seed, s.tol, False,
                 len(s.starts) if kind == "sensitivity" else 1, remark)
             for s, remark in zip(sweeps, remarks, strict=True)
@@ -158,21 +163,18 @@ class Spec:
         SpecError
             If anything in it is not what it should be.
         """
-        if len(text) > MAX_JSON:
-            raise SpecError(f"a specification has at most {MAX_JSON:,} characters")
-        try:
-            data = json.loads(text, parse_constant=_refuse_constant)
-        except (ValueError, RecursionError) as error:
-            raise SpecError(f"this is no JSON: {error}") from None
-        if not isinstance(data, dict) or "optviz" not in data:
-            raise SpecError("this is no specification of optviz")
+        return cls.from_data(read_json(text))
+
+    @classmethod
+    def from_data(cls, data: Mapping[str, Any]) -> Spec:
+        """Check what `read_json` read."""
         fields = {f.name for f in dataclasses.fields(cls)} - {"version"}
         if unknown := data.keys() - fields - {"optviz"}:
             raise SpecError(f"unknown field {listed(sorted(unknown))}")
         if missing := {"kind", "function", "bounds", "runs"} - data.keys():
             raise SpecError(f"it lacks {listed(sorted(missing))}")
         checked = {name: _CHECKS[name](name, data[name]) for name in fields & data.keys()}
-        return cls(**checked, version=_text("optviz", data["optviz"], 40))
+        return cls(**checked, version=check_text("optviz", data["optviz"], 40))
 
     def command(self) -> str:
         """The command line that makes the picture (paths of one start and seed)."""
@@ -218,7 +220,7 @@ def _axis_text(axis: Axis) -> str:
     return f"{axis.name}={number(axis.low)},{number(axis.high)}{',log' if axis.log else ''}"
 
 
-def _optimizer_text(optimizer: Optimizer) -> str:
+def optimizer_text(optimizer: Optimizer) -> str:
     """The optimizer's text; a user's own class never passes for one of the catalogue."""
     is_known = optimizers.get(optimizer.name) is type(optimizer)
     return optimizer.spec() if is_known else f"own.{optimizer.spec()}"
@@ -230,58 +232,11 @@ def _without_version(spec: Spec) -> dict[str, Any]:
     return data
 
 
-def _refuse_constant(name: str) -> float:
-    raise ValueError(f"{name} is not allowed")
-
-
-# -- one check for each type of field -------------------------------------------------------
-
-
-def _text(name: str, value: Any, longest: int) -> str:
-    if not isinstance(value, str) or len(value) > longest or not value.isprintable():
-        raise SpecError(f"{name} must be a text of at most {longest} characters")
-    return value
-
-
-def _choice(known: Sequence[str]) -> Any:
-    def check(name: str, value: Any) -> str:
-        if value not in known:
-            raise SpecError(f"{name} must be one of {listed(known)}")
-        return str(value)
-
-    return check
-
-
-def _whole(low: int, high: int) -> Any:
-    def check(name: str, value: Any) -> int:
-        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-            raise SpecError(f"{name} must be a whole number from {low} to {high}")
-        return value
-
-    return check
-
-
-def _real(name: str, value: Any) -> float:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not (is_number and abs(value) <= 1e100 and math.isfinite(value)):
-        raise SpecError(f"{name} must be a finite number")
-    return float(value)
-
-
-def _flag(name: str, value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise SpecError(f"{name} must be true or false")
-    return value
-
-
-def _pair(name: str, value: Any, check: Any) -> tuple[Any, Any]:
-    if not isinstance(value, list) or len(value) != 2:
-        raise SpecError(f"{name} must be a pair")
-    return check(name, value[0]), check(name, value[1])
+# -- one check for each field -----------------------------------------------------------------
 
 
 def _function(name: str, value: Any) -> str:
-    text = _text(name, value, 1000)
+    text = check_text(name, value, 1000)
     if ":" in text:
         raise SpecError(
             f"{name} {text!r} is a Python function: only names and formulas can be replayed"
@@ -290,12 +245,8 @@ def _function(name: str, value: Any) -> str:
 
 
 def _bounds(name: str, value: Any) -> Bounds:
-    x, y = _pair(name, value, lambda n, v: _pair(n, v, _real))
+    x, y = pair(name, value, lambda n, v: pair(n, v, check_real))
     return x, y
-
-
-def _size(name: str, value: Any) -> tuple[int, int] | None:
-    return None if value is None else _pair(name, value, _whole(1, 7680))
 
 
 def _runs(name: str, value: Any) -> tuple[Run, ...]:
@@ -306,15 +257,15 @@ def _runs(name: str, value: Any) -> tuple[Run, ...]:
 
 def _run(name: str, value: Any) -> Run:
     checks: Mapping[str, Any] = {
-        "optimizer": lambda n, v: _text(n, v, 1000),
-        "start": lambda n, v: _pair(n, v, _real),
-        "steps": _whole(1, MAX_STEPS),
-        "noise": _real,
-        "seed": lambda n, v: None if v is None else _whole(0, 2**63)(n, v),
-        "tol": _real,
-        "box": _flag,
-        "runs": _whole(1, 1000),
-        "remark": lambda n, v: _text(n, v, 100),
+        "optimizer": lambda n, v: check_text(n, v, 1000),
+        "start": lambda n, v: pair(n, v, check_real),
+        "steps": whole(1, MAX_STEPS),
+        "noise": check_real,
+        "seed": lambda n, v: None if v is None else whole(0, 2**63)(n, v),
+        "tol": check_real,
+        "box": check_flag,
+        "runs": whole(1, 1000),
+        "remark": lambda n, v: check_text(n, v, 100),
     }
     if not isinstance(value, dict):
         raise SpecError(f"{name} must be an object")
@@ -333,8 +284,8 @@ def _grid(name: str, value: Any) -> tuple[Axis, ...]:
 
 def _axis(name: str, value: Any) -> Axis:
     checks: Mapping[str, Any] = {
-        "name": lambda n, v: _text(n, v, 100), "low": _real, "high": _real,
-        "count": _whole(2, MAX_COUNT), "log": _flag,
+        "name": lambda n, v: check_text(n, v, 100), "low": check_real, "high": check_real,
+        "count": whole(2, MAX_COUNT), "log": check_flag,
     }  # fmt: skip
     if not isinstance(value, dict) or value.keys() != checks.keys():
         raise SpecError(f"{name} must be an object with {listed(checks)}")
@@ -347,19 +298,19 @@ def _axis(name: str, value: Any) -> Axis:
 
 
 _CHECKS: Mapping[str, Any] = {
-    "kind": _choice(KINDS),
+    "kind": one_of(KINDS),
     "function": _function,
     "bounds": _bounds,
     "runs": _runs,
     "grid": _grid,
-    "view": _choice(VIEWS),
-    "layout": _choice(LAYOUTS),
-    "curve": _choice(tuple(CURVES)),
-    "theme": _choice(tuple(THEMES)),
-    "size": _size,
-    "dpi": _whole(20, 600),
-    "fps": _whole(0, 100),
-    "steps_per_frame": _whole(1, MAX_STEPS),
-    "turn": _real,
-    "sensitivity": _flag,
+    "view": one_of(VIEWS),
+    "layout": one_of(LAYOUTS),
+    "curve": one_of(tuple(CURVES)),
+    "theme": one_of(tuple(THEMES)),
+    "size": check_size,
+    "dpi": whole(20, 600),
+    "fps": whole(0, 100),
+    "steps_per_frame": whole(1, MAX_STEPS),
+    "turn": check_real,
+    "sensitivity": check_flag,
 }

@@ -211,20 +211,25 @@ def title(f: Function, trajectories: Sequence[Trajectory]) -> str:
 
 def heading(f: Function, optimizers: Sequence[Optimizer]) -> str:
     """The title of a picture of these optimizers."""
-    names = list(dict.fromkeys(type(o).__name__ for o in optimizers))
     where = f.title or (f.name if ":" in f.formula else "f(x, y)")
-    on = f" on {where}"
+    names = heading_of([type(o).__name__ for o in optimizers])
+    return f"{names} on {where}" if names else where
+
+
+def heading_of(optimizers: Sequence[str]) -> str:
+    """ "Adam and SGD", "Five optimizers"."""
+    names = list(dict.fromkeys(optimizers))
     numbers = ("Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine", "Ten")
     match names:
         case []:
-            return where
+            return ""
         case [one]:
-            return f"{one}{on}"
+            return one
         case [*first, last] if len(names) <= 3:
-            return f"{', '.join(first)} and {last}{on}"
+            return f"{', '.join(first)} and {last}"
         case _ if len(names) <= 10:
-            return f"{numbers[len(names) - 2]} optimizers{on}"
-    return f"{len(names)} optimizers{on}"
+            return f"{numbers[len(names) - 2]} optimizers"
+    return f"{len(names)} optimizers"
 
 
 def choices(f: Function, trajectories: Sequence[Trajectory], extra: Sequence[str] = ()) -> str:

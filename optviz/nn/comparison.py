@@ -1,0 +1,218 @@
+"""The course's experiment: one data set, one network, several optimizers, several runs of each."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from optviz.base import Optimizer
+from optviz.nn import data as datasets
+from optviz.nn.dataset import Dataset
+from optviz.nn.network import MLP, Network
+from optviz.nn.training import History, fit
+from optviz.optimizers import parse_optimizer
+
+Real = NDArray[np.float64]
+
+#: Shares of the data: the rest trains.
+TEST, VALIDATION = 0.2, 0.15
+HIDDEN = (100, 100)
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What all runs of a comparison share; see `compare`."""
+
+    data: str
+    layers: tuple[int, ...]
+    epochs: int = 30
+    batch_size: int = 64
+    activation: str = "relu"
+    batch_norm: bool = True
+    dropout: float = 0.2
+    init: str = "he"
+    l1: float = 0.0
+    l2: float = 0.0
+    weight_decay: float = 0.0
+    patience: int | None = None
+    runs: int = 1
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Training:
+    """What `compare` found.
+
+    Attributes
+    ----------
+    setup : Setup
+    data : Dataset
+        Without its samples' order: the whole set.
+    optimizers
+        Those compared.
+    histories
+        For each optimizer, its runs.
+    test_accuracy : ndarray (optimizers, runs)
+        Of the network at the end of each run (of the best epoch, with patience).
+    network : Network
+        That of the last run.
+    """
+
+    setup: Setup
+    data: Dataset
+    optimizers: tuple[Optimizer, ...]
+    histories: tuple[tuple[History, ...], ...]
+    test_accuracy: Real
+    network: Network
+
+    def curves(self, k: int, name: str) -> Real:
+        """The median, and the 10 % and 90 % quantiles, of a history over the runs: (3, epochs).
+
+        Runs that stopped early count as far as they went.
+        """
+        runs = [getattr(history, name) for history in self.histories[k]]
+        longest = max(len(run) for run in runs)
+        table = np.full((len(runs), longest), np.nan)
+        for row, run in zip(table, runs, strict=True):
+            row[: len(run)] = run
+        if np.isnan(table).all():
+            return np.full((3, longest), np.nan)
+        return np.asarray(np.nanquantile(table, [0.5, 0.1, 0.9], axis=0))
+
+
+def compare(
+    data: str | Dataset = "digits",
+    optimizers: str | Optimizer | Sequence[str | Optimizer] = "adam",
+    *,
+    layers: Sequence[int] | None = None,
+    runs: int = 1,
+    seed: int = 0,
+    checkpoint: str | Path | None = None,
+    progress: Callable[[int, int, float, float], None] | None = None,
+    on_epoch: Callable[[Optimizer, History], None] | None = None,
+    **settings: Any,
+) -> Training:
+    """Train the same network with each optimizer, from the same first weights on the same batches.
+
+    Of the data, 20 % are kept for the test and 15 % of the rest for validation, stratified.
+    Features are scaled as the training share says (images together, others one by one; sparse
+    ones not at all).
+
+    Parameters
+    ----------
+    data
+        A Dataset, or text for `data.load`: a name such as "digits", or a file.
+    optimizers
+        One or several, or text such as "adam:lr=0.001"; without a rate, the convention's own.
+    layers : sequence of int, optional
+        All sizes, inputs and outputs included: (64, 100, 100, 10). Two hidden layers of 100
+        unless given.
+    runs : int ≥ 1
+        Repetitions that differ in split, weights and batches.
+    seed : int
+        Run k has the seed (seed, k).
+    checkpoint
+        For one optimizer and one run: see `fit`.
+    progress, on_epoch
+        Called after each step, and after each epoch.
+    settings
+        The rest of `Setup`: epochs, batch_size, activation, batch_norm, dropout, init, l1, l2,
+        weight_decay, patience.
+
+    Examples
+    --------
+    >>> import optviz as ov
+    >>> t = ov.nn.compare("moons:n=400", ["sgd:lr=0.1", "adam:lr=0.01"], epochs=3, layers=(2, 8, 2))
+    >>> t.test_accuracy.shape, t.curves(0, "loss").shape
+    ((2, 1), (3, 3))
+    """
+    whole = datasets.load(data)
+    items = [optimizers] if isinstance(optimizers, str | Optimizer) else list(optimizers)
+    if not items:
+        raise ValueError("a comparison needs at least one optimizer")
+    made = tuple(parse_optimizer(o) if isinstance(o, str) else o.fresh() for o in items)
+    sizes = _sizes(whole, layers)
+    setup = _setup(data, whole, sizes, settings, runs, seed)
+    if checkpoint is not None and (len(made) > 1 or runs > 1):
+        raise ValueError("a checkpoint is for one optimizer and one run")
+    histories, scores = [], np.empty((len(made), runs))
+    for k, optimizer in enumerate(made):
+        of_this = []
+        for run in range(runs):
+            network, train, validation, test = _begin(whole, setup, run)
+            watch = None if on_epoch is None else _watch(on_epoch, optimizer)
+            history = fit(
+                network, train.x, train.y, optimizer.fresh(), epochs=setup.epochs,
+                batch_size=setup.batch_size, validation=(validation.x, validation.y),
+                patience=setup.patience, weight_decay=setup.weight_decay, checkpoint=checkpoint,
+                rng=np.random.default_rng([seed, run, 1]), progress=progress,
+                callbacks=[] if watch is None else [watch],
+            )  # fmt: skip
+            of_this.append(history)
+            scores[k, run] = network.evaluate(test.x, test.y)[1]
+        histories.append(tuple(of_this))
+    return Training(setup, whole, made, tuple(histories), scores, network)
+
+
+def _watch(
+    on_epoch: Callable[[Optimizer, History], None], optimizer: Optimizer
+) -> Callable[[Network, History], None]:
+    return lambda _, history: on_epoch(optimizer, history)
+
+
+def _setup(
+    data: str | Dataset, whole: Dataset, sizes: tuple[int, ...], settings: dict[str, Any],
+    runs: int, seed: int,
+) -> Setup:  # fmt: skip
+    """The checked settings; a network is made once, so that what it refuses is refused now."""
+    if not isinstance(runs, int | np.integer) or runs < 1:
+        raise ValueError(f"runs must be a whole number ≥ 1, not {runs!r}")
+    if not isinstance(seed, int | np.integer) or seed < 0:
+        raise ValueError(f"seed must be a whole number ≥ 0, not {seed!r}")
+    known = {f.name for f in dataclasses.fields(Setup)} - {"data", "layers", "runs", "seed"}
+    if unknown := settings.keys() - known:
+        raise ValueError(
+            f"compare has no {', '.join(sorted(unknown))}; it has {', '.join(sorted(known))}"
+        )
+    text = data if isinstance(data, str) else whole.name
+    setup = Setup(text, sizes, runs=int(runs), seed=int(seed), **settings)
+    _network(setup, 0)
+    return setup
+
+
+def _sizes(whole: Dataset, layers: Sequence[int] | None) -> tuple[int, ...]:
+    if layers is None:
+        return (whole.inputs, *HIDDEN, whole.n_classes)
+    sizes = tuple(layers)
+    if len(sizes) < 2 or sizes[0] != whole.inputs or sizes[-1] != whole.n_classes:
+        hidden = ",".join(map(str, sizes[1:-1] or HIDDEN))
+        raise ValueError(
+            f"{whole.name} has {whole.inputs} inputs and {whole.n_classes} classes: layers must "
+            f"be such as {whole.inputs},{hidden},{whole.n_classes}"
+        )
+    return sizes
+
+
+def _network(setup: Setup, run: int) -> Network:
+    return MLP(
+        setup.layers, activation=setup.activation, batch_norm=setup.batch_norm,
+        dropout=setup.dropout, init=setup.init, l1=setup.l1, l2=setup.l2,
+        rng=np.random.default_rng([setup.seed, run, 0]),
+    )  # fmt: skip
+
+
+def _begin(whole: Dataset, setup: Setup, run: int) -> tuple[Network, Dataset, Dataset, Dataset]:
+    """The network and the three shares of the data, scaled, for one run."""
+    rest, test = whole.split(TEST, rng=np.random.default_rng([setup.seed, run, 2]))
+    train, validation = rest.split(VALIDATION, rng=np.random.default_rng([setup.seed, run, 3]))
+    if not whole.is_sparse:
+        is_image = whole.image is not None
+        scale = datasets.min_max(train, together=True) if is_image else datasets.standardize(train)
+        train, validation, test = scale(train), scale(validation), scale(test)
+    return _network(setup, run), train, validation, test
