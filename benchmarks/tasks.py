@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks import network_engines as networks
 from benchmarks import sweep_engines as sweeps
 
 #: Returns (work, result): `work()` is timed, `result()` is compared with ours.
@@ -431,6 +432,55 @@ TASKS = {
          "NumPy script": process(sys.executable, "-c", sweeps.NUMPY)},
         {"Matplotlib, imshow alone": 0.5, "NumPy script": 20.0},
         repeats=3,
+    ),
+    **{
+        f"train-{batch}": Task(
+            f"training 784-300-100-10, batch norm, dropout 0.3, Adam, batch {batch} (a sample)",
+            {"optviz": networks.train_optviz(batch), "PyTorch (eager)": networks.train_torch(batch)}
+            | ({} if batch > 128 else {
+                "PyTorch (compile)": networks.train_torch(batch, compiled=True),
+                "Keras (JAX)": networks.train_keras(batch)}),
+            {"PyTorch (eager)": 2.5 if batch <= 128 else 1.9, "PyTorch (compile)": 2.0,
+             "Keras (JAX)": 1.5},
+            repeats=5,
+            tolerance=2e-3,
+            units=dict.fromkeys(
+                ("optviz", "PyTorch (eager)", "PyTorch (compile)", "Keras (JAX)"),
+                networks.SAMPLES,
+            ),
+        )
+        for batch in (32, 128, 512)
+    },
+    "train-floor": Task(
+        "the same at batch 128, against its matrix products alone (a sample)",
+        {"optviz": networks.train_optviz(128), "matrix products": networks.matrix_products(128)},
+        {"matrix products": 0.65},
+        tolerance=np.inf,
+        units=dict.fromkeys(("optviz", "matrix products"), networks.SAMPLES),
+    ),
+    "train-sklearn": Task(
+        "784-300-100-10 without batch norm and dropout, Adam, batch 128 (a sample)",
+        {"optviz": networks.train_optviz(128, batch_norm=False, dropout=0.0),
+         "scikit-learn (MLPClassifier)": networks.train_sklearn(128)},
+        {"scikit-learn (MLPClassifier)": 2.5},
+        # It draws its own first weights.
+        tolerance=np.inf,
+        units=dict.fromkeys(("optviz", "scikit-learn (MLPClassifier)"), networks.SAMPLES),
+    ),
+    "train-tiny": Task(
+        "the decision boundary's 2-20-3-1 on 200 points, full batch (a step)",
+        {"optviz": networks.tiny_optviz, "PyTorch (eager)": networks.tiny_torch},
+        {"PyTorch (eager)": 4.0},
+        tolerance=1e-4,
+        units=dict.fromkeys(("optviz", "PyTorch (eager)"), networks.TINY_STEPS),
+    ),
+    "train-text": Task(
+        "the text network 10,000-16-16-1, sparse, batch 512 (a sample)",
+        {"optviz": networks.text_optviz, "PyTorch (dense)": networks.text_torch},
+        {"PyTorch (dense)": 3.0},
+        repeats=3,
+        tolerance=1e-3,
+        units=dict.fromkeys(("optviz", "PyTorch (dense)"), networks.TEXT_SAMPLES),
     ),
     "gif": Task(
         "200 frames at 800 × 600 to GIF",
