@@ -119,9 +119,9 @@ def basins(
     Examples
     --------
     >>> import optviz as ov
-    >>> b = ov.basins("himmelblau", "momentum:lr=0.01", size=(60, 60))
-    >>> b.reached.shape, b.shares().round(1).tolist()
-    ((1, 60, 60), [[0.3, 0.2, 0.3, 0.2, 0.0, 0.0]])
+    >>> b = ov.basins("(x**2 - 1)**2 + y**2", "sgd:lr=0.005", size=(60, 40))
+    >>> b.reached.shape, b.shares().tolist()
+    ((1, 40, 60), [[0.5, 0.5, 0.0, 0.0]])
     """
     f = function(f)
     x, y = axes_of(f, size)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import importlib
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, wait
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +25,7 @@ from optviz._text import did_you_mean, listed
 from optviz.base import Optimizer
 from optviz.functions import Function, function, function_text
 from optviz.optimizers import optimizers, parse_optimizer
+from optviz.schedules import Schedule
 from optviz.trajectory import check_amounts, check_optimizer, check_steps
 
 __all__ = ["CONVERGED", "DIVERGED", "UNFINISHED", "Axis", "Sweep", "sweep"]
@@ -38,6 +39,8 @@ CHUNK = 1e8
 #: A run has reached a minimum within this share of the diagonal of the bounds (less where minima
 #: lie closer together).
 CAPTURE = 0.01
+#: A gradient whose norm has this square makes f itself be looked at: not far below overflow.
+LONG = 1e280
 NO_KEYS = np.zeros(0, np.uint64)
 #: Values of one axis.
 MAX_COUNT = 100_000
@@ -60,11 +63,13 @@ class Axis:
     log: bool = False
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.low) and math.isfinite(self.high) and self.low < self.high):
+        ends = self.low, self.high
+        are_numbers = all(isinstance(v, int | float | np.number) for v in ends)
+        if not (are_numbers and all(map(math.isfinite, ends)) and self.low < self.high):
             raise ValueError(
-                f"{self.name} must range over two rising numbers, not {self.low}, {self.high}"
+                f"{self.name} must range over two rising numbers, not {self.low!r}, {self.high!r}"
             )
-        if not 2 <= self.count <= MAX_COUNT:
+        if not (isinstance(self.count, int | np.integer) and 2 <= self.count <= MAX_COUNT):
             raise ValueError(
                 f"{self.name} takes from 2 to {MAX_COUNT:,} values, not {self.count!r}"
             )
@@ -112,7 +117,8 @@ class Sweep:
     values : ndarray (...)
         f there, inf if it diverged.
     steps_taken : ndarray (...) of int32
-        Steps until the run converged, diverged or ran out of steps.
+        Steps until the run converged, diverged (its point or its value was not finite, as in
+        `minimize`) or ran out of steps.
     outcome : ndarray (...) of int8
         `CONVERGED` (1), `UNFINISHED` (0) or `DIVERGED` (−1).
     basin : ndarray (...) of int16
@@ -273,17 +279,18 @@ def sweep(
         Anywhere in the plane; the function's own start unless given.
     over : mapping, optional
         Values of one or two hyperparameters: `{"lr": np.geomspace(1e-3, 1, 61)}`. With a schedule,
-        `lr` is the rate of the first step and scales the rest.
+        `lr` is the rate of the first step (or where a warm-up ends) and scales the rest.
     steps : int
         From 1 to 10,000,000.
     tol : float ≥ 0
-        A run has converged when the norm of its (noiseless) gradient is at most this.
+        A run has converged when the norm of its (noiseless) gradient is at most this; with 0
+        none has, as in `minimize`.
     noise : float ≥ 0
         The standard deviation of Gaussian noise on each component of each gradient.
     runs : int
         Repetitions of each start, which differ by their noise.
     rng : int
-        The seed of the noise. A run's noise depends on it, on the number of its start and on its
+        The seed of the noise, below 2⁶³. A run's noise depends on it, on the number of its start and on its
         repetition, and on nothing else.
     dtype
         float64, or float32 for parameters and state (gradients are computed in float64).
@@ -323,11 +330,15 @@ def sweep(
     grid = _check_over(optimizer, over or {})
     if not (isinstance(runs, int | np.integer) and runs >= 1):
         raise ValueError(f"runs must be a whole number ≥ 1, not {runs!r}")
-    if not isinstance(rng, int | np.integer) or rng < 0:
-        raise ValueError(f"rng must be a whole number ≥ 0 (runs get their own seeds), not {rng!r}")
-    places = _check_starts(f.start if starts is None else starts, real)
+    if not (isinstance(rng, int | np.integer) and 0 <= rng < 2**63):
+        raise ValueError(f"rng must be a whole number from 0 to 2**63 − 1, not {rng!r}")
     combinations = math.prod(len(values) for values in grid.values())
-    check_memory(combinations * len(places) * runs)
+    schedule = optimizer.schedule
+    if schedule is not None:
+        _check_schedule(optimizer, schedule, over or {})
+        check_memory(combinations, steps * 8)
+    each = combinations * int(runs)
+    places = _check_starts(f.start if starts is None else starts, real, each)
     job = _Job(
         f, optimizer, places, *_settings(optimizer, grid, steps), steps, float(tol), float(noise),
         int(runs), int(rng), early_leaving,
@@ -408,12 +419,16 @@ class _Job:
         numbers = np.arange(starts.start, min(starts.stop, len(self.places)))
         keys = _noise.keys(self.seed, numbers, self.repeats) if self.noise else NO_KEYS
         least = self.tol**2 if self.tol > 0 else -1.0
+        # A logarithm's slope 1/x goes on where it has no value; so may a derivative of one's own.
+        is_total = "log(" not in self.f.formula and self.f._python is None
+        longest = LONG if is_total else -1.0
         with np.errstate(all="ignore"):
             loop(
-                self.optimizer.kernel(real), self.f.gradient_kernel(real), perturb,
+                self.optimizer.kernel(real), self.f.gradient_kernel(real),
+                self.f.value_kernel(), perturb,
                 np.repeat(self.places[starts], self.repeats, axis=0), keys, self.fresh[rows],
                 self.hypers[rows], self.rates[rows],
-                np.array([self.steps, least, self.early_leaving, self.noise]), stop,
+                np.array([self.steps, least, self.early_leaving, self.noise, longest]), stop,
                 ends.final, ends.steps, ends.outcomes,
             )  # fmt: skip
             if not stop[0]:
@@ -484,7 +499,7 @@ def capture_radius(f: Function, minima: Real | None = None) -> float:
 # -- checks -----------------------------------------------------------------------------------
 
 
-def check_memory(runs: int) -> None:
+def check_memory(runs: int, bytes_per_run: int = BYTES_PER_RUN) -> None:
     """Refuse more runs than fit into the memory that is free now.
 
     Raises
@@ -495,11 +510,19 @@ def check_memory(runs: int) -> None:
     import psutil
 
     free = int(0.8 * psutil.virtual_memory().available)
-    if runs * BYTES_PER_RUN > free:
+    if runs * bytes_per_run > free:
         raise ValueError(
-            f"{runs:,} runs take {runs * BYTES_PER_RUN / 1e9:.1f} GB and {free / 1e9:.1f} GB are "
-            f"free: at most {free // BYTES_PER_RUN:,} fit"
+            f"{runs:,} runs take {runs * bytes_per_run / 1e9:.1f} GB and {free / 1e9:.1f} GB are "
+            f"free: at most {free // bytes_per_run:,} fit"
         )
+
+
+def _check_schedule(optimizer: Optimizer, schedule: Schedule, over: Iterable[str]) -> None:
+    # The loop writes scheduled rates to the first place.
+    if next(iter(optimizer.hyper)) != "lr":
+        raise ValueError(f"{optimizer!r}: a scheduled lr must be the first hyperparameter")
+    if "lr" in over and schedule.first() == 0:
+        raise ValueError(f"{optimizer!r}: a schedule that begins with 0 cannot be scaled to an lr")
 
 
 def _check_dtype(dtype: Any) -> np.dtype[Any]:
@@ -507,30 +530,41 @@ def _check_dtype(dtype: Any) -> np.dtype[Any]:
         real: np.dtype[Any] | None = np.dtype(dtype)
     except TypeError:
         real = None
-    if real is None or real.name not in ("float64", "float32"):
+    if dtype is None or real is None or real.name not in ("float64", "float32"):
         raise ValueError(f"dtype must be float64 or float32, not {dtype!r}")
     return real
 
 
-def _check_starts(starts: ArrayLike, real: np.dtype[Any]) -> NDArray[Any]:
+def _check_starts(starts: ArrayLike, real: np.dtype[Any], each: int) -> NDArray[Any]:
+    """The starts as an array of their own; `each` has so many runs."""
     try:
-        places = np.asarray(starts, dtype=float)
+        given = np.asarray(starts)
+        if given.dtype.kind not in "biufO":
+            raise TypeError
+        given = np.asarray(starts, dtype=float) if given.dtype.kind == "O" else given
     except (TypeError, ValueError):
         raise ValueError("starts must be numbers in an array of shape (n, 2)") from None
-    if places.shape == (2,):
-        places = places[None]
-    if places.ndim != 2 or places.shape[1] != 2:
-        raise ValueError(f"starts must have the shape (n, 2), not {places.shape}")
-    if not len(places):
+    if given.shape == (2,):
+        given = given[None]
+    if not given.size:
         raise ValueError("starts is empty: give at least one point")
+    if given.ndim != 2 or given.shape[1] != 2:
+        raise ValueError(f"starts must have the shape (n, 2), not {given.shape}")
+    check_memory(len(given) * each)
+    with np.errstate(over="ignore"):
+        places = np.ascontiguousarray(given, dtype=real)
+    places = places.copy() if places is starts else places
     bad = np.flatnonzero(~np.isfinite(places).all(axis=1))
     if bad.size:
-        raise ValueError(f"starts must be finite, but row {bad[0]} is {places[bad[0]].tolist()}")
-    return np.ascontiguousarray(places, dtype=real)
+        row = given[bad[0]].tolist()
+        raise ValueError(f"starts must be finite ({real.name}), but row {bad[0]} is {row}")
+    return places
 
 
 def _check_over(optimizer: Optimizer, over: Mapping[str, ArrayLike | Axis]) -> dict[str, Real]:
     """The swept hyperparameters as arrays, each value checked by the optimizer itself."""
+    if not isinstance(over, Mapping):
+        raise ValueError(f'over must be a mapping such as {{"lr": [0.1, 1]}}, not {over!r}')
     if len(over) > 2:
         raise ValueError(f"over takes one or two hyperparameters, not {len(over)}: {listed(over)}")
     grid = {}
@@ -539,7 +573,10 @@ def _check_over(optimizer: Optimizer, over: Mapping[str, ArrayLike | Axis]) -> d
             hint = did_you_mean(str(name), optimizer.hyper)
             kind, known = type(optimizer).__name__, listed(optimizer.hyper)
             raise ValueError(f"{kind} has no {name!r}{hint}; it has {known}")
-        numbers = values.values if isinstance(values, Axis) else np.asarray(values, dtype=float)
+        try:
+            numbers = values.values if isinstance(values, Axis) else np.array(values, dtype=float)
+        except (TypeError, ValueError):
+            numbers = np.zeros(0)
         if numbers.ndim != 1 or not numbers.size:
             raise ValueError(f"over: {name} must be a list of numbers, not {values!r}")
         for value in numbers:
@@ -567,5 +604,6 @@ def _settings(
             if source == name and slot in optimizer.slots:
                 fresh[:, optimizer.slots.index(slot)] = column
         if name == "lr" and rates.size:
-            rates *= column[:, None] / max(rates[0, 0], 1e-300)
+            assert optimizer.schedule is not None
+            rates *= column[:, None] / optimizer.schedule.first()
     return hypers, fresh, rates

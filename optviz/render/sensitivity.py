@@ -72,7 +72,7 @@ def draw_strip(frame: Frame, s: Sensitivity) -> None:
         median = _clipped(s, s.gaps[k, 1])
         axes.plot(s.rates, median, color=stroke.color, linewidth=1.4)
         schedule = t.optimizer.schedule
-        rate = float(t.optimizer.lr if schedule is None else schedule(0))
+        rate = float(t.optimizer.lr if schedule is None else schedule.first())
         height_there = np.interp(np.log(rate), np.log(s.rates), np.nan_to_num(median, nan=np.inf))
         axes.axvline(rate, color=stroke.color, linewidth=0.8, linestyle=(0, (3, 2)))
         if np.isfinite(height_there):
