@@ -150,7 +150,10 @@ def axes_of(f: Function, size: tuple[int, int] | None) -> tuple[Axis, Axis]:
     if size is None:
         longer = max(x1 - x0, y1 - y0)
         size = max(2, round(SIZE * (x1 - x0) / longer)), max(2, round(SIZE * (y1 - y0) / longer))
-    width, height = size
+    try:
+        width, height = size
+    except (TypeError, ValueError):
+        raise ValueError(f"size must be two whole numbers, not {size!r}") from None
     return Axis("x", x0, x1, width), Axis("y", y0, y1, height)
 
 

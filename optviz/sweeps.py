@@ -10,7 +10,7 @@ import functools
 import importlib
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import FIRST_COMPLETED, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -75,6 +75,9 @@ class Axis:
             )
         if self.log and self.low <= 0:
             raise ValueError(f"{self.name} on a log axis must be positive, not {self.low}")
+        # A specification reads the same whether an end was given as 1 or as 1.0.
+        for name, kind in (("low", float), ("high", float), ("count", int), ("log", bool)):
+            object.__setattr__(self, name, kind(getattr(self, name)))
 
     @property
     def values(self) -> Real:
@@ -180,7 +183,7 @@ class Sweep:
             "over": list(self.over),
             **{name: getattr(self, name) for name in _NUMBERS},
         }
-        arrays = {name: getattr(self, name) for name in _ARRAYS}
+        arrays = {name: getattr(self, name) for name in _TYPES}
         values = {f"over/{name}": values for name, values in self.over.items()}
         return write_archive(path, {**arrays, **values}, spec)
 
@@ -196,17 +199,19 @@ class Sweep:
         arrays, spec = read_archive(path, "sweep")
         try:
             (x0, x1), (y0, y1) = spec["bounds"]
-            f = function(str(spec["function"]), bounds=((x0, x1), (y0, y1)), start=spec["start"])
+            for name in ("function", "optimizer"):
+                if not isinstance(spec[name], str):
+                    raise ValueError(f"{name} must be a text")
+            f = function(spec["function"], bounds=((x0, x1), (y0, y1)), start=spec["start"])
             over = {str(name): arrays[f"over/{name}"] for name in spec["over"]}
-            fields: dict[str, Any] = {name: arrays[name] for name in _ARRAYS}
+            fields: dict[str, Any] = {name: arrays[name] for name in _TYPES}
             fields |= {name: spec[name] for name in _NUMBERS}
-            fields["optimizer"] = parse_optimizer(str(spec["optimizer"]))
-            made = cls(**fields, over=over, function=f)
+            made = cls(
+                **fields, over=over, function=f, optimizer=parse_optimizer(spec["optimizer"])
+            )
+            _check_loaded(made)
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(f"{Path(path).name} is damaged: {error}") from None
-        shape = (*(len(v) for v in over.values()), len(made.starts))
-        if made.final.shape[: len(shape)] != shape or made.final.shape[:-1] != made.values.shape:
-            raise ValueError(f"{Path(path).name} is damaged: its arrays do not fit each other")
         return made
 
     def columns(self) -> dict[str, NDArray[Any]]:
@@ -241,8 +246,33 @@ class Sweep:
         return _table("polars").DataFrame(self.columns())
 
 
-_ARRAYS = ("final", "values", "steps_taken", "outcome", "basin", "starts")
+#: The arrays of a sweep, and the types that each may have.
+_TYPES = {
+    "final": ("float64", "float32"), "values": ("float64",), "steps_taken": ("int32",),
+    "outcome": ("int8",), "basin": ("int16",), "starts": ("float64", "float32"),
+}  # fmt: skip
 _NUMBERS = ("steps", "tol", "noise", "seed")
+
+
+def _check_loaded(s: Sweep) -> None:
+    """Refuse arrays that do not fit each other, and numbers that are none."""
+    check_steps(s.steps)
+    check_amounts(noise=s.noise, tol=s.tol)
+    if not (s.seed is None or isinstance(s.seed, int)):
+        raise ValueError(f"seed must be a whole number, not {s.seed!r}")
+    for name, types in _TYPES.items():
+        if (found := getattr(s, name).dtype.name) not in types:
+            raise ValueError(f"{name} must have the type {types[0]}, not {found}")
+    lengths = [len(v) for v in s.over.values() if v.ndim == 1 and v.dtype == np.float64]
+    grid = (*lengths, len(s.starts)) if s.starts.ndim == 2 else ()
+    shape = s.values.shape
+    fits = (
+        len(lengths) == len(s.over) and s.starts.shape[1:] == (2,) and s.final.shape == (*shape, 2)
+        and shape[: len(grid)] == grid and len(grid) <= len(shape) <= len(grid) + 1
+        and all(getattr(s, name).shape == shape for name in ("steps_taken", "outcome", "basin"))
+    )  # fmt: skip
+    if not fits:
+        raise ValueError("its arrays do not fit each other")
 
 
 def _table(package: str) -> Any:
@@ -290,8 +320,8 @@ def sweep(
     runs : int
         Repetitions of each start, which differ by their noise.
     rng : int
-        The seed of the noise, below 2⁶³. A run's noise depends on it, on the number of its start and on its
-        repetition, and on nothing else.
+        The seed of the noise, below 2⁶³. A run's noise depends on it, on the number of its start
+        and on its repetition, and on nothing else.
     dtype
         float64, or float32 for parameters and state (gradients are computed in float64).
     early_leaving : bool
@@ -330,8 +360,7 @@ def sweep(
     grid = _check_over(optimizer, over or {})
     if not (isinstance(runs, int | np.integer) and runs >= 1):
         raise ValueError(f"runs must be a whole number ≥ 1, not {runs!r}")
-    if not (isinstance(rng, int | np.integer) and 0 <= rng < 2**63):
-        raise ValueError(f"rng must be a whole number from 0 to 2**63 − 1, not {rng!r}")
+    check_seed(rng)
     combinations = math.prod(len(values) for values in grid.values())
     schedule = optimizer.schedule
     if schedule is not None:
@@ -377,12 +406,12 @@ class _Job:
         ends = _Ends.empty(len(self.hypers), len(self.places) * self.repeats, self.places.dtype)
         stop = np.zeros(1, np.uint8)
         pool = _jit.thread_pool()
-        waiting = {
-            pool.submit(self.chunk, ends.part(*self.lanes(*part)), *part, stop)
-            for part in self.parts()
-        }
+        waiting: set[Future[int]] = set()
         total, done = ends.values.size, 0
         try:
+            for part in self.parts():
+                place = ends.part(*self.lanes(*part))
+                waiting.add(pool.submit(self.chunk, place, *part, stop))
             while waiting:
                 finished, waiting = wait(waiting, timeout=0.1, return_when=FIRST_COMPLETED)
                 done += sum(future.result() for future in finished)
@@ -515,6 +544,18 @@ def check_memory(runs: int, bytes_per_run: int = BYTES_PER_RUN) -> None:
             f"{runs:,} runs take {runs * bytes_per_run / 1e9:.1f} GB and {free / 1e9:.1f} GB are "
             f"free: at most {free // bytes_per_run:,} fit"
         )
+
+
+def check_seed(rng: int) -> None:
+    """Refuse what is no seed (a generator could not be used again).
+
+    Raises
+    ------
+    ValueError
+        If it is none.
+    """
+    if not (isinstance(rng, int | np.integer) and 0 <= rng < 2**63):
+        raise ValueError(f"rng must be a whole number from 0 to 2**63 − 1, not {rng!r}")
 
 
 def _check_schedule(optimizer: Optimizer, schedule: Schedule, over: Iterable[str]) -> None:
