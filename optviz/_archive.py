@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
+import zlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,11 @@ from optviz._files import replacing
 from optviz._text import listed
 
 SPEC = "spec"
+#: What a file raises that is none of ours, cut off or altered.
+DAMAGE = (
+    ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError,
+    RecursionError,
+)  # fmt: skip
 
 
 def write_archive(path: str | Path, arrays: Mapping[str, Any], spec: Mapping[str, Any]) -> Path:
@@ -57,13 +63,15 @@ def read_archive(
     """
     path = Path(path)
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as stream:
+            file = np.load(stream, allow_pickle=False)
+            if isinstance(file, np.ndarray):
+                raise ValueError("it is a single array")
             found = {name: file[name] for name in file.files}
         spec = json.loads(str(found.pop(SPEC)))
-    except OSError:
-        raise
-    except (ValueError, KeyError, EOFError, zipfile.BadZipFile, AttributeError) as error:
-        raise ValueError(f"{path.name} is no {kind} of optviz: {error}") from None
+    except DAMAGE as error:
+        why = " ".join(str(error).split())
+        raise ValueError(f"{path.name} is no {kind} of optviz: {why}") from None
     if not isinstance(spec, dict) or spec.get("kind") != kind:
         raise ValueError(f"{path.name} is no {kind} of optviz")
     if names is not None and (odd := found.keys() ^ set(names)):

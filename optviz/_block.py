@@ -15,13 +15,14 @@ UNFINISHED, CONVERGED, DIVERGED = 0, 1, -1
 
 
 def descend_blocks(  # type: ignore[no-untyped-def]  # noqa: PLR0915  (a helper would be a call)
-    step, gradient, perturb, starts, keys, fresh, hypers, rates, bounds, stop, final, ends, outcomes
-):
+    step, gradient, value, perturb, starts, keys, fresh, hypers, rates, bounds, stop,
+    final, ends, outcomes
+):  # fmt: skip
     """Run every start under every row of `hypers`; fills `final`, `ends`, `outcomes`.
 
     Parameters
     ----------
-    step, gradient, perturb
+    step, gradient, value, perturb
         Function pointers (see `_jit.blocks_signature`).
     starts : (n, 2)
     keys : (n,)
@@ -31,9 +32,10 @@ def descend_blocks(  # type: ignore[no-untyped-def]  # noqa: PLR0915  (a helper 
     hypers : (c, k)
     rates : (c, steps)
         Scheduled rates; no rows for none.
-    bounds : (4,)
+    bounds : (5,)
         The number of steps, the square of the gradient's norm at which a run has converged (a
-        negative number: never), 1 if runs leave early, and the noise's standard deviation.
+        negative number: never), 1 if runs leave early, the noise's standard deviation, and the
+        square of the gradient's norm beyond which f is looked at (a negative number: always).
     stop : (1,)
         Set to 1 by another thread, it ends the loop after the current step.
     final : (c, n, 2), ends : (c, n), outcomes : (c, n)
@@ -41,13 +43,15 @@ def descend_blocks(  # type: ignore[no-untyped-def]  # noqa: PLR0915  (a helper 
     steps = int(bounds[0])
     least = bounds[1]
     leaving = bounds[2] > 0.0
-    largest = np.finfo(np.float64).max
+    largest = bounds[4]
     slots = fresh.shape[1]
     places = np.empty(2 * WIDTH, starts.dtype)
     slopes = np.empty(2 * WIDTH, starts.dtype)
     states = np.empty(slots * 2 * WIDTH, starts.dtype)
     who = np.empty(WIDTH, np.int64)
     seeds = np.empty(WIDTH, np.uint64)
+    spots = np.empty(2 * WIDTH)
+    heights = np.empty(WIDTH)
     noisy = keys.size > 0
     # 1.0 while a run is in the race: a float, so that the count below vectorises.
     alive = np.empty(WIDTH, starts.dtype)
@@ -74,15 +78,24 @@ def descend_blocks(  # type: ignore[no-untyped-def]  # noqa: PLR0915  (a helper 
                         norm = g[i] * g[i] + g[m + i] * g[m + i]
                         staying += alive[i] if least < norm <= largest else 0.0
                     if staying < m - gone:
+                        # A long gradient is no divergence yet: as in `minimize`, a run is lost
+                        # where its point or its value is not finite.
+                        for i in range(m):
+                            spots[2 * i], spots[2 * i + 1] = x[i], x[m + i]
+                        value(spots[: 2 * m].reshape(m, 2), heights[:m])
                         for i in range(m):
                             norm = g[i] * g[i] + g[m + i] * g[m + i]
-                            if alive[i] > 0.0 and not least < norm <= largest:
+                            lost = not (
+                                np.isfinite(x[i]) and np.isfinite(x[m + i])
+                                and np.isfinite(heights[i])
+                            )  # fmt: skip
+                            if alive[i] > 0.0 and (lost or norm <= least):
                                 alive[i] = 0.0
                                 gone += 1
                                 final[row, who[i], 0] = x[i]
                                 final[row, who[i], 1] = x[m + i]
                                 ends[row, who[i]] = t - 1
-                                outcomes[row, who[i]] = CONVERGED if norm <= least else DIVERGED
+                                outcomes[row, who[i]] = DIVERGED if lost else CONVERGED
                         if gone == m:
                             break
                     if 4 * gone > m:

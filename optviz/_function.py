@@ -113,13 +113,20 @@ class Function:
         signature = functools.partial(_jit.gradient_signature, np.dtype(dtype).name)
         return _jit.compiled(self.expression.kernels().gradient_kernel, signature)
 
+    def value_kernel(self) -> Callable[[Any, Any], None]:
+        """`kernel(path (n, 2), values (n,))`, compiled where that is possible."""
+        if self.is_compiled:
+            return _jit.compiled(self.expression.kernels().value_kernel, _jit.value_signature)
+
+        def kernel(path: Any, values: Any) -> None:
+            values[...] = self(path[:, 0], path[:, 1])
+
+        return kernel
+
     def values_along(self, path: Real) -> Real:
         """f at each row of `path` (n, 2), compiled where that is possible."""
-        if not self.is_compiled:
-            return np.asarray(self(path[:, 0], path[:, 1]))
         values = np.empty(len(path))
-        kernel = _jit.compiled(self.expression.kernels().value_kernel, _jit.value_signature)
-        kernel(np.ascontiguousarray(path), values)
+        self.value_kernel()(np.ascontiguousarray(path), values)
         return values
 
     @property

@@ -37,6 +37,8 @@ FASTMATH = frozenset({"contract", "nsz", "arcp"})
 FASTMATH_FLOAT32 = FASTMATH | {"ninf"}
 
 HERE = Path(__file__).parent
+#: By its path, as to import it would import Numba.
+VECMATH = HERE / "_vecmath.py"
 
 _lock = threading.RLock()
 
@@ -103,8 +105,7 @@ def with_vecmath(path: str) -> ModuleType:
 
 def vecmath_text() -> str:
     """The text of `_vecmath.py`: part of the key of every module whose kernels call it."""
-    # By its path, as to import it would import Numba.
-    return (HERE / "_vecmath.py").read_text(encoding="utf-8")
+    return VECMATH.read_text(encoding="utf-8")
 
 
 _modules: dict[str, ModuleType] = {}
@@ -202,17 +203,18 @@ def descend_signature() -> Any:
 
 @functools.cache
 def blocks_signature(dtype: str = "float64") -> Any:
-    """The loop of `_block.py`, which takes both kernels as function pointers too."""
+    """The loop of `_block.py`, which takes all kernels as function pointers too."""
     from numba import float64, from_dtype, int8, int32, types, uint8, uint64, void
     from numpy import dtype as as_dtype
 
     real = from_dtype(as_dtype(dtype))
     step = types.FunctionType(step_signature(dtype))
     gradient = types.FunctionType(gradient_signature(dtype))
+    value = types.FunctionType(value_signature())
     perturb = types.FunctionType(noise_signature(dtype))
     rows = float64[:, ::1]
     return void(
-        step, gradient, perturb, real[:, ::1], uint64[::1], rows, rows, rows, float64[::1],
+        step, gradient, value, perturb, real[:, ::1], uint64[::1], rows, rows, rows, float64[::1],
         uint8[::1], real[:, :, ::1], int32[:, ::1], int8[:, ::1],
     )  # fmt: skip
 

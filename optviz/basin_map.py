@@ -119,9 +119,9 @@ def basins(
     Examples
     --------
     >>> import optviz as ov
-    >>> b = ov.basins("himmelblau", "momentum:lr=0.01", size=(60, 60))
-    >>> b.reached.shape, b.shares().round(1).tolist()
-    ((1, 60, 60), [[0.3, 0.2, 0.3, 0.2, 0.0, 0.0]])
+    >>> b = ov.basins("(x**2 - 1)**2 + y**2", "sgd:lr=0.005", size=(60, 40))
+    >>> b.reached.shape, b.shares().tolist()
+    ((1, 40, 60), [[0.5, 0.5, 0.0, 0.0]])
     """
     f = function(f)
     x, y = axes_of(f, size)
@@ -150,7 +150,10 @@ def axes_of(f: Function, size: tuple[int, int] | None) -> tuple[Axis, Axis]:
     if size is None:
         longer = max(x1 - x0, y1 - y0)
         size = max(2, round(SIZE * (x1 - x0) / longer)), max(2, round(SIZE * (y1 - y0) / longer))
-    width, height = size
+    try:
+        width, height = size
+    except (TypeError, ValueError):
+        raise ValueError(f"size must be two whole numbers, not {size!r}") from None
     return Axis("x", x0, x1, width), Axis("y", y0, y1, height)
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import ast
 import functools
-import hashlib
 import math
 import re
 import warnings
@@ -74,34 +73,26 @@ class Expression:
 
         It is made once per machine and kept on disk; only then is SymPy imported.
         """
-        return self._made("formula", _derive.module_source, ())
+        return self._made("formula", _derive.module_source)
 
     def kernels(self) -> ModuleType:
         """The generated module for Numba: `value_kernel` and `gradient_kernel`.
 
         Apart from `module`, because it imports Numba, which takes 0.3 s.
         """
-        # Numba's cache would not notice that a function changed which the kernels call. As the
-        # text of `_vecmath` decides the file's name, it meets a file that it has not seen.
-        return self._made("kernels", _derive.kernels_source, (VECMATH,))
+        return self._made("kernels", _derive.kernels_source, _jit.vecmath_text())
 
     def _made(
-        self, name: str, write: Callable[[ast.expr, str], str], needed: tuple[Path, ...]
+        self, name: str, write: Callable[[ast.expr, str], str], called: str = ""
     ) -> ModuleType:
-        made_from = [*map(_hash, (Path(_derive.__file__), *needed)), self.canonical]
-        return _jit.source_module(
-            name, "\n".join(made_from), lambda: write(self.tree, self.canonical)
-        )
-
-
-#: By its path, as to import it would import Numba.
-VECMATH = Path(_derive.__file__).with_name("_vecmath.py")
+        key = f"{self.canonical}\n{_generator()}\n{called}"
+        return _jit.source_module(name, key, lambda: write(self.tree, self.canonical))
 
 
 @functools.cache
-def _hash(source: Path) -> str:
-    """What generated text depends on besides the formula: the package's own sources."""
-    return hashlib.sha256(source.read_bytes()).hexdigest()
+def _generator() -> str:
+    """What generated text depends on besides the formula: the generator's own source."""
+    return Path(_derive.__file__).read_text(encoding="utf-8")
 
 
 def parse(text: str) -> Expression:

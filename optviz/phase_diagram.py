@@ -99,7 +99,7 @@ def phase(
     >>> import optviz as ov
     >>> p = ov.phase("bowl", "momentum", ov.Axis("lr", 0.1, 2, 20), ov.Axis("momentum", 0, 0.9, 10))
     >>> p.rates.shape, [round(v, 1) for v in p.best]
-    ((10, 20), [1.3, 0.4, 0.6])
+    ((10, 20), [1.3, 0.4, 0.7])
     """
     f = function(f)
     optimizer = parse_optimizer(optimizer) if isinstance(optimizer, str) else optimizer

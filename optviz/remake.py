@@ -82,8 +82,8 @@ def _swept(f: Function, spec: Spec) -> Figure:
     match spec.kind, spec.grid:
         case "basins", (x, y):
             made = basins(
-                f, optimizers, size=(x.count, y.count), steps=steps, tol=first.tol,
-                noise=first.noise, rng=seed,
+                function(f, start=first.start), optimizers, size=(x.count, y.count), steps=steps,
+                tol=first.tol, noise=first.noise, rng=seed,
             )  # fmt: skip
             remarks = tuple(run.remark for run in spec.runs)
             return plot(dataclasses.replace(made, remarks=remarks), size=size, theme=spec.theme)

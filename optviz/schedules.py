@@ -46,6 +46,10 @@ class Schedule:
         """The rate at `step` (an int or an array of them, from 0)."""
         raise NotImplementedError
 
+    def first(self) -> float:
+        """The rate by which the schedule is known: that of step 0, or where a warm-up ends."""
+        return float(self(0))
+
     def scaled(self, factor: float) -> Schedule:
         """The same shape with all rates multiplied by `factor`."""
         changes = {
@@ -144,6 +148,9 @@ class LinearWarmup(Schedule):
         after = self.then(np.maximum(np.asarray(step) - self.steps, 0))
         rate = np.where(np.asarray(step) < self.steps, rising, after)
         return rate if np.ndim(step) else float(rate)
+
+    def first(self) -> float:
+        return self.then.first()
 
     def scaled(self, factor: float) -> Schedule:
         return dataclasses.replace(self, then=self.then.scaled(factor))

@@ -9,8 +9,8 @@ from __future__ import annotations
 import functools
 import importlib
 import math
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import FIRST_COMPLETED, wait
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from optviz._text import did_you_mean, listed
 from optviz.base import Optimizer
 from optviz.functions import Function, function, function_text
 from optviz.optimizers import optimizers, parse_optimizer
+from optviz.schedules import Schedule
 from optviz.trajectory import check_amounts, check_optimizer, check_steps
 
 __all__ = ["CONVERGED", "DIVERGED", "UNFINISHED", "Axis", "Sweep", "sweep"]
@@ -38,6 +39,8 @@ CHUNK = 1e8
 #: A run has reached a minimum within this share of the diagonal of the bounds (less where minima
 #: lie closer together).
 CAPTURE = 0.01
+#: A gradient whose norm has this square makes f itself be looked at: not far below overflow.
+LONG = 1e280
 NO_KEYS = np.zeros(0, np.uint64)
 #: Values of one axis.
 MAX_COUNT = 100_000
@@ -60,16 +63,21 @@ class Axis:
     log: bool = False
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.low) and math.isfinite(self.high) and self.low < self.high):
+        ends = self.low, self.high
+        are_numbers = all(isinstance(v, int | float | np.number) for v in ends)
+        if not (are_numbers and all(map(math.isfinite, ends)) and self.low < self.high):
             raise ValueError(
-                f"{self.name} must range over two rising numbers, not {self.low}, {self.high}"
+                f"{self.name} must range over two rising numbers, not {self.low!r}, {self.high!r}"
             )
-        if not 2 <= self.count <= MAX_COUNT:
+        if not (isinstance(self.count, int | np.integer) and 2 <= self.count <= MAX_COUNT):
             raise ValueError(
                 f"{self.name} takes from 2 to {MAX_COUNT:,} values, not {self.count!r}"
             )
         if self.log and self.low <= 0:
             raise ValueError(f"{self.name} on a log axis must be positive, not {self.low}")
+        # A specification reads the same whether an end was given as 1 or as 1.0.
+        for name, kind in (("low", float), ("high", float), ("count", int), ("log", bool)):
+            object.__setattr__(self, name, kind(getattr(self, name)))
 
     @property
     def values(self) -> Real:
@@ -112,7 +120,8 @@ class Sweep:
     values : ndarray (...)
         f there, inf if it diverged.
     steps_taken : ndarray (...) of int32
-        Steps until the run converged, diverged or ran out of steps.
+        Steps until the run converged, diverged (its point or its value was not finite, as in
+        `minimize`) or ran out of steps.
     outcome : ndarray (...) of int8
         `CONVERGED` (1), `UNFINISHED` (0) or `DIVERGED` (−1).
     basin : ndarray (...) of int16
@@ -174,7 +183,7 @@ class Sweep:
             "over": list(self.over),
             **{name: getattr(self, name) for name in _NUMBERS},
         }
-        arrays = {name: getattr(self, name) for name in _ARRAYS}
+        arrays = {name: getattr(self, name) for name in _TYPES}
         values = {f"over/{name}": values for name, values in self.over.items()}
         return write_archive(path, {**arrays, **values}, spec)
 
@@ -190,17 +199,19 @@ class Sweep:
         arrays, spec = read_archive(path, "sweep")
         try:
             (x0, x1), (y0, y1) = spec["bounds"]
-            f = function(str(spec["function"]), bounds=((x0, x1), (y0, y1)), start=spec["start"])
+            for name in ("function", "optimizer"):
+                if not isinstance(spec[name], str):
+                    raise ValueError(f"{name} must be a text")
+            f = function(spec["function"], bounds=((x0, x1), (y0, y1)), start=spec["start"])
             over = {str(name): arrays[f"over/{name}"] for name in spec["over"]}
-            fields: dict[str, Any] = {name: arrays[name] for name in _ARRAYS}
+            fields: dict[str, Any] = {name: arrays[name] for name in _TYPES}
             fields |= {name: spec[name] for name in _NUMBERS}
-            fields["optimizer"] = parse_optimizer(str(spec["optimizer"]))
-            made = cls(**fields, over=over, function=f)
+            made = cls(
+                **fields, over=over, function=f, optimizer=parse_optimizer(spec["optimizer"])
+            )
+            _check_loaded(made)
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(f"{Path(path).name} is damaged: {error}") from None
-        shape = (*(len(v) for v in over.values()), len(made.starts))
-        if made.final.shape[: len(shape)] != shape or made.final.shape[:-1] != made.values.shape:
-            raise ValueError(f"{Path(path).name} is damaged: its arrays do not fit each other")
         return made
 
     def columns(self) -> dict[str, NDArray[Any]]:
@@ -235,8 +246,33 @@ class Sweep:
         return _table("polars").DataFrame(self.columns())
 
 
-_ARRAYS = ("final", "values", "steps_taken", "outcome", "basin", "starts")
+#: The arrays of a sweep, and the types that each may have.
+_TYPES = {
+    "final": ("float64", "float32"), "values": ("float64",), "steps_taken": ("int32",),
+    "outcome": ("int8",), "basin": ("int16",), "starts": ("float64", "float32"),
+}  # fmt: skip
 _NUMBERS = ("steps", "tol", "noise", "seed")
+
+
+def _check_loaded(s: Sweep) -> None:
+    """Refuse arrays that do not fit each other, and numbers that are none."""
+    check_steps(s.steps)
+    check_amounts(noise=s.noise, tol=s.tol)
+    if not (s.seed is None or isinstance(s.seed, int)):
+        raise ValueError(f"seed must be a whole number, not {s.seed!r}")
+    for name, types in _TYPES.items():
+        if (found := getattr(s, name).dtype.name) not in types:
+            raise ValueError(f"{name} must have the type {types[0]}, not {found}")
+    lengths = [len(v) for v in s.over.values() if v.ndim == 1 and v.dtype == np.float64]
+    grid = (*lengths, len(s.starts)) if s.starts.ndim == 2 else ()
+    shape = s.values.shape
+    fits = (
+        len(lengths) == len(s.over) and s.starts.shape[1:] == (2,) and s.final.shape == (*shape, 2)
+        and shape[: len(grid)] == grid and len(grid) <= len(shape) <= len(grid) + 1
+        and all(getattr(s, name).shape == shape for name in ("steps_taken", "outcome", "basin"))
+    )  # fmt: skip
+    if not fits:
+        raise ValueError("its arrays do not fit each other")
 
 
 def _table(package: str) -> Any:
@@ -273,18 +309,19 @@ def sweep(
         Anywhere in the plane; the function's own start unless given.
     over : mapping, optional
         Values of one or two hyperparameters: `{"lr": np.geomspace(1e-3, 1, 61)}`. With a schedule,
-        `lr` is the rate of the first step and scales the rest.
+        `lr` is the rate of the first step (or where a warm-up ends) and scales the rest.
     steps : int
         From 1 to 10,000,000.
     tol : float ≥ 0
-        A run has converged when the norm of its (noiseless) gradient is at most this.
+        A run has converged when the norm of its (noiseless) gradient is at most this; with 0
+        none has, as in `minimize`.
     noise : float ≥ 0
         The standard deviation of Gaussian noise on each component of each gradient.
     runs : int
         Repetitions of each start, which differ by their noise.
     rng : int
-        The seed of the noise. A run's noise depends on it, on the number of its start and on its
-        repetition, and on nothing else.
+        The seed of the noise, below 2⁶³. A run's noise depends on it, on the number of its start
+        and on its repetition, and on nothing else.
     dtype
         float64, or float32 for parameters and state (gradients are computed in float64).
     early_leaving : bool
@@ -323,11 +360,14 @@ def sweep(
     grid = _check_over(optimizer, over or {})
     if not (isinstance(runs, int | np.integer) and runs >= 1):
         raise ValueError(f"runs must be a whole number ≥ 1, not {runs!r}")
-    if not isinstance(rng, int | np.integer) or rng < 0:
-        raise ValueError(f"rng must be a whole number ≥ 0 (runs get their own seeds), not {rng!r}")
-    places = _check_starts(f.start if starts is None else starts, real)
+    check_seed(rng)
     combinations = math.prod(len(values) for values in grid.values())
-    check_memory(combinations * len(places) * runs)
+    schedule = optimizer.schedule
+    if schedule is not None:
+        _check_schedule(optimizer, schedule, over or {})
+        check_memory(combinations, steps * 8)
+    each = combinations * int(runs)
+    places = _check_starts(f.start if starts is None else starts, real, each)
     job = _Job(
         f, optimizer, places, *_settings(optimizer, grid, steps), steps, float(tol), float(noise),
         int(runs), int(rng), early_leaving,
@@ -366,12 +406,12 @@ class _Job:
         ends = _Ends.empty(len(self.hypers), len(self.places) * self.repeats, self.places.dtype)
         stop = np.zeros(1, np.uint8)
         pool = _jit.thread_pool()
-        waiting = {
-            pool.submit(self.chunk, ends.part(*self.lanes(*part)), *part, stop)
-            for part in self.parts()
-        }
+        waiting: set[Future[int]] = set()
         total, done = ends.values.size, 0
         try:
+            for part in self.parts():
+                place = ends.part(*self.lanes(*part))
+                waiting.add(pool.submit(self.chunk, place, *part, stop))
             while waiting:
                 finished, waiting = wait(waiting, timeout=0.1, return_when=FIRST_COMPLETED)
                 done += sum(future.result() for future in finished)
@@ -412,12 +452,16 @@ class _Job:
         numbers = np.arange(starts.start, min(starts.stop, len(self.places)))
         keys = _splitmix.keys(self.seed, numbers, self.repeats) if self.noise else NO_KEYS
         least = self.tol**2 if self.tol > 0 else -1.0
+        # A logarithm's slope 1/x goes on where it has no value; so may a derivative of one's own.
+        is_total = "log(" not in self.f.formula and self.f._python is None
+        longest = LONG if is_total else -1.0
         with np.errstate(all="ignore"):
             loop(
-                self.optimizer.kernel(real), self.f.gradient_kernel(real), perturb,
+                self.optimizer.kernel(real), self.f.gradient_kernel(real),
+                self.f.value_kernel(), perturb,
                 np.repeat(self.places[starts], self.repeats, axis=0), keys, self.fresh[rows],
                 self.hypers[rows], self.rates[rows],
-                np.array([self.steps, least, self.early_leaving, self.noise]), stop,
+                np.array([self.steps, least, self.early_leaving, self.noise, longest]), stop,
                 ends.final, ends.steps, ends.outcomes,
             )  # fmt: skip
             if not stop[0]:
@@ -488,7 +532,7 @@ def capture_radius(f: Function, minima: Real | None = None) -> float:
 # -- checks -----------------------------------------------------------------------------------
 
 
-def check_memory(runs: int) -> None:
+def check_memory(runs: int, bytes_per_run: int = BYTES_PER_RUN) -> None:
     """Refuse more runs than fit into the memory that is free now.
 
     Raises
@@ -499,11 +543,31 @@ def check_memory(runs: int) -> None:
     import psutil
 
     free = int(0.8 * psutil.virtual_memory().available)
-    if runs * BYTES_PER_RUN > free:
+    if runs * bytes_per_run > free:
         raise ValueError(
-            f"{runs:,} runs take {runs * BYTES_PER_RUN / 1e9:.1f} GB and {free / 1e9:.1f} GB are "
-            f"free: at most {free // BYTES_PER_RUN:,} fit"
+            f"{runs:,} runs take {runs * bytes_per_run / 1e9:.1f} GB and {free / 1e9:.1f} GB are "
+            f"free: at most {free // bytes_per_run:,} fit"
         )
+
+
+def check_seed(rng: int) -> None:
+    """Refuse what is no seed (a generator could not be used again).
+
+    Raises
+    ------
+    ValueError
+        If it is none.
+    """
+    if not (isinstance(rng, int | np.integer) and 0 <= rng < 2**63):
+        raise ValueError(f"rng must be a whole number from 0 to 2**63 − 1, not {rng!r}")
+
+
+def _check_schedule(optimizer: Optimizer, schedule: Schedule, over: Iterable[str]) -> None:
+    # The loop writes scheduled rates to the first place.
+    if next(iter(optimizer.hyper)) != "lr":
+        raise ValueError(f"{optimizer!r}: a scheduled lr must be the first hyperparameter")
+    if "lr" in over and schedule.first() == 0:
+        raise ValueError(f"{optimizer!r}: a schedule that begins with 0 cannot be scaled to an lr")
 
 
 def _check_dtype(dtype: Any) -> np.dtype[Any]:
@@ -511,30 +575,41 @@ def _check_dtype(dtype: Any) -> np.dtype[Any]:
         real: np.dtype[Any] | None = np.dtype(dtype)
     except TypeError:
         real = None
-    if real is None or real.name not in ("float64", "float32"):
+    if dtype is None or real is None or real.name not in ("float64", "float32"):
         raise ValueError(f"dtype must be float64 or float32, not {dtype!r}")
     return real
 
 
-def _check_starts(starts: ArrayLike, real: np.dtype[Any]) -> NDArray[Any]:
+def _check_starts(starts: ArrayLike, real: np.dtype[Any], each: int) -> NDArray[Any]:
+    """The starts as an array of their own; `each` has so many runs."""
     try:
-        places = np.asarray(starts, dtype=float)
+        given = np.asarray(starts)
+        if given.dtype.kind not in "biufO":
+            raise TypeError
+        given = np.asarray(starts, dtype=float) if given.dtype.kind == "O" else given
     except (TypeError, ValueError):
         raise ValueError("starts must be numbers in an array of shape (n, 2)") from None
-    if places.shape == (2,):
-        places = places[None]
-    if places.ndim != 2 or places.shape[1] != 2:
-        raise ValueError(f"starts must have the shape (n, 2), not {places.shape}")
-    if not len(places):
+    if given.shape == (2,):
+        given = given[None]
+    if not given.size:
         raise ValueError("starts is empty: give at least one point")
+    if given.ndim != 2 or given.shape[1] != 2:
+        raise ValueError(f"starts must have the shape (n, 2), not {given.shape}")
+    check_memory(len(given) * each)
+    with np.errstate(over="ignore"):
+        places = np.ascontiguousarray(given, dtype=real)
+    places = places.copy() if places is starts else places
     bad = np.flatnonzero(~np.isfinite(places).all(axis=1))
     if bad.size:
-        raise ValueError(f"starts must be finite, but row {bad[0]} is {places[bad[0]].tolist()}")
-    return np.ascontiguousarray(places, dtype=real)
+        row = given[bad[0]].tolist()
+        raise ValueError(f"starts must be finite ({real.name}), but row {bad[0]} is {row}")
+    return places
 
 
 def _check_over(optimizer: Optimizer, over: Mapping[str, ArrayLike | Axis]) -> dict[str, Real]:
     """The swept hyperparameters as arrays, each value checked by the optimizer itself."""
+    if not isinstance(over, Mapping):
+        raise ValueError(f'over must be a mapping such as {{"lr": [0.1, 1]}}, not {over!r}')
     if len(over) > 2:
         raise ValueError(f"over takes one or two hyperparameters, not {len(over)}: {listed(over)}")
     grid = {}
@@ -543,7 +618,10 @@ def _check_over(optimizer: Optimizer, over: Mapping[str, ArrayLike | Axis]) -> d
             hint = did_you_mean(str(name), optimizer.hyper)
             kind, known = type(optimizer).__name__, listed(optimizer.hyper)
             raise ValueError(f"{kind} has no {name!r}{hint}; it has {known}")
-        numbers = values.values if isinstance(values, Axis) else np.asarray(values, dtype=float)
+        try:
+            numbers = values.values if isinstance(values, Axis) else np.array(values, dtype=float)
+        except (TypeError, ValueError):
+            numbers = np.zeros(0)
         if numbers.ndim != 1 or not numbers.size:
             raise ValueError(f"over: {name} must be a list of numbers, not {values!r}")
         for value in numbers:
@@ -571,5 +649,6 @@ def _settings(
             if source == name and slot in optimizer.slots:
                 fresh[:, optimizer.slots.index(slot)] = column
         if name == "lr" and rates.size:
-            rates *= column[:, None] / max(rates[0, 0], 1e-300)
+            assert optimizer.schedule is not None
+            rates *= column[:, None] / optimizer.schedule.first()
     return hypers, fresh, rates

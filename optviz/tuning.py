@@ -124,7 +124,7 @@ def _at_rate(optimizer: Optimizer, rate: float) -> Optimizer:
     schedule = optimizer.schedule
     if schedule is None:
         return optimizer.fresh(lr=rate)
-    return optimizer.fresh(lr=schedule.scaled(rate / max(float(schedule(0)), 1e-300)))
+    return optimizer.fresh(lr=schedule.scaled(rate / max(schedule.first(), 1e-300)))
 
 
 def _runs(

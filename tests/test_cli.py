@@ -44,6 +44,29 @@ def test_plots(run, tmp_path: Path, args) -> None:
     assert (tmp_path / name).stat().st_size > 2000
 
 
+@pytest.mark.parametrize(
+    ("args", "name"),
+    [
+        (("basins", "momentum:lr=0.01", "sgd:lr=0.01", "--size", "40x30", "--steps", "100"),
+         "basins-momentum-sgd-on-himmelblau.png"),
+        (("basins", "adam", "--on", "x**2 + y**4", "--bounds=-2,2,-1,1", "--size", "30x20",
+          "--tol", "0.001", "--noise", "0.1", "--seed", "4", "--theme", "dark", "-o", "b.svg"),
+         "b.svg"),
+        (("sensitivity", "sgd", "adam", "--rates", "0.01,3", "--starts", "4", "--size", "500x400",
+          "--start=3,1", "--noise", "0.2", "-o", "s.pdf"), "s.pdf"),
+        (("phase", "adam", "--on", "beale", "--x", "lr=0.01,1,log", "--y", "beta1=0,0.9",
+          "--steps", "20", "--theme", "print", "-o", "p.jpg"), "p.jpg"),
+        (("plot", "sgd:lr=0.1", "adam", "--sensitivity", "--steps", "20", "-o", "strip.png"),
+         "strip.png"),
+    ],
+)  # fmt: skip
+def test_pictures_of_sweeps(run, tmp_path: Path, args, name: str) -> None:
+    done = run(*args, PYTHONWARNINGS="error")
+    assert (done.returncode, done.stdout) == (0, f"{name}\n"), done.stderr
+    assert (tmp_path / name).stat().st_size > 2000
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
 def test_plot_of_a_python_function(run, tmp_path: Path) -> None:
     (tmp_path / "hills.py").write_text("def hill(x, y):\n    return (x - 1)**2 + y**4\n")
     done = run("plot", "adam", "--on", "hills:hill")
@@ -102,6 +125,15 @@ def test_help_needs_nothing_heavy() -> None:
         (("plot", "--surface", "--field"), "choose one"),
         (("plot", "--on", "9**9**9"), "exponent 387420489 is beyond 64"),
         (("plot", "--on", "__import__('os').system('touch pwned')"), "dots are for decimals|only"),
+        (("basins", "adam", "--on", "himelblau"), "did you mean 'himmelblau'"),
+        (("basins", "adam:lr=0.1", "--size", "1x5"), "x takes from 2 to 100,000 values"),
+        (("basins", "adam:lr=0.1", "--size", "100000x100000"), "at most"),
+        (("basins", "adam:lr=0.1", "--tol", "-1"), "tol must be"),
+        (("sensitivity", "sgd", "--rates", "3"), "LOW,HIGH"),
+        (("sensitivity", "sgd", "--starts", "0"), "starts must be"),
+        (("phase", "adam"), "Adam has no 'momentum'"),
+        (("phase", "momentum", "--y", "lr"), "not lr twice"),
+        (("plot", "sgd", "--sensitivity", "--surface"), "goes with contour or field"),
         (("animate",), "Missing argument"),
         (("animat", "adam"), "animat"),
         (("list", "optimisers"), "optimisers"),

@@ -59,6 +59,72 @@ def test_explanations_come_back(tmp_path: Path) -> None:
         assert replay(path).read_bytes() == path.read_bytes()
 
 
+@pytest.fixture(scope="module")
+def swept() -> dict[str, object]:
+    """What sweeps make pictures of, small, with whatever a specification may hold."""
+    f = ov.function("x**2/3 + y**4 - x*y", bounds=((-2, 3), (-1, 2)), start=(1, 1.5))
+    optimizers = ["adam", "momentum:lr=cosine(0.05,30),convention=torch"]
+    return {
+        "basins": ov.basins(f, optimizers, size=(24, 16), steps=40, tol=1e-3, noise=0.1, rng=7),
+        "sensitivity": ov.sensitivity(f, optimizers, steps=20, starts=5, noise=0.1, rng=7),
+        "rates": ov.sensitivity("bowl", "sgd", rates=ov.Axis("lr", 0.1, 3, 9), start=(3, 1),
+                                steps=20, starts=5),
+        "phase": ov.phase(f, "rmsprop:decay=0.9", ov.Axis("lr", 1e-3, 1, 12, log=True),
+                          ov.Axis("decay", 0, 0.99, 9), start=(2, -0.5), steps=60),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("kind", "theme", "suffix"),
+    [
+        ("basins", "light", ".png"),
+        ("basins", "dark", ".svg"),
+        ("sensitivity", "print", ".png"),
+        ("rates", "light", ".pdf"),
+        ("phase", "dark", ".png"),
+        ("phase", "light", ".jpg"),
+    ],
+)
+def test_pictures_of_sweeps_come_back(swept, tmp_path: Path, kind, theme, suffix) -> None:
+    size = None if kind == "basins" else (700, 500)
+    figure = ov.plot(swept[kind], theme=theme, size=size)
+    path = output.save(figure, tmp_path / f"a{suffix}", dpi=80)
+    spec = read_spec(path)
+    assert spec.kind == ("sensitivity" if kind == "rates" else kind)
+    assert Spec.from_json(spec.to_json()) == spec
+    assert replay(path).read_bytes() == path.read_bytes()
+
+
+def test_a_strip_of_sensitivities_comes_back(tmp_path: Path) -> None:
+    from optviz.rate_scan import strip_of
+
+    paths = ov.race("bowl", ["sgd:lr=0.1", "adam"], steps=20, start=(3, 1))
+    path = output.save(ov.plot(paths, strip=strip_of(paths)), tmp_path / "a.png", dpi=60)
+    assert read_spec(path).sensitivity
+    assert replay(path).read_bytes() == path.read_bytes()
+
+
+def test_commands_make_the_pictures_of_sweeps_again(swept, run, tmp_path: Path) -> None:
+    for kind in ("basins", "sensitivity", "phase"):
+        path = output.save(ov.plot(swept[kind]), tmp_path / f"{kind}.png", dpi=60)
+        words = shlex.split(read_spec(path).command())
+        assert words[:2] == ["optviz", kind]
+        done = run(*words[1:], "--dpi", "60", "-o", "b.png")
+        assert done.returncode == 0, done.stderr
+        a, b = read_spec(path), read_spec(tmp_path / "b.png")
+        # The command line gives axes no counts, and legends no remark on a tuned rate.
+        keep = ("kind", "function", "bounds", "theme", "size")
+        assert all(getattr(a, name) == getattr(b, name) for name in keep)
+        for mine, theirs in zip(a.runs, b.runs, strict=True):
+            # A map of all starts has no start of its own.
+            names = {"optimizer", "start", "steps", "noise", "seed", "runs"}
+            for name in names - ({"start"} if kind == "basins" else set()):
+                assert getattr(mine, name) == getattr(theirs, name), (kind, name)
+        for mine, theirs in zip(a.grid, b.grid, strict=True):
+            assert (mine.name, mine.low, mine.high, mine.log) == (
+                theirs.name, theirs.low, theirs.high, theirs.log)  # fmt: skip
+
+
 def test_the_path_is_the_same_to_the_bit(runs, tmp_path: Path) -> None:
     spec = read_spec(ov.animate(runs, size=(400, 300)).save(tmp_path / "a.gif"))
     film = make(spec)
@@ -90,6 +156,9 @@ def test_json_round_trips(runs) -> None:
 
 
 # -- what is refused ------------------------------------------------------------------------
+
+AXIS = {"name": "lr", "low": 0.1, "high": 1.0, "count": 5, "log": False}
+OTHER = {**AXIS, "name": "momentum", "high": 0.9}
 
 GOOD = Spec("plot", "bowl", ((-8.0, 8.0), (-5.0, 5.0)), (Run("sgd:lr=0.1", (-7.0, 2.0), 5),))
 
@@ -128,6 +197,17 @@ def broken_run(**changes: object) -> str:
         (broken(runs={}), "runs must be a list"),
         (broken(runs=[3]), r"runs\[0\] must be an object"),
         (broken(runs=json.loads(GOOD.to_json())["runs"] * 200), "at most 100"),
+        (broken(grid=3), "grid must be a list of at most two axes"),
+        (broken(grid=[AXIS] * 3), "grid must be a list of at most two axes"),
+        (broken(grid=[{}]), r"grid\[0\] must be an object with name, low, high, count, log"),
+        (broken(grid=[{**AXIS, "code": 1}]), r"grid\[0\] must be an object"),
+        (broken(grid=[{**AXIS, "name": 1}]), r"grid\[0\].name must be a text"),
+        (broken(grid=[{**AXIS, "count": 10**9}]), r"grid\[0\].count must be a whole number"),
+        (broken(grid=[{**AXIS, "low": 2.0}]), r"grid\[0\]: lr must range over two rising"),
+        (broken(grid=[{**AXIS, "low": 0.0, "log": True}]), r"grid\[0\]: lr on a log axis"),
+        (broken(grid=[{**AXIS, "log": 1}]), r"grid\[0\].log must be true or false"),
+        (broken(sensitivity=1), "sensitivity must be true or false"),
+        (broken_run(runs=0), "runs must be a whole number"),
         (broken_run(steps=10**9), "steps must be a whole number"),
         (broken_run(steps=True), "steps must be a whole number"),
         (broken_run(seed=-1), "seed must be"),
@@ -156,6 +236,33 @@ def test_bad_specifications_are_refused(text: str, says: str) -> None:
         (broken(kind="animate"), "needs fps"),
         (broken(kind="explain", runs=[]), "one run"),
         (broken(runs=[]) and broken(kind="animate", runs=[], fps=5), "at least one"),
+        (broken(kind="basins"), "axes and runs do not make a picture of the kind basins"),
+        (broken(kind="basins", runs=[]), "basins needs at least one run"),
+        (broken(kind="basins", grid=[AXIS]), "axes and runs do not make"),
+        (broken(kind="sensitivity", grid=[AXIS, OTHER]), "axes and runs do not make"),
+        (broken(kind="sensitivity", grid=[OTHER]), "rates must be an Axis"),
+        (broken(kind="phase", grid=[AXIS, AXIS]), "not lr twice"),
+        (broken(kind="phase", grid=[AXIS, OTHER]), "SGD has no 'momentum'"),
+        (broken(kind="phase", grid=[AXIS, OTHER], runs=[]), "phase needs at least one run"),
+        (
+            broken(kind="phase", grid=[AXIS, OTHER], runs=json.loads(GOOD.to_json())["runs"] * 2),
+            "axes and runs do not make",
+        ),
+        (
+            broken(kind="basins", grid=[{**AXIS, "count": 100_000}, {**OTHER, "count": 100_000}]),
+            "at most",
+        ),
+        (
+            broken(
+                kind="sensitivity",
+                size=[320, 240],
+                runs=[
+                    {"optimizer": name, "start": [-7, 2], "steps": 2}
+                    for name in ("sgd", "adam", "lion", "radam", "adagrad")
+                ],
+            ),
+            "leaves no room",
+        ),
     ],
 )
 def test_sound_json_with_bad_contents_is_refused_when_made(text: str, says: str) -> None:

@@ -76,6 +76,26 @@ def check_size(size: tuple[int, int]) -> tuple[int, int]:
     return width, height
 
 
+def check_room(box: layout.Box, size: tuple[int, int], unit: float) -> None:
+    """Refuse a size at which legend and small print leave no room for a map or curve.
+
+    Raises
+    ------
+    ValueError
+        With a height or a width that would do.
+    """
+    least = 5 * unit
+    if box.width >= least and box.height >= least:
+        return
+    # The margins grow with the font, and that with the root of the area.
+    wide, tall = (v + 1.5 * max(0.0, least - has) for v, has in zip(
+        size, (box.width, box.height), strict=True))  # fmt: skip
+    raise ValueError(
+        f"size {size[0]}x{size[1]} leaves no room for the picture: "
+        f"give about {10 * round(wide / 10)}x{10 * round(tall / 10)}"
+    )
+
+
 def compose(
     f: Function,
     trajectories: Sequence[Trajectory],
@@ -116,6 +136,8 @@ def compose(
         boxes = [placed.map]
         contour.draw_bar(figure, placed.bar, f, ground, look)
         curve_boxes = [] if placed.curve is None else [placed.curve]
+    if with_strip:
+        check_room(boxes[0], (round(width), round(height)), unit)
     curve_axes = [figure.add_axes(box.fraction(width, height)) for box in curve_boxes]
     maps = [figure.add_axes(box.fraction(width, height)) for box in boxes]
     for axes in maps:
@@ -250,14 +272,16 @@ def write_heading(figure: Figure, title: str, below: str, look: Look) -> None:
     width, height = figure.get_size_inches() * figure.dpi
     font, unit = look.font, look.unit
     left = 0.9 * unit / width
-    figure.text(
+    room = width * (1 - 2 * left)
+    head = figure.text(
         left, 1 - 0.75 * unit / height, title, va="top",
         fontsize=1.3 * font, fontweight="bold", color=look.theme.ink,
     )  # fmt: skip
+    if (wide := head.get_window_extent().width) > room:
+        head.set_fontsize(1.3 * font * 0.98 * room / wide)
     formula = figure.text(
         left, 1 - 2.55 * unit / height, below, va="top", fontsize=font, color=look.theme.quiet
     )
-    room = width * (1 - 2 * left)
     wide = formula.get_window_extent().width
     if wide > room:
         # A formula too long for one line at a readable size is left to `optviz list functions`.
@@ -267,16 +291,22 @@ def write_heading(figure: Figure, title: str, below: str, look: Look) -> None:
 
 def write_choices(figure: Figure, choices: str, look: Look, lines: int = 2) -> None:
     """The small print."""
+    small = 0.72 * look.font
     width, height = figure.get_size_inches() * figure.dpi
     left = 0.9 * look.unit / width
     room = width * (1 - 2 * left)
     note = figure.text(
-        left, 0.35 * look.unit / height, choices, va="bottom", fontsize=0.72 * look.font,
+        left, 0.35 * look.unit / height, choices, va="bottom", fontsize=small,
         color=look.theme.quiet, linespacing=1.15,
     )  # fmt: skip
     long = note.get_window_extent().width
     # Hinting makes small texts up to a tenth wider at another dpi; and letters differ in width.
     if long > 0.9 * room:
-        characters = int(0.86 * len(choices) * room / long)
-        wrapped = textwrap.wrap(choices, characters, break_long_words=False)
-        note.set_text("\n".join(wrapped[:lines]))
+        # No choice is left out: what does not fit is written smaller.
+        for shrunk in (1.0, 0.9, 0.8, 0.7, 0.6, 0.5):
+            characters = int(0.86 * len(choices) * room / long / shrunk)
+            wrapped = textwrap.wrap(choices, characters, break_long_words=False)
+            if len(wrapped) <= lines:
+                break
+        note.set_fontsize(shrunk * small)
+        note.set_text("\n".join(wrapped))

@@ -25,7 +25,7 @@ SIZE = (960, 640)
 LEVELS = (0.0, 0.3, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.93, 0.95, 0.97, 0.98, 0.99, 0.995, 1.0)
 #: From fast to slow, on a light and on a dark page.
 RAMPS = {"light": ("#08306B", "#E3EEF8"), "dark": ("#CFE5FF", "#14243A")}
-THEORY, CRITICAL = "#D55E00", "#7A4FA3"
+THEORY, CRITICAL, BEST = "#D55E00", "#7A4FA3", "#E69F00"
 
 
 def phase_figure(
@@ -42,21 +42,24 @@ def phase_figure(
     _draw_rates(axes, bar, p, look)
     handles: list[Artist] = [Patch(color=_unstable(look), label="does not converge")]
     x, y, rate = p.best
-    handles += axes.plot(
-        x, y, "o", markersize=8, markerfacecolor="none", markeredgecolor=look.theme.star,
-        markeredgewidth=2, linestyle="", zorder=7,
-        label=f"best: {p.x.name} = {rounded(x, 4)}, {p.y.name} = {rounded(y, 4)}, "
-              f"rate {rounded(rate, 4)}",
-    )  # fmt: skip
+    if rate < 1:
+        handles += axes.plot(
+            x, y, "o", markersize=8, markerfacecolor="none", markeredgecolor=BEST,
+            markeredgewidth=2, linestyle="", zorder=7,
+            label=f"best: {p.x.name} = {rounded(x, 4)}, {p.y.name} = {rounded(y, 4)}, "
+                  f"rate {rounded(rate, 4)}",
+        )  # fmt: skip
     handles += _draw_theory(axes, p)
     _finish(axes, p, look)
     rows = compose.draw_legend(figure, handles, look)
     left, right, top = (AXIS + 1.2) * unit, 8.0 * unit, (TOP + 0.6) * unit
     bottom = (AXIS - 0.6 + layout.bottom_of(rows)) * unit
     box = Box(left, top, width - left - right, height - top - bottom)
+    compose.check_room(box, size or SIZE, unit)
     axes.set_position(box.fraction(width, height))
     beside = Box(left + box.width + 1.4 * unit, top, 0.9 * unit, box.height)
     bar.set_position(beside.fraction(width, height))
+    _label_bar(bar, box.height / unit, look)
     heading = f"{style.heading(p.function, [p.sweep.optimizer])}: how fast it converges"
     compose.write_texts(figure, p.function, heading, _choices(p), look)
     spec = Spec.of_sweeps("phase", [p.sweep], [""], [p.x, p.y], size=size, theme=theme)
@@ -71,8 +74,7 @@ def _unstable(look: Look) -> str:
 def _draw_rates(axes: Axes, bar: Axes, p: PhaseDiagram, look: Look) -> None:
     ramp = LinearSegmentedColormap.from_list(
         "rates", RAMPS["dark" if look.theme.name == "dark" else "light"]
-    )
-    ramp.set_over(_unstable(look))
+    ).with_extremes(over=_unstable(look))
     norm = BoundaryNorm(LEVELS, ramp.N)
     rates = np.where(p.rates < 1, p.rates, 2.0)
     axes.pcolormesh(_edges(p.x), _edges(p.y), rates, cmap=ramp, norm=norm, rasterized=True)
@@ -82,11 +84,18 @@ def _draw_rates(axes: Axes, bar: Axes, p: PhaseDiagram, look: Look) -> None:
     middles = (np.array(LEVELS[:-1]) + LEVELS[1:]) / 2
     bar.imshow(ramp(norm(middles))[:, None], origin="lower", aspect="auto",
                extent=(0, 1, 0, len(LEVELS) - 1))  # fmt: skip
-    bar.set_yticks(range(len(LEVELS)), [f"{level:g}" for level in LEVELS])
     bar.set_xticks([])
+
+
+def _label_bar(bar: Axes, tall: float, look: Look) -> None:
+    """As many numbers as stand above each other in so many units."""
+    last = len(LEVELS) - 1
+    shown = range(last, -1, -int(np.ceil(last / tall)))[::-1]
+    bar.set_yticks(shown, [f"{LEVELS[k]:g}" for k in shown])
     bar.yaxis.tick_right()
     bar.tick_params(length=2, labelsize=0.8 * look.font, colors=look.theme.quiet)
-    bar.set_title("factor\na step", fontsize=0.8 * look.font, color=look.theme.quiet, loc="left")
+    bar.set_title("factor\na step", fontsize=0.8 * look.font, color=look.theme.quiet, loc="left",
+                  pad=0.6 * look.font)  # fmt: skip
     for spine in bar.spines.values():
         spine.set_color(look.theme.faint)
 

@@ -36,8 +36,7 @@ def sensitivity_figure(
     count = len(s.sweeps)
     handles = [
         Line2D([], [], color=stroke.color, marker=stroke.marker, linewidth=1.8, markersize=5,
-               label=f"{stroke.name}  best lr = {rounded(s.rates[s.best(k)])}: "
-                     f"f − f* = {rounded(s.gaps[k, 1, s.best(k)], 2)}")
+               label=f"{stroke.name}  {_best_text(s, k)}")
         for k, stroke in enumerate(strokes)
     ]  # fmt: skip
     rows = compose.draw_legend(figure, handles, look)
@@ -45,19 +44,27 @@ def sensitivity_figure(
     bars = 1.5 * count * unit
     bottom = (1.2 + AXIS) * unit + layout.bottom_of(rows) * unit + bars
     box = Box(left, TOP * unit, width - left - right, height - TOP * unit - bottom)
+    compose.check_room(box, size or SIZE, unit)
     axes = figure.add_axes(box.fraction(width, height))
     below = Box(left, box.top + box.height + 1.2 * unit, box.width, bars)
     strip = figure.add_axes(below.fraction(width, height), sharex=axes)
     for k, stroke in enumerate(strokes):
         _draw_curve(axes, s, k, stroke)
         _draw_stable(strip, s, k, count, stroke, look)
-    _finish(axes, strip, s, look)
+    _finish(axes, strip, s, look, box.height / unit)
     heading = f"{style.heading(s.function, [x.optimizer for x in s.sweeps])}: the choice of a rate"
     compose.write_texts(figure, s.function, heading, _choices(s), look)
     grid = [] if s.axis is None else [s.axis]
     spec = Spec.of_sweeps("sensitivity", s.sweeps, [""] * count, grid, size=size, theme=theme)
     setattr(figure, output.SPEC, spec)
     return figure
+
+
+def _best_text(s: Sensitivity, k: int) -> str:
+    if not s.works(k).any():
+        return "no rate works"
+    best = s.best(k)
+    return f"best lr = {rounded(s.rates[best])}: f − f* = {rounded(s.gaps[k, 1, best], 2)}"
 
 
 def draw_strip(frame: Frame, s: Sensitivity) -> None:
@@ -72,7 +79,7 @@ def draw_strip(frame: Frame, s: Sensitivity) -> None:
         median = _clipped(s, s.gaps[k, 1])
         axes.plot(s.rates, median, color=stroke.color, linewidth=1.4)
         schedule = t.optimizer.schedule
-        rate = float(t.optimizer.lr if schedule is None else schedule(0))
+        rate = float(t.optimizer.lr if schedule is None else schedule.first())
         height_there = np.interp(np.log(rate), np.log(s.rates), np.nan_to_num(median, nan=np.inf))
         axes.axvline(rate, color=stroke.color, linewidth=0.8, linestyle=(0, (3, 2)))
         if np.isfinite(height_there):
@@ -82,9 +89,8 @@ def draw_strip(frame: Frame, s: Sensitivity) -> None:
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.minorticks_off()
-    axes.axhline(s.first_gap, color=look.theme.quiet, linewidth=0.7, linestyle=(0, (1, 2)))
-    lowest = np.nanmin([_clipped(s, row) for row in s.gaps[:, 1]])
-    axes.set_ylim(0.3 * lowest, 10 * s.first_gap)
+    axes.axhline(_scale(s), color=look.theme.quiet, linewidth=0.7, linestyle=(0, (1, 2)))
+    axes.set_ylim(0.3 * _lowest(s, 1), 10 * _scale(s))
     axes.set_xlim(s.rates[0], s.rates[-1])
     axes.yaxis.set_major_locator(LogLocator(numticks=4))
     axes.set_xlabel("learning rate (dashed: the path's own)", labelpad=1)
@@ -93,23 +99,36 @@ def draw_strip(frame: Frame, s: Sensitivity) -> None:
 
 def _draw_curve(axes: Axes, s: Sensitivity, k: int, stroke: Stroke) -> None:
     median = _clipped(s, s.gaps[k, 1])
-    best = s.best(k)
-    low, high = (np.clip(s.gaps[k, row], FLOOR * s.first_gap, 10 * _ceiling(s)) for row in (0, 2))
+    low, high = (np.clip(s.gaps[k, row], FLOOR * _scale(s), 10 * _ceiling(s)) for row in (0, 2))
     axes.fill_between(s.rates, low, high, color=stroke.color, alpha=0.13, linewidth=0)
     axes.plot(s.rates, median, color=stroke.color, linewidth=1.8)
+    if not s.works(k).any():
+        return
+    best = s.best(k)
     axes.plot(s.rates[best], median[best], stroke.marker, color=stroke.color, markersize=8,
               markeredgecolor=axes.get_facecolor(), zorder=6, clip_on=False)  # fmt: skip
 
 
 def _clipped(s: Sensitivity, gaps: np.ndarray) -> np.ndarray:
     """Gaps above the floor; nan where runs diverged, so that a line ends there."""
-    shown = np.maximum(gaps, FLOOR * s.first_gap)
+    shown = np.maximum(gaps, FLOOR * _scale(s))
     return np.where(shown <= _ceiling(s), shown, np.nan)
 
 
 def _ceiling(s: Sensitivity) -> float:
     """The top of the picture: two powers of ten above where runs began."""
-    return 100 * max(s.first_gap, 1e-300)
+    return 100 * _scale(s)
+
+
+def _scale(s: Sensitivity) -> float:
+    """Where runs began; 1 if they began at the lowest value."""
+    return s.first_gap if s.first_gap > 0 else 1.0
+
+
+def _lowest(s: Sensitivity, quantile: int) -> float:
+    """The lowest that is drawn of a quantile; where runs began, if all of them diverged."""
+    drawn = [_clipped(s, row) for row in s.gaps[:, quantile]]
+    return float(np.nanmin(np.append(drawn, _scale(s))))
 
 
 def _draw_stable(
@@ -124,27 +143,32 @@ def _draw_stable(
     strip.plot(s.rates[[0, -1]], [y, y], color=look.theme.faint, linewidth=0.8, zorder=1)
     strip.hlines(np.full(len(starts), y), s.rates[starts] / half, s.rates[ends] * half,
                  colors=stroke.color, linewidth=5, zorder=2)  # fmt: skip
+    if not works.any():
+        return
     strip.plot(s.rates[s.best(k)], y, stroke.marker, color=stroke.color, markersize=7,
                markeredgecolor=look.theme.paper, zorder=3)  # fmt: skip
 
 
-def _finish(axes: Axes, strip: Axes, s: Sensitivity, look: Look) -> None:
+def _finish(axes: Axes, strip: Axes, s: Sensitivity, look: Look, tall: float) -> None:
+    """Scales, limits and labels; `tall` is the height of the curves in units."""
     for each in (axes, strip):
         compose.quiet(each, look)
     axes.set_xscale("log")
     axes.set_yscale("log")
-    lowest = np.nanmin([_clipped(s, row) for row in s.gaps[:, 0]])
-    axes.set_ylim(0.3 * lowest, _ceiling(s))
+    axes.set_ylim(0.3 * _lowest(s, 0), _ceiling(s))
     axes.set_xlim(s.rates[0], s.rates[-1])
-    axes.axhline(s.first_gap, color=look.theme.quiet, linewidth=0.8, linestyle=(0, (4, 3)))
-    axes.text(s.rates[0] * 1.1, 1.3 * s.first_gap, "where the runs began", va="bottom",
-              fontsize=0.8 * look.font, color=look.theme.quiet)  # fmt: skip
+    if s.first_gap > 0:
+        axes.axhline(s.first_gap, color=look.theme.quiet, linewidth=0.8, linestyle=(0, (4, 3)))
+        axes.annotate("where the runs began", (s.rates[0], s.first_gap), (4, 3), va="bottom",
+                      textcoords="offset points", fontsize=0.8 * look.font,
+                      color=look.theme.quiet)  # fmt: skip
     axes.grid(axis="both", color=look.theme.faint, linewidth=0.5)
-    axes.set_ylabel(f"f − f* after {s.sweeps[0].steps:,} steps")
+    steps = f" after {s.sweeps[0].steps:,} steps"
+    axes.set_ylabel("f − f*" + (steps if tall >= 13 else ""))
     axes.tick_params(labelbottom=False)
     axes.minorticks_off()
     strip.minorticks_off()
-    axes.yaxis.set_major_locator(LogLocator(numticks=9))
+    axes.yaxis.set_major_locator(LogLocator(numticks=int(np.clip(tall / 2, 2, 9))))
     strip.set_ylim(-0.7, len(s.sweeps) - 0.3)
     strip.set_yticks([len(s.sweeps) / 2 - 0.5], ["works"])
     strip.tick_params(axis="y", length=0)
@@ -159,6 +183,7 @@ def _choices(s: Sensitivity) -> str:
         f"{len(s.rates)} rates × {len(first.starts)} starts within 5 % of the bounds around "
         f"{style.point_text(first.starts[0])}",
         "median, band from 10 % to 90 %",
+        f"{first.steps:,} steps",
         "works: at least nine of ten runs end no higher than they began",
         f"{', '.join(conventions)} convention{'s' if len(conventions) > 1 else ''}",
     ]

@@ -1,0 +1,174 @@
+"""Sensitivity scans: where a rate works, how well, and the picture of it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import optviz as ov
+from optviz.rate_scan import strip_of
+from tests.pictures import clashes, legend_of, words_of
+
+FIVE = ["sgd", "momentum", "nesterov", "adam", "rmsprop:decay=0.9,convention=torch"]
+
+
+def test_gradient_descent_works_below_two_over_the_largest_curvature() -> None:
+    """On the bowl λmax = 2, so the border is lr = 1, where a run neither falls nor rises."""
+    rates = ov.Axis("lr", 0.05, 2.0, 40)
+    s = ov.sensitivity("bowl", ov.SGD(), rates=rates, steps=200)
+    np.testing.assert_array_equal(s.rates, rates.values)
+    border = np.isclose(s.rates, 1.0)
+    assert border.sum() == 1
+    np.testing.assert_array_equal(s.works(0)[~border], s.rates[~border] < 1)
+
+
+def test_gaps_are_quantiles_of_the_runs_themselves() -> None:
+    s = ov.sensitivity("beale", "adam", steps=30, starts=11)
+    assert s.gaps.shape == (1, 3, 61)
+    f, (scan,) = ov.function("beale"), s.sweeps
+    for k in (5, 30, 45):
+        values = [
+            ov.minimize("beale", ov.Adam(lr=float(s.rates[k])), start=start, steps=30).values[-1]
+            for start in scan.starts
+        ]
+        assert s.gaps[0, 1, k] == sorted(values)[5] - f.minimum
+        assert s.gaps[0, 0, k] == sorted(values)[1] - f.minimum
+        assert s.gaps[0, 2, k] == sorted(values)[9] - f.minimum
+    assert s.first_gap == np.median(f(*scan.starts.T))
+
+
+@settings(max_examples=12)
+@given(
+    names=st.lists(st.sampled_from(list(ov.optimizers)), min_size=1, max_size=3),
+    f=st.sampled_from(["bowl", "beale", "saddle"]), noise=st.sampled_from([0.0, 0.5]),
+    starts=st.integers(1, 20),
+)  # fmt: skip
+def test_quantiles_are_ordered_and_the_best_rate_works(names, f, noise, starts) -> None:
+    s = ov.sensitivity(f, names, steps=12, starts=starts, noise=noise)
+    assert s.gaps.shape == (len(names), 3, 61)
+    assert not np.isnan(s.gaps).any()
+    assert (s.gaps[:, 0] <= s.gaps[:, 1]).all()
+    assert (s.gaps[:, 1] <= s.gaps[:, 2]).all()
+    for k in range(len(names)):
+        works, best = s.works(k), s.best(k)
+        if works.any():
+            assert works[best]
+            assert s.gaps[k, 1, best] == s.gaps[k, 1, works].min()
+
+
+def test_the_same_seed_the_same_scan() -> None:
+    a, b, c = (ov.sensitivity("beale", "sgd", noise=0.1, rng=rng, steps=9) for rng in (3, 3, 4))
+    np.testing.assert_array_equal(a.gaps, b.gaps)
+    assert not np.array_equal(a.gaps, c.gaps)
+    assert not np.array_equal(a.sweeps[0].starts, c.sweeps[0].starts)
+    np.testing.assert_array_equal(a.sweeps[0].starts[0], ov.function("beale").start)
+
+
+def test_a_schedule_keeps_its_shape() -> None:
+    s = ov.sensitivity("bowl", ov.SGD(lr=ov.schedules.LinearWarmup(9, ov.schedules.Constant(1.0))),
+                       steps=40, starts=1)  # fmt: skip
+    k = 30
+    lr = ov.schedules.LinearWarmup(9, ov.schedules.Constant(float(s.rates[k])))
+    t = ov.minimize("bowl", ov.SGD(lr=lr), steps=40)
+    assert s.gaps[0, 1, k] == pytest.approx(t.values[-1], rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "says"),
+    [
+        ({"optimizers": []}, "at least one optimizer"),
+        ({"optimizers": "adm"}, "did you mean 'adam'"),
+        ({"starts": 0}, "starts must be a whole number ≥ 1, not 0"),
+        ({"starts": 2.5}, "starts must be"),
+        ({"start": (99, 0)}, "outside bowl's domain"),
+        ({"steps": 0}, "steps must be"),
+        ({"noise": -1}, "noise must be"),
+        ({"rng": "abc"}, "rng must be"),
+        ({"rates": ov.Axis("lr", 0, 1, 3)}, "lr must be a positive number, not 0.0"),
+        ({"rates": [0.1, 1]}, "rates must be an Axis"),
+        ({"rates": ov.Axis("beta1", 0.1, 0.9, 3)}, "rates must be an Axis"),
+    ],
+)
+def test_refusals(kwargs, says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        ov.sensitivity(**{"f": "bowl", "optimizers": "sgd", **kwargs})
+
+
+# -- the picture ----------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def scans() -> dict[int, ov.Sensitivity]:
+    return {n: ov.sensitivity("rosenbrock", FIVE[:n], steps=50, starts=8) for n in (1, 2, 5)}
+
+
+def test_the_picture_is_the_data(scans) -> None:
+    s = scans[2]
+    figure = ov.plot(s)
+    axes, strip = figure.axes
+    assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
+    assert axes.get_ylabel() == "f − f* after 50 steps"
+    assert strip.get_xlabel() == "learning rate"
+    for k in range(2):
+        curve = axes.lines[2 * k]
+        shown = np.asarray(curve.get_ydata())
+        drawn = ~np.isnan(shown)
+        np.testing.assert_array_equal(curve.get_xdata(), s.rates)
+        np.testing.assert_array_equal(shown[drawn], s.gaps[k, 1][drawn])
+        assert (s.gaps[k, 1][~drawn] > 100 * s.first_gap).all()
+        best = s.rates[s.best(k)]
+        assert axes.lines[2 * k + 1].get_xdata() == [best]
+        assert legend_of(figure)[k].startswith(f"{('SGD', 'Momentum')[k]}  best lr = {best:.3g}")
+    words = words_of(figure)
+    for said in ("SGD and Momentum on Rosenbrock: the choice of a rate", "61 rates × 8 starts",
+                 "band from 10 % to 90 %", "50 steps", "book convention"):  # fmt: skip
+        assert said in words
+
+
+@pytest.mark.parametrize(("count", "theme"), [(1, "light"), (2, "dark"), (5, "print")])
+@pytest.mark.parametrize("size", [None, (480, 400), (640, 900), (1920, 1080)])
+def test_nothing_overlaps_or_leaves_the_page(scans, size, count: int, theme: str) -> None:
+    assert clashes(ov.plot(scans[count], size=size, theme=theme)) == []
+
+
+def test_a_size_too_small_is_refused_with_one_that_does(scans) -> None:
+    with pytest.raises(ValueError, match=r"400x300 leaves no room.*give about 400x320"):
+        ov.plot(scans[5], size=(400, 300))
+    assert clashes(ov.plot(scans[5], size=(400, 320))) == []
+
+
+@pytest.mark.parametrize(
+    ("f", "rates"), [("0*x", None), ("saddle", None), ("bowl", (5, 20)), ("log(x) + y**2", None)]
+)
+def test_flat_functions_and_rates_that_all_fail_make_pictures(f: str, rates) -> None:
+    axis = None if rates is None else ov.Axis("lr", *rates, 9, log=True)
+    figure = ov.plot(ov.sensitivity(f, "sgd", rates=axis, steps=60, starts=4))
+    assert clashes(figure) == []
+    assert np.isfinite([axes.get_ylim() for axes in figure.axes]).all()
+    assert ("no rate works" in legend_of(figure)[0]) == (rates is not None)
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+@pytest.mark.parametrize("size", [None, (640, 900)])
+def test_the_strip_below_paths(count: int, size) -> None:
+    specs = ["sgd:lr=0.3", "momentum:lr=linearwarmup(5,constant(0.05))", "adam:lr=0.3",
+             "rmsprop:lr=0.1", "adagrad:lr=1"][:count]  # fmt: skip
+    runs = ov.race("bowl", specs, steps=30)
+    figure = ov.plot(runs, strip=strip_of(runs), size=size)
+    assert clashes(figure) == []
+    strip = figure.axes[-1]
+    assert strip.get_xlabel().startswith("learning rate")
+    marked = [line.get_xdata()[0] for line in strip.lines
+              if line.get_linestyle() == "--" and line.get_ydata() == [0, 1]]  # fmt: skip
+    assert marked == [0.3, 0.05, 0.3, 0.1, 1.0][:count]
+
+
+def test_a_strip_of_other_optimizers_is_refused() -> None:
+    runs = ov.race("bowl", ["sgd:lr=0.1"], steps=5)
+    other = ov.sensitivity("bowl", "adam", steps=5, starts=1)
+    with pytest.raises(ValueError, match="the strip has adam, the paths sgd"):
+        ov.plot(runs, strip=other)
+    with pytest.raises(ValueError, match="goes with contour or field, not surface"):
+        ov.plot(runs, strip=strip_of(runs), view="surface")
