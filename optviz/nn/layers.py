@@ -199,7 +199,7 @@ class BatchNorm(Layer):
         super().build(inputs, dtype, rng)
         self.averages = {"mean": np.zeros(inputs), "variance": np.ones(inputs)}
         self._mean, self._variance = np.empty(inputs), np.empty(inputs)
-        self._moments = kernel(_kernels.moments, "mss", dtype)
+        self._moments = kernel(_kernels.moments, "mffssss", dtype)
         self._normalize = kernel(_kernels.normalize, "mssvvfm", dtype)
         self._backward = kernel(_kernels.normalize_backward, "mssvfmvv", dtype)
         return {"gamma": np.ones(inputs, dtype), "beta": np.zeros(inputs, dtype)}
@@ -218,13 +218,11 @@ class BatchNorm(Layer):
 
     def gather(self, x: Array) -> None:
         """The moments of a training batch, which the running averages take up."""
-        self._moments(x, self._mean, self._variance)
         n = len(x)
         new = self.momentum if self.convention == "torch" else 1 - self.momentum
         unbiased = n / (n - 1) if self.convention == "torch" and n > 1 else 1.0
-        mean, variance = self.averages["mean"], self.averages["variance"]
-        mean += new * (self._mean - mean)
-        variance += new * (unbiased * self._variance - variance)
+        self._moments(x, new, unbiased, self._mean, self._variance, self.averages["mean"],
+                      self.averages["variance"])  # fmt: skip
 
     def settings(self) -> tuple[Any, ...]:
         """What normalises the last training batch: μ, σ², γ, β, ε."""

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from optviz import _jit
 from optviz._text import did_you_mean, listed
-from optviz.nn._kernels import kernel
+from optviz.nn._kernels import count_correct, kernel
 
 Array = NDArray[Any]
 
@@ -81,9 +81,9 @@ class SoftmaxCrossEntropy(Loss):
     def __call__(self, outputs: Array, targets: Array, gradient: Array) -> float:
         """The mean over rows."""
         if targets.ndim == 1:
-            loss = _loss_kernel("softmax_cross_entropy", "rmlm", outputs.dtype.name)
+            loss = _loss_kernel("softmax_cross_entropy", "rmlm", outputs.dtype)
         else:
-            loss = _loss_kernel("soft_cross_entropy", "rmmm", outputs.dtype.name)
+            loss = _loss_kernel("soft_cross_entropy", "rmmm", outputs.dtype)
         return float(loss(outputs, targets, gradient))
 
     def probabilities(self, outputs: Array) -> Array:
@@ -98,7 +98,7 @@ class SoftmaxCrossEntropy(Loss):
     def correct(self, outputs: Array, targets: Array) -> int:
         """Rows whose largest output is the target's class."""
         labels = targets if targets.ndim == 1 else targets.argmax(axis=1)
-        return int(np.count_nonzero(outputs.argmax(axis=1) == labels))
+        return int(_counter(outputs.dtype)(outputs, labels))
 
 
 class _Columns(Loss):
@@ -134,7 +134,7 @@ class BinaryCrossEntropy(_Columns):
 
     def __call__(self, outputs: Array, targets: Array, gradient: Array) -> float:
         """The mean over all elements."""
-        loss = _loss_kernel("binary_cross_entropy", "rmmm", outputs.dtype.name)
+        loss = _loss_kernel("binary_cross_entropy", "rmmm", outputs.dtype)
         return float(loss(outputs, targets, gradient))
 
     def probabilities(self, outputs: Array) -> Array:
@@ -160,7 +160,7 @@ class MeanSquaredError(_Columns):
 
     def __call__(self, outputs: Array, targets: Array, gradient: Array) -> float:
         """The mean over all elements."""
-        loss = _loss_kernel("mean_squared_error", "rmmm", outputs.dtype.name)
+        loss = _loss_kernel("mean_squared_error", "rmmm", outputs.dtype)
         return float(loss(outputs, targets, gradient))
 
 
@@ -186,5 +186,10 @@ def loss_named(name: str | Loss) -> Loss:
 
 
 @functools.cache
-def _loss_kernel(name: str, layout: str, dtype: str) -> Any:
+def _loss_kernel(name: str, layout: str, dtype: np.dtype[Any]) -> Any:
     return kernel(getattr(_jit.with_vecmath("nn/_loss_kernels.py"), name), layout, dtype)
+
+
+@functools.cache
+def _counter(dtype: np.dtype[Any]) -> Any:
+    return kernel(count_correct, "rml", dtype)

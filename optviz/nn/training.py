@@ -186,9 +186,10 @@ class _Run:
         """All rows once, then validation."""
         order = self.rng.permutation(len(self.targets))
         loss, correct = 0.0, 0
-        for first in range(0, len(order), self.batch_size):
-            rows = order[first : first + self.batch_size]
-            batch_loss, batch_correct = self.step(rows)
+        parts = [order[k : k + self.batch_size] for k in range(0, len(order), self.batch_size)]
+        for rows in parts:
+            batch_loss, batch_correct = self.gradient(rows)
+            self.update(batch_loss)
             loss += batch_loss * len(rows)
             correct += batch_correct
         n = len(order)
@@ -200,13 +201,16 @@ class _Run:
         self.rows.append((loss / n, accuracy, *seen, self.rate()))
         self.judge(loss / n if self.held_out is None else seen[0])
 
-    def step(self, rows: Array) -> tuple[float, int]:
-        """One batch: gradient, clipping, decay, the optimizer; the loss and the correct answers."""
-        network = self.network
+    def gradient(self, rows: Array) -> tuple[float, int]:
+        """The gradient of a batch; its loss and the number of correct answers."""
         targets = self.targets[rows]
-        loss, outputs = network.step_gradient(_gather(network, self.x, rows), targets)
-        correct = network.loss_function.correct(outputs, targets)
-        gradients = network.gradients
+        inputs = _gather(self.network, self.x, rows)
+        loss, outputs = self.network.step_gradient(inputs, targets)
+        return loss, self.network.loss_function.correct(outputs, targets)
+
+    def update(self, loss: float) -> None:
+        """Clipping, decay, the optimizer's step, records."""
+        network, gradients = self.network, self.network.gradients
         if self.clip_norm is not None:
             norm = float(np.sqrt(np.dot(gradients, gradients)))
             if norm > self.clip_norm:
@@ -222,7 +226,6 @@ class _Run:
         if self.progress is not None:
             per_epoch = -(-len(self.targets) // self.batch_size)
             self.progress(self.steps, self.epochs * per_epoch, loss, rate)
-        return loss, correct
 
     def rate_of_next_step(self) -> float:
         schedule = self.optimizer.schedule
