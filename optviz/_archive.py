@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import zipfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -62,8 +61,10 @@ def read_archive(
         spec = json.loads(str(found.pop(SPEC)))
     except OSError:
         raise
-    except (ValueError, KeyError, EOFError, zipfile.BadZipFile, AttributeError) as error:
-        raise ValueError(f"{path.name} is no {kind} of optviz: {error}") from None
+    except Exception as error:
+        # A damaged archive may raise nearly anything: zlib.error, struct.error, MemoryError, …
+        why = " ".join(str(error).split()) or type(error).__name__
+        raise ValueError(f"{path.name} is no {kind} of optviz: {why[:200]}") from None
     if not isinstance(spec, dict) or spec.get("kind") != kind:
         raise ValueError(f"{path.name} is no {kind} of optviz")
     if names is not None and (odd := found.keys() ^ set(names)):

@@ -21,6 +21,20 @@ def as_real(value: Any) -> float:
     return float(value) if is_number else float("nan")
 
 
+def as_array(what: str, values: Any) -> NDArray[Any]:
+    """`values` as an array.
+
+    Raises
+    ------
+    ValueError
+        If rows differ in length.
+    """
+    try:
+        return np.asarray(values)
+    except ValueError:
+        raise ValueError(f"{what} must be a table of numbers: its rows differ in length") from None
+
+
 def check_whole(what: str, value: Any, low: int, high: int = 2**31 - 1) -> None:
     """See that `value` is a whole number from `low` to `high`."""
     if not (is_whole(value) and low <= value <= high):

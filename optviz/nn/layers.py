@@ -53,6 +53,8 @@ class Layer:
         self.params: dict[str, Array] = {}
         self.grads: dict[str, Array] = {}
         self.averages: dict[str, Array] = {}
+        #: Whether a network has it: another would take its parameters away.
+        self.is_taken = False
         self._buffers: dict[tuple[Any, ...], Array] = {}
 
     @property
