@@ -55,16 +55,15 @@ def read_archive(
         If it cannot be read.
     """
     path = Path(path)
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            found = {name: file[name] for name in file.files}
-        spec = json.loads(str(found.pop(SPEC)))
-    except OSError:
-        raise
-    except Exception as error:
-        # A damaged archive may raise nearly anything: zlib.error, struct.error, MemoryError, …
-        why = " ".join(str(error).split()) or type(error).__name__
-        raise ValueError(f"{path.name} is no {kind} of optviz: {why[:200]}") from None
+    with path.open("rb") as handle:
+        try:
+            with np.load(handle, allow_pickle=False) as file:
+                found = {name: file[name] for name in file.files}
+            spec = json.loads(str(found.pop(SPEC)))
+        except Exception as error:
+            # A damaged archive may raise nearly anything: zlib.error, OSError, MemoryError, …
+            why = " ".join(str(error).split()) or type(error).__name__
+            raise ValueError(f"{path.name} is no {kind} of optviz: {why[:200]}") from None
     if not isinstance(spec, dict) or spec.get("kind") != kind:
         raise ValueError(f"{path.name} is no {kind} of optviz")
     if names is not None and (odd := found.keys() ^ set(names)):

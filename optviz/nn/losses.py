@@ -115,7 +115,8 @@ class _Columns(Loss):
                 f"y must be numbers of shape (n, {outputs}), not {array.dtype} of shape "
                 f"{np.shape(y)}"
             )
-        rows = np.ascontiguousarray(array, dtype)
+        with np.errstate(over="ignore"):  # becomes inf, and is refused
+            rows = np.ascontiguousarray(array, dtype)
         if not np.isfinite(rows).all():
             raise ValueError("y must be finite")
         return rows

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -124,11 +125,16 @@ class Network:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """A name for each layer: `1 dense`, `1 batchnorm`, `1 relu`, `2 dense`, …"""
-        number, out = 0, []
+        """A name for each layer: `1 dense`, `1 batchnorm`, `1 relu`, `2 dense`, …
+
+        A second one of a kind after the same dense layer is `1 relu 2`.
+        """
+        number, seen, out = 0, Counter[str](), []
         for layer in self.layers:
             number += isinstance(layer, Dense)
-            out.append(f"{number} {layer.kind}")
+            name = f"{number} {layer.kind}"
+            seen[name] += 1
+            out.append(name if seen[name] == 1 else f"{name} {seen[name]}")
         return tuple(out)
 
     def views(self, vector: Array | None = None) -> dict[str, Array]:
@@ -352,8 +358,10 @@ class Network:
         try:
             inputs, layers = int(spec["inputs"]), _layers(spec["layers"])
             # Before anything is made: a few bytes could ask for all of the memory.
-            if (count := _count(inputs, layers)) != arrays["parameters"].size:
-                raise ValueError(f"it has {arrays['parameters'].size:,} parameters, not {count:,}")
+            if _count(inputs, layers) != arrays["parameters"].size:
+                raise ValueError(
+                    f"its {arrays['parameters'].size:,} parameters are not its layers'"
+                )
             made = cls.from_spec(spec)
             made.restore(arrays)
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
@@ -451,7 +459,8 @@ def MLP(  # noqa: N802  (a network is made of it: it reads like a class)
     places = (False, True, "before", "after", "logits")
     if batch_norm not in places:
         raise ValueError(f"batch_norm must be one of {listed(places)}, not {batch_norm!r}")
-    Dropout(dropout)  # refuses what is out of range
+    # Refuse what is out of range or unknown, whether or not a layer will have it.
+    Dropout(dropout), Activation(activation), BatchNorm(convention=convention)
     inputs, *hidden, outputs = numbers
     layers: list[Layer] = []
     is_normed = batch_norm in (True, "before", "logits")
