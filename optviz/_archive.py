@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import zipfile
-import zlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,11 +14,6 @@ from optviz._files import replacing
 from optviz._text import listed
 
 SPEC = "spec"
-#: What a file raises that is none of ours, cut off or altered.
-DAMAGE = (
-    ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError,
-    RecursionError,
-)  # fmt: skip
 
 
 def write_archive(path: str | Path, arrays: Mapping[str, Any], spec: Mapping[str, Any]) -> Path:
@@ -62,16 +55,15 @@ def read_archive(
         If it cannot be read.
     """
     path = Path(path)
-    try:
-        with path.open("rb") as stream:
-            file = np.load(stream, allow_pickle=False)
-            if isinstance(file, np.ndarray):
-                raise ValueError("it is a single array")
-            found = {name: file[name] for name in file.files}
-        spec = json.loads(str(found.pop(SPEC)))
-    except DAMAGE as error:
-        why = " ".join(str(error).split())
-        raise ValueError(f"{path.name} is no {kind} of optviz: {why}") from None
+    with path.open("rb") as handle:
+        try:
+            with np.load(handle, allow_pickle=False) as file:
+                found = {name: file[name] for name in file.files}
+            spec = json.loads(str(found.pop(SPEC)))
+        except Exception as error:
+            # A damaged archive may raise nearly anything: zlib.error, OSError, MemoryError, …
+            why = " ".join(str(error).split()) or type(error).__name__
+            raise ValueError(f"{path.name} is no {kind} of optviz: {why[:200]}") from None
     if not isinstance(spec, dict) or spec.get("kind") != kind:
         raise ValueError(f"{path.name} is no {kind} of optviz")
     if names is not None and (odd := found.keys() ^ set(names)):

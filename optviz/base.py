@@ -10,7 +10,7 @@ import inspect
 import math
 import re
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -274,7 +274,9 @@ class Optimizer:
 
     # -- a training loop of one's own --------------------------------------------------------
 
-    def update(self, params: Mapping[str, Array], grads: Mapping[str, Any]) -> None:
+    def update(
+        self, params: Mapping[str, Array], grads: Mapping[str, Any], undecayed: Container[str] = ()
+    ) -> None:
         """One step, in place, of every array in `params` along its gradient in `grads`.
 
         Parameters
@@ -284,6 +286,8 @@ class Optimizer:
             one that is first seen later starts with fresh state.
         grads
             For each key of `params`, the gradient in the same shape.
+        undecayed
+            Keys on which the optimizer's own `weight_decay` does not fall, such as biases.
 
         Raises
         ------
@@ -313,6 +317,8 @@ class Optimizer:
         for key, x, grad, state in work:
             if rate is not None:
                 state.hyper[list(self._hyper).index("lr")] = rate
+            if key in undecayed and "weight_decay" in self._hyper:
+                state.hyper[list(self._hyper).index("weight_decay")] = 0.0
             states[key] = state
             state.step(x, grad)
         self._steps += 1

@@ -45,10 +45,11 @@ def soft_cross_entropy(logits, targets, gradient):  # type: ignore[no-untyped-de
             power = exp(logits[i, j] - largest)
             gradient[i, j] = power
             weight += power
-        level = log(weight) + largest
+        level = log(weight)
         for j in range(classes):
             gradient[i, j] = (gradient[i, j] * mass / weight - targets[i, j]) / n
-            total += targets[i, j] * (level - logits[i, j])
+            # The difference first: beside a huge logit, the logarithm would be rounded away.
+            total += targets[i, j] * (level + (largest - logits[i, j]))
     return total / n
 
 

@@ -42,7 +42,7 @@ ACTIVATIONS: dict[str, Formula] = {
     "sigmoid": Formula("s", "y * (one - y)", s=_LOGISTIC),
     "tanh": Formula("tanh(x)", "one - y * y"),
     "relu": Formula(
-        "x if x > zero else zero", "one if x > zero else zero",
+        "zero if x <= zero else x", "one if x > zero else zero",  # nan stays nan: it must be seen
         source="Nair and Hinton, ICML 2010",
     ),
     "leaky_relu": Formula(

@@ -10,17 +10,40 @@ from numpy.typing import ArrayLike, NDArray
 Labels = NDArray[np.int64]
 
 
+def is_whole(value: Any) -> bool:
+    """Whether `value` is a whole number (True is none)."""
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
+
+
+def as_real(value: Any) -> float:
+    """`value` as a float; nan, which every check of a range refuses, if it is no number."""
+    is_number = isinstance(value, float | int | np.number) and not isinstance(value, bool)
+    return float(value) if is_number else float("nan")
+
+
+def as_array(what: str, values: Any) -> NDArray[Any]:
+    """`values` as an array.
+
+    Raises
+    ------
+    ValueError
+        If rows differ in length.
+    """
+    try:
+        return np.asarray(values)
+    except ValueError:
+        raise ValueError(f"{what} must be a table of numbers: its rows differ in length") from None
+
+
 def check_whole(what: str, value: Any, low: int, high: int = 2**31 - 1) -> None:
     """See that `value` is a whole number from `low` to `high`."""
-    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
-    if not (whole and low <= value <= high):
+    if not (is_whole(value) and low <= value <= high):
         raise ValueError(f"{what} must be a whole number from {low} to {high:,}, not {value!r}")
 
 
 def check_number(what: str, value: Any, low: float, high: float) -> None:
     """See that `value` is a number in [low, high]."""
-    number = isinstance(value, float | int | np.number) and not isinstance(value, bool)
-    if not (number and low <= value <= high):
+    if not low <= as_real(value) <= high:
         raise ValueError(f"{what} must be a number from {low:g} to {high:g}, not {value!r}")
 
 

@@ -27,9 +27,9 @@ Array = NDArray[Any]
 def stages(layers: Sequence[Layer]) -> list[Any]:
     """The layers with every run of batch normalisation, activation and dropout as one stage.
 
-    >>> from optviz.nn import Activation, BatchNorm, Dense, Dropout
-    >>> made = stages([Dense(3), BatchNorm(), Activation("relu"), Dropout(0.5), Dense(1)])
-    >>> [type(stage).__name__ for stage in made]
+    >>> from optviz.nn import Activation, BatchNorm, Dense, Dropout, Network
+    >>> net = Network(2, [Dense(3), BatchNorm(), Activation("relu"), Dropout(0.5), Dense(1)])
+    >>> [type(stage).__name__ for stage in stages(net.layers)]
     ['Dense', 'Fused', 'Dense']
     """
     out: list[Any] = []

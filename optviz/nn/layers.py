@@ -25,6 +25,7 @@ from optviz._text import listed
 from optviz.nn import _kernels
 from optviz.nn._kernels import kernel
 from optviz.nn.activations import ALPHAS, backward_kernel, check_activation, forward_kernel
+from optviz.nn.checks import as_real, is_whole
 from optviz.nn.initializers import Initializer, initializer
 
 Array = NDArray[Any]
@@ -52,6 +53,8 @@ class Layer:
         self.params: dict[str, Array] = {}
         self.grads: dict[str, Array] = {}
         self.averages: dict[str, Array] = {}
+        #: Whether a network has it: another would take its parameters away.
+        self.is_taken = False
         self._buffers: dict[tuple[Any, ...], Array] = {}
 
     @property
@@ -113,7 +116,7 @@ class Dense(Layer):
 
     def __init__(self, units: int, init: str | float | Initializer = "he", bias: bool = True):
         super().__init__()
-        if not isinstance(units, int | np.integer) or units < 1:
+        if not is_whole(units) or units < 1:
             raise ValueError(f"units must be a whole number ≥ 1, not {units!r}")
         self.units, self.init, self.bias = int(units), init, bool(bias)
         initializer(init)  # refuses what it does not know
@@ -186,8 +189,8 @@ class BatchNorm(Layer):
                 f"BatchNorm has no convention {convention!r}; it has {listed(self.DEFAULTS)}"
             )
         usual = self.DEFAULTS[convention]
-        self.momentum = usual[0] if momentum is None else float(momentum)
-        self.eps = usual[1] if eps is None else float(eps)
+        self.momentum = usual[0] if momentum is None else as_real(momentum)
+        self.eps = usual[1] if eps is None else as_real(eps)
         self.convention = convention
         if not 0 <= self.momentum <= 1:
             raise ValueError(f"BatchNorm: momentum must lie in [0, 1], not {momentum!r}")
@@ -249,7 +252,7 @@ class Activation(Layer):
     def __init__(self, name: str, alpha: float | None = None):
         super().__init__()
         self.name = check_activation(name)
-        self.alpha = ALPHAS.get(name, 0.0) if alpha is None else float(alpha)
+        self.alpha = ALPHAS.get(name, 0.0) if alpha is None else as_real(alpha)
         if not np.isfinite(self.alpha):
             raise ValueError(f"alpha must be a finite number, not {alpha!r}")
 
@@ -295,9 +298,9 @@ class Dropout(Layer):
         super().__init__()
         if (rate is None) == (keep is None):
             raise ValueError("Dropout takes rate (the share that is dropped) or keep, one of them")
-        if keep is not None and not 0 < keep <= 1:
+        if keep is not None and not 0 < as_real(keep) <= 1:
             raise ValueError(f"Dropout: keep must lie in (0, 1], not {keep!r}")
-        self.rate = float(rate) if rate is not None else 1 - float(keep)  # type: ignore[arg-type]
+        self.rate = as_real(rate) if rate is not None else 1 - as_real(keep)
         if not 0 <= self.rate < 1:
             raise ValueError(f"Dropout: rate must lie in [0, 1), not {rate!r}")
         #: Drop at evaluation too (Monte-Carlo: Gal and Ghahramani, ICML 2016).

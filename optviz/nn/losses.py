@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from optviz import _jit
 from optviz._text import did_you_mean, listed
 from optviz.nn._kernels import count_correct, kernel
+from optviz.nn.checks import as_array
 
 Array = NDArray[Any]
 
@@ -60,7 +61,7 @@ class SoftmaxCrossEntropy(Loss):
 
     def targets(self, y: ArrayLike, outputs: int, dtype: Any) -> Array:
         """Integer labels (n,), or rows (n, outputs) such as one-hot, each summing to 1."""
-        array = np.asarray(y)
+        array = as_array("y", y)
         if array.ndim == 1 and array.dtype.kind in "iub":
             if array.size and not 0 <= array.min() <= array.max() < outputs:
                 raise ValueError(
@@ -106,7 +107,7 @@ class _Columns(Loss):
 
     def targets(self, y: ArrayLike, outputs: int, dtype: Any) -> Array:
         """Numbers of shape (n, outputs), or (n,) for one output."""
-        array = np.asarray(y)
+        array = as_array("y", y)
         if array.ndim == 1:
             array = array[:, None]
         if array.ndim != 2 or array.shape[1] != outputs or array.dtype.kind not in "iubf":
@@ -114,7 +115,8 @@ class _Columns(Loss):
                 f"y must be numbers of shape (n, {outputs}), not {array.dtype} of shape "
                 f"{np.shape(y)}"
             )
-        rows = np.ascontiguousarray(array, dtype)
+        with np.errstate(over="ignore"):  # becomes inf, and is refused
+            rows = np.ascontiguousarray(array, dtype)
         if not np.isfinite(rows).all():
             raise ValueError("y must be finite")
         return rows

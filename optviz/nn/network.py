@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import contextlib
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from optviz._archive import read_archive, write_archive
 from optviz._text import listed
 from optviz.nn._kernels import add_penalty, kernel
+from optviz.nn.checks import as_array, as_real, check_whole, generator, is_whole
 from optviz.nn.dataset import is_sparse
 from optviz.nn.fusion import stages
 from optviz.nn.initializers import Initializer
@@ -79,18 +82,18 @@ class Network:
     ) -> None:
         self.layers = tuple(layers)
         self.loss_function = loss_named(loss)
-        self.dtype = np.dtype(dtype)
-        if self.dtype not in (np.dtype("float32"), np.dtype("float64")):
-            raise ValueError(f"dtype must be float32 or float64, not {dtype!r}")
-        if not isinstance(inputs, int | np.integer) or inputs < 1:
+        self.dtype = _real_type(dtype)
+        if not is_whole(inputs) or inputs < 1:
             raise ValueError(f"inputs must be a whole number ≥ 1, not {inputs!r}")
         if not self.layers or not all(isinstance(layer, Layer) for layer in self.layers):
             raise ValueError("a network needs layers, such as [Dense(10)]")
         if len(set(map(id, self.layers))) < len(self.layers):
             raise ValueError("a layer stands in the network twice: make one for each place")
+        if any(layer.is_taken for layer in self.layers):
+            raise ValueError("a layer belongs to another network: make one for each")
         self.inputs = int(inputs)
-        self._build(np.random.default_rng(rng))
         self.l1, self.l2 = (self._penalties(name, v) for name, v in (("l1", l1), ("l2", l2)))
+        self._build(generator(rng))
         self._add_penalty = kernel(add_penalty, "rvffv", self.dtype)
 
     def _build(self, rng: np.random.Generator) -> None:
@@ -115,16 +118,23 @@ class Network:
             layer.grads[name] = self.gradients[part].reshape(values.shape)
             layer.params[name][...] = values
             at += values.size
+        for layer in self.layers:
+            layer.is_taken = True
         #: What the training passes go through.
         self.stages = stages(self.layers)
 
     @property
     def names(self) -> tuple[str, ...]:
-        """A name for each layer: `1 dense`, `1 batchnorm`, `1 relu`, `2 dense`, …"""
-        number, out = 0, []
+        """A name for each layer: `1 dense`, `1 batchnorm`, `1 relu`, `2 dense`, …
+
+        A second one of a kind after the same dense layer is `1 relu 2`.
+        """
+        number, seen, out = 0, Counter[str](), []
         for layer in self.layers:
             number += isinstance(layer, Dense)
-            out.append(f"{number} {layer.kind}")
+            name = f"{number} {layer.kind}"
+            seen[name] += 1
+            out.append(name if seen[name] == 1 else f"{name} {seen[name]}")
         return tuple(out)
 
     def views(self, vector: Array | None = None) -> dict[str, Array]:
@@ -170,7 +180,7 @@ class Network:
 
         Batch normalisation uses the batch's moments, dropout a new mask.
         """
-        inputs = self.check_inputs(x)
+        inputs = self.batch(self.check_inputs(x), slice(None))
         self.step_gradient(inputs, self.check_targets(y, inputs.shape[0]))
         return self.gradients.copy()
 
@@ -200,6 +210,7 @@ class Network:
 
     def predict_proba(self, x: ArrayLike, samples: int = 0) -> Array:
         """Probabilities (n, outputs); with `samples`, the mean over so many dropout masks."""
+        check_whole("samples", samples, 0)
         if not samples:
             return self.loss_function.probabilities(self.outputs_of(x))
         dropouts = [layer for layer in self.layers if isinstance(layer, Dropout)]
@@ -253,22 +264,36 @@ class Network:
         ValueError
             If it has another shape, no rows, or holds no finite numbers.
         """
+        matrix: Any = x
         if is_sparse(x):
-            matrix: Any = x
+            matrix = matrix.tocsr()
             if not isinstance(self.layers[0], Dense):
                 raise ValueError("sparse x needs a Dense layer first")
         else:
-            matrix = np.asarray(x)
-            if matrix.dtype.kind not in "iubf":
-                raise ValueError(f"x must be numbers, not {matrix.dtype}")
+            matrix = as_array("x", x)
+        if matrix.dtype.kind not in "iubf":
+            raise ValueError(f"x must be numbers, not {matrix.dtype}")
         if matrix.ndim != 2 or matrix.shape[1] != self.inputs:
             raise ValueError(f"x must have the shape (n, {self.inputs}), not {matrix.shape}")
         if not matrix.shape[0]:
             raise ValueError("x has no rows")
-        numbers = matrix.data if is_sparse(x) else matrix
-        if numbers.dtype.kind == "f" and not _all_finite(numbers):
-            raise ValueError("x must be finite: it holds nan or inf")
+        self._check_finite(matrix.data if is_sparse(x) else matrix)
         return matrix
+
+    def _check_finite(self, numbers: Array) -> None:
+        if numbers.dtype.kind != "f" or not numbers.size:
+            return
+        with np.errstate(all="ignore"):
+            flat = numbers.ravel().astype(self.dtype, copy=False)
+            if np.isfinite(np.dot(flat, flat)):
+                return  # the fastest way to say yes; large numbers overflow, and are looked at
+        # The extremes are nan if any number is, and make no copy.
+        low, high = float(numbers.min()), float(numbers.max())
+        if not (np.isfinite(low) and np.isfinite(high)):
+            raise ValueError("x must be finite: it holds nan or inf")
+        largest, limit = max(-low, high), float(np.finfo(self.dtype).max)
+        if largest > limit:
+            raise ValueError(f"x holds {largest:g}, which is beyond {self.dtype}")
 
     def check_targets(self, y: ArrayLike, rows: int) -> Array:
         """`y` as the loss wants it, with as many rows as x."""
@@ -335,40 +360,57 @@ class Network:
         """
         arrays, spec = read_archive(path, "network")
         try:
+            inputs, layers = int(spec["inputs"]), _layers(spec["layers"])
+            # Before anything is made: a few bytes could ask for all of the memory.
+            if _count(inputs, layers) != arrays["parameters"].size:
+                raise ValueError(
+                    f"its {arrays['parameters'].size:,} parameters are not its layers'"
+                )
             made = cls.from_spec(spec)
             made.restore(arrays)
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise ValueError(f"{Path(path).name} is damaged: {error}") from None
         return made
 
     @classmethod
     def from_spec(cls, spec: Mapping[str, Any]) -> Network:
         """A network of the architecture that `spec` returned, with new parameters."""
-        layers = []
-        for entry in spec["layers"]:
-            settings = dict(entry)
-            kind = LAYERS[str(settings.pop("layer"))]
-            layers.append(kind(**settings))
-        return cls(int(spec["inputs"]), layers, loss=str(spec["loss"]), l1=spec["l1"],
-                   l2=spec["l2"], dtype=str(spec["dtype"]), rng=0)  # fmt: skip
+        return cls(
+            int(spec["inputs"]), _layers(spec["layers"]), loss=str(spec["loss"]), l1=spec["l1"],
+            l2=spec["l2"], dtype=str(spec["dtype"]), rng=0,
+        )  # fmt: skip
 
     def restore(self, arrays: Mapping[str, Array]) -> None:
         """Take over `parameters` and `averages/…` if all of them fit."""
-        wanted = {"parameters": self.parameters, **_prefixed("averages/", self.averages())}
-        for name, array in wanted.items():
-            if arrays[name].shape != array.shape or arrays[name].dtype != array.dtype:
-                raise ValueError(f"{name} has another shape or type")
-        for name, array in wanted.items():
+        self.check_state(arrays)
+        for name, array in self._state().items():
             array[...] = arrays[name]
 
+    def check_state(self, arrays: Mapping[str, Array]) -> None:
+        """Refuse what `restore` could not take over.
+
+        Raises
+        ------
+        ValueError
+            If an array is missing, or of another shape or type.
+        """
+        for name, array in self._state().items():
+            if name not in arrays:
+                raise ValueError(f"{name} is missing")
+            if arrays[name].shape != array.shape or arrays[name].dtype != array.dtype:
+                raise ValueError(f"{name} has another shape or type")
+
+    def _state(self) -> dict[str, Array]:
+        return {"parameters": self.parameters, **_prefixed("averages/", self.averages())}
+
     def _penalties(self, name: str, value: float | Mapping[str, float]) -> dict[str, float]:
-        by_kind = dict(value) if isinstance(value, Mapping) else {"W": float(value)}
+        by_kind = dict(value) if isinstance(value, Mapping) else {"W": value}
         kinds = {"W", "b", "gamma", "beta"}
         if unknown := by_kind.keys() - kinds:
             raise ValueError(f"{name} has no kind {listed(sorted(unknown))}; there are W, b, "
                              "gamma, beta")  # fmt: skip
         for kind, size in by_kind.items():
-            if not (np.isfinite(size) and size >= 0):
+            if not 0 <= as_real(size) < np.inf:
                 raise ValueError(f"{name} of {kind} must be a number ≥ 0, not {size!r}")
         return {kind: float(size) for kind, size in by_kind.items() if size}
 
@@ -415,14 +457,15 @@ def MLP(  # noqa: N802  (a network is made of it: it reads like a class)
     >>> net.names
     ('1 dense', '1 batchnorm', '1 relu', '1 dropout', '2 dense')
     """
-    sizes = list(sizes)
-    if len(sizes) < 2 or not all(isinstance(n, int | np.integer) and n >= 1 for n in sizes):
-        raise ValueError(f"sizes must be at least two whole numbers ≥ 1, not {sizes}")
+    numbers = list(sizes) if isinstance(sizes, Iterable) else []
+    if len(numbers) < 2 or not all(is_whole(n) and n >= 1 for n in numbers):
+        raise ValueError(f"sizes must be at least two whole numbers ≥ 1, not {sizes!r}")
     places = (False, True, "before", "after", "logits")
     if batch_norm not in places:
         raise ValueError(f"batch_norm must be one of {listed(places)}, not {batch_norm!r}")
-    Dropout(dropout)  # refuses what is out of range
-    inputs, *hidden, outputs = sizes
+    # Refuse what is out of range or unknown, whether or not a layer will have it.
+    Dropout(dropout), Activation(activation), BatchNorm(convention=convention)
+    inputs, *hidden, outputs = numbers
     layers: list[Layer] = []
     is_normed = batch_norm in (True, "before", "logits")
     for units in hidden:
@@ -441,12 +484,33 @@ def MLP(  # noqa: N802  (a network is made of it: it reads like a class)
     return Network(inputs, layers, loss=loss, l1=l1, l2=l2, dtype=dtype, rng=rng)
 
 
-def _all_finite(numbers: Array) -> bool:
-    """Whether there is neither nan nor inf."""
-    flat = numbers.ravel()
-    # The sum of squares is the fastest way to say yes; it overflows where numbers are large.
-    with np.errstate(all="ignore"):
-        return bool(np.isfinite(np.dot(flat, flat)) or np.isfinite(flat).all())
+def _real_type(dtype: Any) -> np.dtype[Any]:
+    for real in (np.dtype("float32"), np.dtype("float64")):
+        with contextlib.suppress(TypeError):
+            if np.dtype(dtype) == real:
+                return real
+    raise ValueError(f"dtype must be float32 or float64, not {dtype!r}")
+
+
+def _layers(entries: Iterable[Mapping[str, Any]]) -> list[Layer]:
+    """The layers of a specification."""
+    layers = []
+    for entry in entries:
+        settings = dict(entry)
+        layers.append(LAYERS[str(settings.pop("layer"))](**settings))
+    return layers
+
+
+def _count(inputs: int, layers: Iterable[Layer]) -> int:
+    """How many parameters such a network has."""
+    count, size = 0, inputs
+    for layer in layers:
+        if isinstance(layer, Dense):
+            count += (size + layer.bias) * layer.units
+            size = layer.units
+        elif isinstance(layer, BatchNorm):
+            count += 2 * size
+    return count
 
 
 def _slices(rows: int) -> Iterator[slice]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import tempfile
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,8 +15,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from optviz._archive import read_archive, write_archive
-from optviz._text import listed
+from optviz._text import did_you_mean, listed
 from optviz.base import Optimizer
+from optviz.nn.checks import as_real, generator, is_whole
 from optviz.nn.dataset import is_sparse
 from optviz.nn.network import Network
 from optviz.trajectory import check_amounts, check_optimizer
@@ -43,7 +45,8 @@ class History:
     rate : ndarray (epochs,)
         The learning rate of the epoch's last step.
     best_epoch : int
-        The epoch (from 1) with the lowest validation loss (training loss without validation).
+        The epoch (from 1) with the lowest validation loss (training loss without validation);
+        0 if it was never a number.
     stopped_early : bool
         Whether patience ran out.
     steps : int
@@ -136,11 +139,12 @@ def fit(
         been changed then.
     """
     inputs, targets = _prepared(network, x, y)
-    held_out = None if validation is None else _prepared(network, *validation)
+    held_out = None if validation is None else _held_out(network, validation)
     check_optimizer(optimizer)
+    record = (record,) if isinstance(record, str) else record
     _check(epochs, batch_size, patience, weight_decay, clip_norm, record, record_every, held_out)
     run = _Run(
-        network, optimizer, inputs, targets, held_out, np.random.default_rng(rng), int(epochs),
+        network, optimizer, inputs, targets, held_out, generator(rng), int(epochs),
         int(batch_size), patience, restore_best, float(weight_decay), clip_norm,
         _Records(network, tuple(record), int(record_every), inputs), progress,
     )  # fmt: skip
@@ -150,7 +154,7 @@ def fit(
     while not run.is_over():
         run.epoch()
         stops = [callback(network, run.history()) for callback in callbacks]
-        run.is_stopped |= any(stop is True for stop in stops)
+        run.is_stopped |= any(isinstance(stop, bool | np.bool_) and bool(stop) for stop in stops)
         if file is not None:
             file.write()
     run.finish()
@@ -171,7 +175,7 @@ class _Run:
         self.patience, self.restore_best = patience, restore_best
         self.weight_decay, self.clip_norm = weight_decay, clip_norm
         self.records, self.progress = records, progress
-        self.groups = _groups(network, optimizer)
+        self.parts, self.part_gradients = _parts(network, optimizer)
         self.optimizer = optimizer
         self.steps = 0
         self.rows: list[tuple[float, ...]] = []
@@ -218,8 +222,7 @@ class _Run:
         rate = self.rate_of_next_step()
         if self.weight_decay:
             network.parameters[: network.decaying] *= 1 - rate * self.weight_decay
-        for optimizer, parameters, gradient in self.groups:
-            optimizer.update(parameters, gradient)
+        self.optimizer.update(self.parts, self.part_gradients, undecayed=("rest",))
         self.steps += 1
         if self.records.wants(self.steps):
             self.records.take(self.steps, loss, rate)
@@ -267,18 +270,15 @@ class _Run:
         )  # fmt: skip
 
 
-def _groups(
-    network: Network, optimizer: Optimizer
-) -> list[tuple[Optimizer, dict[str, Array], dict[str, Array]]]:
-    """Optimizers with the parts that they step: two if the optimizer itself decays weights."""
+def _parts(network: Network, optimizer: Optimizer) -> tuple[dict[str, Array], dict[str, Array]]:
+    """What the optimizer steps, and its gradients: in two parts if it decays weights itself."""
     whole, gradients, count = network.parameters, network.gradients, network.decaying
-    if not optimizer.hyper.get("weight_decay"):
-        return [(optimizer, {"parameters": whole}, {"parameters": gradients})]
-    rest = optimizer.fresh(weight_decay=0.0)
-    return [
-        (optimizer, {"weights": whole[:count]}, {"weights": gradients[:count]}),
-        (rest, {"rest": whole[count:]}, {"rest": gradients[count:]}),
-    ]
+    if "weight_decay" not in optimizer.hyper:
+        return {"parameters": whole}, {"parameters": gradients}
+    return (
+        {"weights": whole[:count], "rest": whole[count:]},
+        {"weights": gradients[:count], "rest": gradients[count:]},
+    )
 
 
 def _gather(network: Network, x: Any, rows: Array) -> Any:
@@ -299,6 +299,15 @@ def _prepared(network: Network, x: ArrayLike, y: ArrayLike) -> tuple[Any, Array]
     if not is_sparse(inputs) and inputs.dtype.kind == "f":
         inputs = np.ascontiguousarray(inputs, network.dtype)
     return inputs, targets
+
+
+def _held_out(network: Network, validation: Any) -> tuple[Any, Array]:
+    if not isinstance(validation, tuple | list) or len(validation) != 2:
+        raise ValueError("validation must be a pair (x, y)")
+    try:
+        return _prepared(network, *validation)
+    except ValueError as error:
+        raise ValueError(f"validation: {error}") from None
 
 
 # -- records ----------------------------------------------------------------------------------
@@ -344,6 +353,9 @@ class _Checkpoint:
     def __init__(self, path: Path, run: _Run) -> None:
         if path.suffix != ".npz":
             raise ValueError(f"checkpoint must be named .npz, not {path.name!r}")
+        # A folder that is not there, or not for us, is told before the first epoch.
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
         self.path, self.run = path, run
         # Taken before the first step, so that a run is known by how it begins.
         self.identity = self._identity()
@@ -354,10 +366,13 @@ class _Checkpoint:
         return {
             "network": run.network.spec(),
             "optimizer": run.optimizer.spec(),
-            "begins": _checksum(run.network.parameters, run.x, run.targets),
+            "begins": _checksum(*run.state().values(), *run.optimizer.state_dict().values()),
+            "data": _checksum(run.x, run.targets),
+            "validation": _checksum(*run.held_out) if run.held_out is not None else None,
             "rng": _checksum(np.frombuffer(_rng_text(run.rng).encode(), np.uint8)),
             "batch_size": run.batch_size,
             "patience": run.patience,
+            "restore_best": run.restore_best,
             "weight_decay": run.weight_decay,
             "clip_norm": run.clip_norm,
             "records": [*run.records.names, run.records.every],
@@ -366,8 +381,7 @@ class _Checkpoint:
     def write(self) -> None:
         run = self.run
         arrays: dict[str, Any] = {**run.state(), "rows": np.array(run.rows)}
-        for k, (optimizer, _, _) in enumerate(run.groups):
-            arrays |= {f"optimizer{k}/{name}": v for name, v in optimizer.state_dict().items()}
+        arrays |= {f"optimizer/{name}": v for name, v in run.optimizer.state_dict().items()}
         arrays |= {f"best/{name}": array for name, array in run.best.items()}
         arrays |= {f"records/{name}": array for name, array in run.records.arrays().items()}
         spec = {
@@ -389,20 +403,39 @@ class _Checkpoint:
                 f"the checkpoint {self.path} is of another run ({listed(differ)} differ): "
                 "delete it, or give another file"
             )
-        run = self.run
         try:
-            for k, (optimizer, _, _) in enumerate(run.groups):
-                optimizer.load_state_dict(_part(arrays, f"optimizer{k}/"))
-            run.best = _part(arrays, "best/")
-            run.rows = [tuple(map(float, row)) for row in arrays["rows"]]
-            run.rng.bit_generator.state = json.loads(spec["rng"])
-            run.steps, run.best_epoch = int(spec["steps"]), int(spec["best_epoch"])
-            run.best_loss = float(spec["best_loss"])
-            run.is_stopped, run.stopped_early = spec["is_stopped"], spec["stopped_early"]
-            run.records.kept = {k: list(v) for k, v in _part(arrays, "records/").items()}
-            run.network.restore(arrays)
-        except (KeyError, TypeError, ValueError) as error:
+            self._take_over(arrays, spec)
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise ValueError(f"the checkpoint {self.path} is damaged: {error}") from None
+
+    def _take_over(self, arrays: dict[str, Array], spec: Mapping[str, Any]) -> None:
+        """Read all of it, and only then change anything."""
+        run = self.run
+        rows = [tuple(map(float, row)) for row in arrays["rows"]]
+        numbers = {name: int(spec[name]) for name in ("steps", "best_epoch")}
+        numbers |= {name: bool(spec[name]) for name in ("is_stopped", "stopped_early")}
+        best_loss, best = float(spec["best_loss"]), _part(arrays, "best/")
+        for state in (arrays, best) if best else (arrays,):
+            run.network.check_state(state)
+        if not rows or any(len(row) != 5 for row in rows):
+            raise ValueError("its epochs are not rows of five numbers")
+        state = _part(arrays, "optimizer/")
+        trial = run.optimizer.fresh()
+        trial.load_state_dict(state)
+        if missing := [name for name in run.parts if f"{name}/t" not in state]:
+            raise ValueError(f"the optimizer has no state of {listed(missing)}")
+        # A step elsewhere shows whether the state fits.
+        trial.update({k: v.copy() for k, v in run.parts.items()}, run.part_gradients)
+        bits = json.loads(spec["rng"])
+        type(run.rng.bit_generator)().state = bits
+        # -- from here on nothing fails
+        run.optimizer.load_state_dict(state)
+        run.rng.bit_generator.state = bits
+        run.network.restore(arrays)
+        run.rows, run.best, run.best_loss = rows, best, best_loss
+        for name, value in numbers.items():
+            setattr(run, name, value)
+        run.records.kept = {k: list(v) for k, v in _part(arrays, "records/").items()}
 
 
 def _part(arrays: Mapping[str, Array], prefix: str) -> dict[str, Any]:
@@ -412,8 +445,10 @@ def _part(arrays: Mapping[str, Array], prefix: str) -> dict[str, Any]:
 def _checksum(*arrays: Any) -> int:
     total = 0
     for array in arrays:
-        for part in (array.data, array.indices) if is_sparse(array) else (array,):
-            total = zlib.crc32(np.ascontiguousarray(part).data, total)
+        parts = (array.data, array.indices, array.indptr) if is_sparse(array) else (array,)
+        for part in map(np.ascontiguousarray, parts):
+            total = zlib.crc32(f"{part.dtype}{part.shape}".encode(), total)
+            total = zlib.crc32(part.reshape(-1).view(np.uint8).data, total)
     return total
 
 
@@ -433,13 +468,13 @@ def _check(
     if patience is not None:
         wholes["patience"] = patience
     for name, value in wholes.items():
-        is_whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
-        if not (is_whole and value >= 1):
+        if not (is_whole(value) and value >= 1):
             raise ValueError(f"{name} must be a whole number ≥ 1, not {value!r}")
     if patience is not None and held_out is None:
         raise ValueError("patience needs validation data: give validation=(x, y)")
     check_amounts(weight_decay=weight_decay)
-    if clip_norm is not None and not clip_norm > 0:
+    if clip_norm is not None and not as_real(clip_norm) > 0:
         raise ValueError(f"clip_norm must be a number > 0, not {clip_norm!r}")
     if unknown := [name for name in record if name not in RECORDS]:
-        raise ValueError(f"record has no {listed(unknown)}; there are {listed(RECORDS)}")
+        hint = did_you_mean(str(unknown[0]), RECORDS)
+        raise ValueError(f"record has no {listed(unknown)}{hint}; there are {listed(RECORDS)}")
