@@ -53,8 +53,8 @@ def descend_blocks(  # type: ignore[no-untyped-def]  # noqa: PLR0915  (a helper 
     spots = np.empty(2 * WIDTH)
     heights = np.empty(WIDTH)
     noisy = keys.size > 0
-    # 1.0 while a run is in the race: a float, so that the count below vectorises.
-    alive = np.empty(WIDTH, starts.dtype)
+    # 1 while a run is in the race. Whole numbers: LLVM may not reorder a sum of floats.
+    alive = np.empty(WIDTH, np.int64)
     for row in range(hypers.shape[0]):
         for first in range(0, starts.shape[0], WIDTH):
             hyper = hypers[row].copy()
@@ -65,7 +65,7 @@ def descend_blocks(  # type: ignore[no-untyped-def]  # noqa: PLR0915  (a helper 
                 who[i] = first + i
                 if noisy:
                     seeds[i] = keys[first + i]
-                alive[i] = 1.0
+                alive[i] = 1
             for slot in range(slots):
                 states[slot * 2 * m : (slot + 1) * 2 * m] = fresh[row, slot]
             x, g = places[: 2 * m], slopes[: 2 * m]
@@ -73,24 +73,29 @@ def descend_blocks(  # type: ignore[no-untyped-def]  # noqa: PLR0915  (a helper 
             for t in range(1, steps + 1):
                 gradient(x.reshape(2, m), g.reshape(2, m))
                 if leaving:
-                    staying = 0.0
+                    staying = 0
                     for i in range(m):
                         norm = g[i] * g[i] + g[m + i] * g[m + i]
-                        staying += alive[i] if least < norm <= largest else 0.0
+                        staying += alive[i] if least < norm <= largest else 0
                     if staying < m - gone:
-                        # A long gradient is no divergence yet: as in `minimize`, a run is lost
-                        # where its point or its value is not finite.
-                        for i in range(m):
-                            spots[2 * i], spots[2 * i + 1] = x[i], x[m + i]
-                        value(spots[: 2 * m].reshape(m, 2), heights[:m])
+                        odd = False
                         for i in range(m):
                             norm = g[i] * g[i] + g[m + i] * g[m + i]
-                            lost = not (
+                            odd |= alive[i] > 0 and not norm <= largest
+                        if odd:
+                            # A long gradient is no divergence yet: as in `minimize`, a run is lost
+                            # where its point or its value is not finite.
+                            for i in range(m):
+                                spots[2 * i], spots[2 * i + 1] = x[i], x[m + i]
+                            value(spots[: 2 * m].reshape(m, 2), heights[:m])
+                        for i in range(m):
+                            norm = g[i] * g[i] + g[m + i] * g[m + i]
+                            lost = odd and not (
                                 np.isfinite(x[i]) and np.isfinite(x[m + i])
                                 and np.isfinite(heights[i])
                             )  # fmt: skip
-                            if alive[i] > 0.0 and (lost or norm <= least):
-                                alive[i] = 0.0
+                            if alive[i] > 0 and (lost or norm <= least):
+                                alive[i] = 0
                                 gone += 1
                                 final[row, who[i], 0] = x[i]
                                 final[row, who[i], 1] = x[m + i]
@@ -104,22 +109,22 @@ def descend_blocks(  # type: ignore[no-untyped-def]  # noqa: PLR0915  (a helper 
                         kept = 0
                         for start in range(0, 2 * m, m):
                             for i in range(m):
-                                if alive[i] > 0.0:
+                                if alive[i] > 0:
                                     places[kept] = places[start + i]
                                     slopes[kept] = slopes[start + i]
                                     kept += 1
                         kept = 0
                         for start in range(0, slots * 2 * m, m):
                             for i in range(m):
-                                if alive[i] > 0.0:
+                                if alive[i] > 0:
                                     states[kept] = states[start + i]
                                     kept += 1
                         kept = 0
                         for i in range(m):
-                            if alive[i] > 0.0:
+                            if alive[i] > 0:
                                 who[kept], seeds[kept] = who[i], seeds[i]
                                 kept += 1
-                        alive[:kept] = 1.0
+                        alive[:kept] = 1
                         m, gone = kept, 0
                         x, g = places[: 2 * m], slopes[: 2 * m]
                         state = states[: slots * 2 * m].reshape(slots, 2 * m)
@@ -131,7 +136,7 @@ def descend_blocks(  # type: ignore[no-untyped-def]  # noqa: PLR0915  (a helper 
                 if stop[0] != 0:
                     return
             for i in range(m):
-                if alive[i] > 0.0:
+                if alive[i] > 0:
                     final[row, who[i], 0], final[row, who[i], 1] = x[i], x[m + i]
                     ends[row, who[i]] = steps
                     is_finite = np.isfinite(x[i]) and np.isfinite(x[m + i])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -64,6 +66,11 @@ def show_steps(quiet: bool) -> Iterator[Callable[[int, int, float, float], None]
             progress(done, total)
 
         yield update
+
+
+def import_meanwhile(module: str) -> None:
+    """Import what will be needed next while compiled code runs, which leaves Python free."""
+    threading.Thread(target=importlib.import_module, args=(module,), daemon=True).start()
 
 
 class EpochTable:

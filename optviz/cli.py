@@ -14,7 +14,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from optviz._console import EpochTable, refuse, say_written, show_progress, show_steps
+from optviz._console import (
+    EpochTable,
+    import_meanwhile,
+    refuse,
+    say_written,
+    show_progress,
+    show_steps,
+)
 
 if TYPE_CHECKING:
     from optviz.functions import Function
@@ -290,6 +297,7 @@ def basins(
     path = _target(output, ["basins", *optimizers], on, ".png", out.STILL)
     f = _prepared(optimizers, on, bounds, None, quiet)
     grid = None if size is None else _pixels(size)
+    import_meanwhile("optviz.render.plot")
     with show_progress("running", quiet) as progress:
         made = compute(
             f, optimizers, size=grid, steps=steps, tol=tol, noise=noise, rng=seed,

@@ -26,7 +26,8 @@ def savefig_options(suffix: str, text: str) -> dict[str, Any]:
     """What Matplotlib's `savefig` is told so that the file carries `text`."""
     match suffix:
         case ".png":
-            return {"metadata": {KEY: text}}
+            # Level 3 takes half the time of the usual 6, for files as small.
+            return {"metadata": {KEY: text}, "pil_kwargs": {"compress_level": 3}}
         case ".jpg" | ".jpeg":
             return {"pil_kwargs": {"comment": text, "quality": 92}}
         case ".svg":

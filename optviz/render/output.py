@@ -7,15 +7,18 @@ import errno
 import os
 from collections.abc import Iterable
 from pathlib import Path
-
-import matplotlib as mpl
-from matplotlib.figure import Figure
+from typing import TYPE_CHECKING
 
 from optviz._files import replacing
 from optviz._text import did_you_mean
 from optviz.render.metadata import savefig_options
-from optviz.render.spec import Spec
-from optviz.render.train_spec import TrainSpec
+
+# Checks come before work: they do not wait for Matplotlib's import.
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from optviz.render.spec import Spec
+    from optviz.render.train_spec import TrainSpec
 
 #: The attribute of a figure that holds its specification.
 SPEC = "optviz_spec"
@@ -63,6 +66,8 @@ def save(figure: Figure, path: str | Path, *, dpi: int = 200) -> Path:
     ValueError, OSError
         As `check_target`.
     """
+    import matplotlib as mpl
+
     target = check_target(path, STILL)
     if not 20 <= dpi <= 600:
         raise ValueError(f"dpi must lie between 20 and 600, not {dpi!r}")
