@@ -164,6 +164,16 @@ def compose(
     )  # fmt: skip
 
 
+def sheet(width: float, height: float, theme: str) -> tuple[Figure, Look]:
+    """An empty figure of so many pixels, and the look of what is drawn on it."""
+    # The font grows with the picture.
+    unit = float(np.clip(13.5 * np.sqrt(width * height / 5e5), 9, 60))
+    look = Look(style.theme(theme), unit * 72 / DPI, unit)
+    figure = Figure(figsize=(width / DPI, height / DPI), dpi=DPI, facecolor=look.theme.paper)
+    FigureCanvasAgg(figure)
+    return figure, look
+
+
 def begin(
     f: Function,
     trajectories: Sequence[Trajectory],

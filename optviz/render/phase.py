@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import BoundaryNorm, LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -33,11 +32,8 @@ def phase_figure(
 ) -> Figure:
     """Colours for the measured rate; lines and a ring for what theory says of a quadratic."""
     width, height = compose.check_size(size) if size else SIZE
-    unit = float(np.clip(13.5 * np.sqrt(width * height / 5e5), 9, 60))
-    look = Look(style.theme(theme), unit * 72 / compose.DPI, unit)
-    figure = Figure(figsize=(width / compose.DPI, height / compose.DPI), dpi=compose.DPI,
-                    facecolor=look.theme.paper)  # fmt: skip
-    FigureCanvasAgg(figure)
+    figure, look = compose.sheet(width, height, theme)
+    unit = look.unit
     axes, bar = figure.add_axes((0, 0, 1, 1)), figure.add_axes((0, 0, 1, 1))
     _draw_rates(axes, bar, p, look)
     handles: list[Artist] = [Patch(color=_unstable(look), label="does not converge")]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator
@@ -27,12 +26,9 @@ def sensitivity_figure(
 ) -> Figure:
     """Medians and bands over the rates, and for each optimizer the stable region and the best."""
     width, height = compose.check_size(size) if size else SIZE
-    unit = float(np.clip(13.5 * np.sqrt(width * height / 5e5), 9, 60))
-    look = Look(style.theme(theme), unit * 72 / compose.DPI, unit)
+    figure, look = compose.sheet(width, height, theme)
+    unit = look.unit
     strokes = style.strokes_of([sweep.optimizer for sweep in s.sweeps], look.theme)
-    figure = Figure(figsize=(width / compose.DPI, height / compose.DPI), dpi=compose.DPI,
-                    facecolor=look.theme.paper)  # fmt: skip
-    FigureCanvasAgg(figure)
     count = len(s.sweeps)
     handles = [
         Line2D([], [], color=stroke.color, marker=stroke.marker, linewidth=1.8, markersize=5,
