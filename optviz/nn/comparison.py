@@ -85,7 +85,8 @@ class Training:
             row[: len(run)] = run
         out = np.full((3, longest), np.nan)
         seen = ~np.isnan(table).all(axis=0)  # a run that diverged has nan from there on
-        out[:, seen] = np.nanquantile(table[:, seen], [0.5, 0.1, 0.9], axis=0)
+        with np.errstate(invalid="ignore"):
+            out[:, seen] = np.nanquantile(table[:, seen], [0.5, 0.1, 0.9], axis=0)
         return out
 
 

@@ -204,6 +204,7 @@ class _Run:
         self.rows.append((loss / n, accuracy, *seen, self.rate()))
         self.judge(loss / n if self.held_out is None else seen[0])
 
+    @np.errstate(over="ignore", invalid="ignore")
     def step(self, rows: Array) -> tuple[float, int]:
         """One batch: gradient, clipping, decay, the optimizer; the loss and the correct answers."""
         network = self.network
@@ -394,8 +395,10 @@ class _Checkpoint:
             return
         arrays, spec = read_archive(self.path, "checkpoint")
         # By way of JSON, as the file has it (tuples have become lists).
-        mine = json.loads(json.dumps(self.identity))
-        if differ := [name for name in mine if spec.get("identity", {}).get(name) != mine[name]]:
+        mine, found = json.loads(json.dumps(self.identity)), spec.get("identity")
+        if not isinstance(found, dict):
+            raise ValueError(f"the checkpoint {self.path} is damaged: it has no identity")
+        if differ := [name for name in mine if found.get(name) != mine[name]]:
             raise ValueError(
                 f"the checkpoint {self.path} is of another run ({listed(differ)} differ): "
                 "delete it, or give another file"
