@@ -63,6 +63,8 @@ def read_archive(
         except Exception as error:
             # A damaged archive may raise nearly anything: zlib.error, OSError, MemoryError, …
             why = " ".join(str(error).split()) or type(error).__name__
+            if "pickle" in why:  # NumPy's text says how to load it all the same
+                why = "it is damaged, or holds Python objects, which are never loaded"
             raise ValueError(f"{path.name} is no {kind} of optviz: {why[:200]}") from None
     if not isinstance(spec, dict) or spec.get("kind") != kind:
         raise ValueError(f"{path.name} is no {kind} of optviz")

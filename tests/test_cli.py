@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import optviz as ov
+from optviz.cli import main
 
 
 def test_animate_names_its_file(run, tmp_path: Path) -> None:
@@ -149,6 +151,135 @@ def test_bad_input_is_one_line_and_code_2(run, tmp_path: Path, args, says: str) 
     assert list(tmp_path.iterdir()) == []
 
 
+TRAIN = ("train", "--data", "moons:n=200", "--layers", "2,8,2")
+
+
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path):
+    """Like `run`, in this process: half a second less for each command."""
+
+    def call(*args: str) -> subprocess.CompletedProcess[str]:
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr(sys, "argv", ["optviz", *args])
+        with pytest.raises(SystemExit) as caught:
+            main()
+        out = capsys.readouterr()
+        return subprocess.CompletedProcess(args, int(caught.value.code or 0), out.out, out.err)
+
+    return call
+
+
+@pytest.mark.parametrize(
+    ("args", "says"),
+    [
+        (("--data", "digts"), "did you mean 'digits'"),
+        (("--data", "none.csv"), "none.csv"),
+        (("--optimizer", "adm"), "did you mean 'adam'"),
+        (("--optimizer", "adam:lr=-1"), "lr must be a positive number"),
+        (("--activation", "rulu"), "did you mean 'relu'"),
+        (("--init", "hee"), "did you mean 'he'"),
+        (("--layers", "64,x"), "layers must be sizes such as 64,100,100,10"),
+        (("--layers", "63,10"), "layers must be such as 64,100,100,10"),
+        (("--dropout", "1"), "rate must lie in [0, 1)"),
+        (("--dropout", "x"), "--dropout"),
+        (("--epochs", "0"), "epochs must be a whole number"),
+        (("--batch-size", "0"), "batch_size must be a whole number"),
+        (("--patience", "0"), "patience must be a whole number"),
+        (("--runs", "0"), "runs must be a whole number"),
+        (("--seed", "-1"), "--seed"),
+        (("--l2", "-1"), "l2 must be a number ≥ 0"),
+        (("--weight-decay", "nan"), "weight_decay must be a number ≥ 0"),
+        (("--size", "1x1"), "size must lie between"),
+        (("-o", "a.gif"), "one of .png, .svg, .pdf, .jpg"),
+        (("-o", "no/such/a.png"), "does not exist"),
+        (("--save", "net.txt"), "one of .npz"),
+        (("--save", "no/such/net.npz"), "does not exist"),
+        (("--checkpoint", "a.txt"), "checkpoint must be named .npz"),
+        (("--checkpoint", "a.npz", "--runs", "2"), "one optimizer and one run"),
+        (("--epoch", "3"), "--epoch"),
+    ],
+)
+def test_bad_training_is_one_line_and_code_2(here, tmp_path: Path, args, says: str) -> None:
+    done = here("train", *args)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.count("\n") == 1, done.stderr
+    assert says in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_train_with_no_options(run, tmp_path: Path) -> None:
+    done = run("train")
+    assert done.returncode == 0, done.stderr
+    *table, last, name = done.stdout.splitlines()
+    assert table[0].split()[:3] == ["epoch", "loss", "accuracy"]
+    assert [line.split()[0] for line in table[1:]] == [str(k) for k in range(1, 31)]
+    assert last.startswith("adam:lr=0.001  test accuracy ")
+    assert float(last.split()[3].rstrip("%,")) >= 97
+    assert name == "train-adam-on-digits.png"
+    assert (tmp_path / name).read_bytes()[:4] == b"\x89PNG"
+    assert [p.name for p in tmp_path.iterdir()] == [name]
+
+
+def test_train_goes_on_from_its_checkpoint(here, tmp_path: Path) -> None:
+    """The same command twice; then with more epochs; then another command is refused."""
+    words = (*TRAIN, "--checkpoint", "c.npz", "--save", "n.npz", "-o", "a.png", "--epochs")
+    first = here(*words, "3")
+    network, picture = (tmp_path / "n.npz").read_bytes(), (tmp_path / "a.png").read_bytes()
+    again = here(*words, "3")
+    assert (first.returncode, again.returncode) == (0, 0), first.stderr + again.stderr
+    assert first.stdout.splitlines()[-2:] == again.stdout.splitlines()[-2:]
+    assert (tmp_path / "n.npz").read_bytes() == network
+    assert (tmp_path / "a.png").read_bytes() == picture
+    more = here(*words, "5")
+    assert [line.split()[0] for line in more.stdout.splitlines()[1:3]] == ["4", "5"]
+    whole = here(*TRAIN, "--epochs", "5", "--save", "w.npz", "-o", "a.png")
+    assert whole.returncode == 0
+    assert (tmp_path / "w.npz").read_bytes() == (tmp_path / "n.npz").read_bytes()
+    before = (tmp_path / "c.npz").read_bytes()
+    other = here(*words, "5", "--dropout", "0.3")
+    assert (other.returncode, other.stderr.count("\n")) == (2, 1)
+    assert "is of another run (network differ)" in other.stderr
+    (tmp_path / "c.npz").write_bytes(before[: len(before) // 2])
+    damaged = here(*words, "5")
+    assert (damaged.returncode, damaged.stderr.count("\n")) == (2, 1)
+    assert "c.npz is no checkpoint of optviz" in damaged.stderr
+
+
+def test_train_compares(here, tmp_path: Path) -> None:
+    done = here(*TRAIN, "--optimizer", "sgd:lr=0.1", "--optimizer", "adam", "--runs", "3",
+               "--epochs", "3", "--size", "640x400")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    sgd, adam, name = done.stdout.splitlines()
+    assert sgd.startswith("sgd:lr=0.1     test accuracy")
+    assert adam.startswith("adam")
+    assert "(from " in adam
+    assert name == "train-sgd-adam-on-moons.png"
+    assert here("replay", name, "-o", "b.png").returncode == 0
+    assert (tmp_path / "b.png").read_bytes() == (tmp_path / name).read_bytes()
+    words = shlex.split(here("spec", name).stdout.splitlines()[1])
+    assert here(*words[1:], "-o", "c.png").returncode == 0
+    assert (tmp_path / "c.png").read_bytes() == (tmp_path / name).read_bytes()
+
+
+def test_train_on_a_table_of_ones_own(here, tmp_path: Path) -> None:
+    rows = [f"{k % 7},{k % 5},{'yes' if k % 7 > 3 else 'no'}" for k in range(120)]
+    (tmp_path / "own.csv").write_text("a,b,kind\n" + "\n".join(rows) + "\n")
+    done = here("train", "--data", "own.csv", "--epochs", "40", "--layers", "2,20,2", "-q",
+               "--optimizer", "adam:lr=0.01")  # fmt: skip
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    again = here("replay", "train-adam-on-own.png")
+    assert (again.returncode, again.stderr.count("\n")) == (2, 1)
+    assert "neither built in nor generated" in again.stderr
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["own.csv", "train-adam-on-own.png"]
+
+
+def test_a_training_that_diverges_is_a_result(here) -> None:
+    done = here(*TRAIN, "--optimizer", "sgd:lr=1e9", "--no-batch-norm", "--epochs", "4")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "nan" in done.stdout
+
+
 def test_bad_input_is_refused_before_work(run) -> None:
     began = time.monotonic()
     assert run("animate", "adam", "-o", "a.xyz", "--steps", "10000000").returncode == 2
@@ -159,8 +290,12 @@ def test_a_read_only_folder_is_the_machines_fault(run, tmp_path: Path) -> None:
     (tmp_path / "locked").mkdir(mode=0o500)
     # Root may write to any ordinary folder, but nobody to this one.
     folder = "/proc" if os.geteuid() == 0 else "locked"
-    for command, name in (("plot", "a.png"), ("animate", "a.gif")):
-        done = run(command, "sgd:lr=0.1", "-o", f"{folder}/{name}")
+    for command in (
+        ("plot", "sgd:lr=0.1", "-o", f"{folder}/a.png"),
+        ("animate", "sgd:lr=0.1", "-o", f"{folder}/a.gif"),
+        (*TRAIN, "--epochs", "1", "--checkpoint", f"{folder}/a.npz"),
+    ):
+        done = run(*command)
         assert done.returncode == 1, done.stderr
         assert done.stderr.count("\n") == 1, done.stderr
         assert folder in done.stderr

@@ -251,6 +251,14 @@ def test_views_are_the_flat_vector() -> None:
     assert not any(view.any() for view in views.values())
 
 
+def test_layers_of_a_kind_have_different_names() -> None:
+    """With the same name, one's parameters would hide the other's."""
+    net = Network(2, [BatchNorm(), BatchNorm(), Dense(3), Dropout(0.1), Dropout(0.2)])
+    assert net.names == ("0 batchnorm", "0 batchnorm 2", "1 dense", "1 dropout", "1 dropout 2")
+    assert sum(view.size for view in net.views().values()) == net.parameters.size == 17
+    assert len(net.activations(np.ones((2, 2)))) == 5
+
+
 @pytest.mark.parametrize("name", ov.optimizers)
 def test_any_optimizer_steps_it(name: str) -> None:
     x, y = problem(n=40)
@@ -634,7 +642,7 @@ def test_what_networks_refuse(make: Any, says: str) -> None:
 def test_a_refused_network_leaves_its_layers_free() -> None:
     layer = Dense(3)
     for bad in ({"l1": -1}, {"loss": "x"}, {"dtype": "x"}, {"rng": "x"}):
-        with pytest.raises(ValueError, match=r"."):
+        with pytest.raises(ValueError, match=r"l1|loss|dtype|seed"):
             Network(2, [layer], **bad)
     Network(2, [layer])
 

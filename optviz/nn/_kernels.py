@@ -22,7 +22,13 @@ def kernel(function: Callable[..., Any], layout: str, dtype: Any) -> Callable[..
     m: a matrix; v: a vector; s: a vector of float64; f: a float64; k: a uint32; l: a vector of
     int64; r in the first place: it returns a float64.
     """
-    return _jit.compiled(function, functools.partial(_signature, layout, np.dtype(dtype).name))
+    signature = functools.partial(_signature, layout, np.dtype(dtype).name)
+    return silent(_jit.compiled(function, signature))
+
+
+def silent(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A kernel that does not warn of overflow when it runs in plain Python: compiled, none does."""
+    return np.errstate(all="ignore")(function) if _jit.jit_disabled() else function
 
 
 @functools.cache

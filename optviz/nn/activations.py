@@ -10,6 +10,7 @@ from typing import Any
 
 from optviz import _jit
 from optviz._text import did_you_mean, listed
+from optviz.nn._kernels import silent
 
 
 @dataclass(frozen=True)
@@ -89,12 +90,14 @@ def check_activation(name: str) -> str:
 
 def forward_kernel(name: str, dtype: Any) -> Callable[..., None]:
     """`kernel(x (n,), y (n,), alpha)`: y = h(x)."""
-    return _jit.compiled(_module(name).forward, functools.partial(_signature, 2, str(dtype)))
+    signature = functools.partial(_signature, 2, str(dtype))
+    return silent(_jit.compiled(_module(name).forward, signature))
 
 
 def backward_kernel(name: str, dtype: Any) -> Callable[..., None]:
     """`kernel(x (n,), y (n,), dy (n,), dx (n,), alpha)`: dx = dy h′(x)."""
-    return _jit.compiled(_module(name).backward, functools.partial(_signature, 4, str(dtype)))
+    signature = functools.partial(_signature, 4, str(dtype))
+    return silent(_jit.compiled(_module(name).backward, signature))
 
 
 @functools.cache

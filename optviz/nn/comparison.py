@@ -13,10 +13,12 @@ from numpy.typing import NDArray
 
 from optviz.base import Optimizer
 from optviz.nn import data as datasets
+from optviz.nn.checks import check_whole, is_whole
 from optviz.nn.dataset import Dataset
 from optviz.nn.network import MLP, Network
 from optviz.nn.training import History, fit
 from optviz.optimizers import parse_optimizer
+from optviz.trajectory import check_amounts, check_optimizer
 
 Real = NDArray[np.float64]
 
@@ -81,9 +83,11 @@ class Training:
         table = np.full((len(runs), longest), np.nan)
         for row, run in zip(table, runs, strict=True):
             row[: len(run)] = run
-        if np.isnan(table).all():
-            return np.full((3, longest), np.nan)
-        return np.asarray(np.nanquantile(table, [0.5, 0.1, 0.9], axis=0))
+        out = np.full((3, longest), np.nan)
+        seen = ~np.isnan(table).all(axis=0)  # a run that diverged has nan from there on
+        with np.errstate(invalid="ignore"):
+            out[:, seen] = np.nanquantile(table[:, seen], [0.5, 0.1, 0.9], axis=0)
+        return out
 
 
 def compare(
@@ -133,10 +137,11 @@ def compare(
     ((2, 1), (3, 3))
     """
     whole = datasets.load(data)
-    items = [optimizers] if isinstance(optimizers, str | Optimizer) else list(optimizers)
+    are_several = isinstance(optimizers, Sequence) and not isinstance(optimizers, str)
+    items: list[Any] = list(optimizers) if are_several else [optimizers]
     if not items:
         raise ValueError("a comparison needs at least one optimizer")
-    made = tuple(parse_optimizer(o) if isinstance(o, str) else o.fresh() for o in items)
+    made = tuple(_optimizer(o) for o in items)
     sizes = _sizes(whole, layers)
     setup = _setup(data, whole, sizes, settings, runs, seed)
     if checkpoint is not None and (len(made) > 1 or runs > 1):
@@ -160,6 +165,13 @@ def compare(
     return Training(setup, whole, made, tuple(histories), scores, network)
 
 
+def _optimizer(o: str | Optimizer) -> Optimizer:
+    if isinstance(o, str):
+        return parse_optimizer(o)
+    check_optimizer(o)
+    return o.fresh()
+
+
 def _watch(
     on_epoch: Callable[[Optimizer, History], None], optimizer: Optimizer
 ) -> Callable[[Network, History], None]:
@@ -171,25 +183,42 @@ def _setup(
     runs: int, seed: int,
 ) -> Setup:  # fmt: skip
     """The checked settings; a network is made once, so that what it refuses is refused now."""
-    if not isinstance(runs, int | np.integer) or runs < 1:
-        raise ValueError(f"runs must be a whole number ≥ 1, not {runs!r}")
-    if not isinstance(seed, int | np.integer) or seed < 0:
-        raise ValueError(f"seed must be a whole number ≥ 0, not {seed!r}")
+    check_whole("runs", runs, 1)
+    check_whole("seed", seed, 0, 2**63)
     known = {f.name for f in dataclasses.fields(Setup)} - {"data", "layers", "runs", "seed"}
     if unknown := settings.keys() - known:
         raise ValueError(
             f"compare has no {', '.join(sorted(unknown))}; it has {', '.join(sorted(known))}"
         )
-    text = data if isinstance(data, str) else whole.name
-    setup = Setup(text, sizes, runs=int(runs), seed=int(seed), **settings)
+    # A data set that was handed over may have been changed: it never passes for the one of
+    # its name, which is what a picture would be made of again.
+    text = data if isinstance(data, str) else f"own.{whole.name}"
+    setup = Setup(text, sizes, runs=int(runs), seed=int(seed), **_plain(settings))
     _network(setup, 0)
     return setup
+
+
+def _plain(settings: dict[str, Any]) -> dict[str, Any]:
+    """The settings as text, numbers and flags, which a picture's specification can keep."""
+    out = dict(settings)
+    for name, value in settings.items():
+        if name in ("epochs", "batch_size") or (name == "patience" and value is not None):
+            check_whole(name, value, 1)
+            out[name] = int(value)
+        elif name in ("dropout", "l1", "l2", "weight_decay"):
+            check_amounts(**{name: value})
+            out[name] = float(value)
+        elif name == "batch_norm" and not isinstance(value, bool):
+            raise ValueError(f"batch_norm must be True or False here, not {value!r}")
+        elif name in ("activation", "init") and not isinstance(value, str):
+            raise ValueError(f"{name} must be a text here, such as 'he', not {value!r}")
+    return out
 
 
 def _sizes(whole: Dataset, layers: Sequence[int] | None) -> tuple[int, ...]:
     if layers is None:
         return (whole.inputs, *HIDDEN, whole.n_classes)
-    sizes = tuple(layers)
+    sizes = tuple(int(n) if is_whole(n) else n for n in layers)
     if len(sizes) < 2 or sizes[0] != whole.inputs or sizes[-1] != whole.n_classes:
         hidden = ",".join(map(str, sizes[1:-1] or HIDDEN))
         raise ValueError(

@@ -87,6 +87,7 @@ class SoftmaxCrossEntropy(Loss):
             loss = _loss_kernel("soft_cross_entropy", "rmmm", outputs.dtype)
         return float(loss(outputs, targets, gradient))
 
+    @np.errstate(invalid="ignore")
     def probabilities(self, outputs: Array) -> Array:
         """The softmax of each row."""
         power = np.exp(outputs - outputs.max(axis=1, keepdims=True))
@@ -139,6 +140,7 @@ class BinaryCrossEntropy(_Columns):
         loss = _loss_kernel("binary_cross_entropy", "rmmm", outputs.dtype)
         return float(loss(outputs, targets, gradient))
 
+    @np.errstate(invalid="ignore")
     def probabilities(self, outputs: Array) -> Array:
         """The logistic function of each output."""
         power = np.exp(-np.abs(outputs))

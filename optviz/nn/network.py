@@ -155,12 +155,15 @@ class Network:
 
     # -- passes ------------------------------------------------------------------------------
 
+    # A network that diverges says so by its loss, not by a warning for each product.
+    @np.errstate(over="ignore", invalid="ignore")
     def forward(self, x: Array, training: bool = False) -> Array:
         """The outputs (n, outputs) of a batch; overwritten in the next pass."""
         for stage in self.stages if training else self.layers:
             x = stage.forward(x, training)
         return x
 
+    @np.errstate(over="ignore", invalid="ignore")
     def backward(self, dy: Array) -> None:
         """Fill `gradients` from the loss's gradient at the outputs (overwritten)."""
         gradient: Array | None = dy

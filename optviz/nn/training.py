@@ -205,6 +205,7 @@ class _Run:
         self.rows.append((loss / n, accuracy, *seen, self.rate()))
         self.judge(loss / n if self.held_out is None else seen[0])
 
+    @np.errstate(over="ignore", invalid="ignore")
     def gradient(self, rows: Array) -> tuple[float, int]:
         """The gradient of a batch; its loss and the number of correct answers."""
         targets = self.targets[rows]
@@ -212,6 +213,7 @@ class _Run:
         loss, outputs = self.network.step_gradient(inputs, targets)
         return loss, self.network.loss_function.correct(outputs, targets)
 
+    @np.errstate(over="ignore", invalid="ignore")
     def update(self, loss: float) -> None:
         """Clipping, decay, the optimizer's step, records."""
         network, gradients = self.network, self.network.gradients
@@ -397,8 +399,10 @@ class _Checkpoint:
             return
         arrays, spec = read_archive(self.path, "checkpoint")
         # By way of JSON, as the file has it (tuples have become lists).
-        mine = json.loads(json.dumps(self.identity))
-        if differ := [name for name in mine if spec.get("identity", {}).get(name) != mine[name]]:
+        mine, found = json.loads(json.dumps(self.identity)), spec.get("identity")
+        if not isinstance(found, dict):
+            raise ValueError(f"the checkpoint {self.path} is damaged: it has no identity")
+        if differ := [name for name in mine if found.get(name) != mine[name]]:
             raise ValueError(
                 f"the checkpoint {self.path} is of another run ({listed(differ)} differ): "
                 "delete it, or give another file"

@@ -15,6 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.text import Text
 from numpy.typing import NDArray
 
 from optviz.functions import Function
@@ -212,12 +213,24 @@ def draw_legend(figure: Figure, handles: Sequence[Artist], look: Look) -> int:
     """The legend above the small print, in as many rows as it takes; their number."""
     width, height = figure.get_size_inches() * DPI
     columns, rows = _legend_shape([str(h.get_label()) for h in handles], width, look.unit)
-    figure.legend(
+    legend = figure.legend(
         handles=handles, loc="upper left", ncols=columns, frameon=False, fontsize=0.95 * look.font,
         bbox_to_anchor=(0.4 * look.unit / width, (1.75 * rows + 2.2) * look.unit / height),
         borderaxespad=0, columnspacing=1.8, handlelength=2.4, labelcolor=look.theme.ink,
     )  # fmt: skip
+    texts = legend.get_texts()
+    beside = legend.get_window_extent().width - max((_wide(text) for text in texts), default=0)
+    for text in texts if columns == 1 else ():
+        # A label that is wider than the page gets smaller letters. Hinting rounds their widths.
+        size = 0.95 * look.font
+        while _wide(text) > width - beside - look.unit and size > 0.5 * look.font:
+            size *= 0.96
+            text.set_fontsize(size)
     return rows
+
+
+def _wide(text: Text) -> float:
+    return float(text.get_window_extent().width)
 
 
 def mark_interval(steps: int) -> int:

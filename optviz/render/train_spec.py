@@ -7,6 +7,7 @@ import json
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import optviz
@@ -26,7 +27,7 @@ from optviz.render.spec import optimizer_text
 from optviz.render.style import THEMES
 
 KIND = "train"
-MAX_LAYERS = 50
+MAX_LAYERS, MAX_WEIGHTS = 50, 20_000_000
 
 
 @dataclass(frozen=True)
@@ -109,14 +110,20 @@ def _data(name: str, value: Any) -> str:
 
     text = check_text(name, value, 200)
     if not is_made_here(text):
-        raise SpecError(f"{name} {text!r} is a file: only built-in and generated data are replayed")
+        raise SpecError(
+            f"{name} {text!r} is neither built in nor generated: only such data are replayed"
+        )
     return text
 
 
 def _layers(name: str, value: Any) -> tuple[int, ...]:
     if not isinstance(value, list) or not 2 <= len(value) <= MAX_LAYERS:
         raise SpecError(f"{name} must be a list of 2 to {MAX_LAYERS} sizes")
-    return tuple(whole(1, 100_000)(name, size) for size in value)
+    sizes = tuple(whole(1, 100_000)(name, size) for size in value)
+    # Each weight takes about 30 bytes while it is trained.
+    if sum(a * b for a, b in pairwise(sizes)) > MAX_WEIGHTS:
+        raise SpecError(f"{name} may have at most {MAX_WEIGHTS:,} weights")
+    return sizes
 
 
 def _texts(name: str, value: Any) -> tuple[str, ...]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
@@ -17,6 +16,9 @@ from optviz.render.style import Look, Stroke
 from optviz.render.train_spec import TrainSpec
 
 SIZE = (960, 520)
+#: The base font, in pixels, at that size.
+USUAL = 13.5
+NO_BREAK = "\N{NO-BREAK SPACE}"
 #: Room for the title and the line below it.
 TOP = 6.2
 VALIDATION: style.Dash = (0, (4, 1.6))
@@ -27,11 +29,8 @@ def training_figure(
 ) -> Figure:
     """Loss (log axis) and accuracy: training solid, validation dashed, bands over several runs."""
     width, height = compose.check_size(size) if size else SIZE
-    unit = float(np.clip(13.5 * np.sqrt(width * height / 5e5), 9, 60))
-    look = Look(style.theme(theme), unit * 72 / compose.DPI, unit)
-    figure = Figure(figsize=(width / compose.DPI, height / compose.DPI), dpi=compose.DPI,
-                    facecolor=look.theme.paper)  # fmt: skip
-    FigureCanvasAgg(figure)
+    figure, look = compose.sheet(width, height, theme)
+    unit = look.unit
     strokes = style.strokes_of(t.optimizers, look.theme)
     rows = compose.draw_legend(figure, _handles(t, strokes, look), look)
     has_accuracy = bool(t.network.loss_function.metric)
@@ -44,7 +43,7 @@ def training_figure(
                   height - (TOP + bottom) * unit)  # fmt: skip
         axes = figure.add_axes(box.fraction(width, height))
         for j, stroke in enumerate(strokes):
-            _draw(axes, t, j, name, stroke)
+            _draw(axes, t, j, name, stroke, look)
         _finish(axes, t, name, look)
     title = f"{style.heading_of([type(o).__name__ for o in t.optimizers])} on {t.data.name}"
     network = "-".join(map(str, t.setup.layers))
@@ -55,33 +54,34 @@ def training_figure(
 
 
 def _handles(t: Training, strokes: list[Stroke], look: Look) -> list[Line2D]:
-    handles = []
+    handles, size = [], look.unit / USUAL
     for k, (o, stroke) in enumerate(zip(t.optimizers, strokes, strict=True)):
         scores = t.test_accuracy[k]
         score = ""
         if np.isfinite(scores).all():
             score = f"   test {100 * np.median(scores):.1f} %"
         handles.append(
-            Line2D([], [], color=stroke.color, marker=stroke.marker, linewidth=1.8, markersize=5,
-                   label=f"{style.optimizer_text(o, [])}{score}")
+            Line2D([], [], color=stroke.color, marker=stroke.marker, linewidth=1.7 * size,
+                   markersize=5 * size, label=f"{style.optimizer_text(o, [])}{score}")
         )  # fmt: skip
     ink = look.theme.quiet
-    handles.append(Line2D([], [], color=ink, linewidth=1.6, label="training"))
-    handles.append(Line2D([], [], color=ink, linewidth=1.6, linestyle=VALIDATION,
+    handles.append(Line2D([], [], color=ink, linewidth=1.7 * size, label="training"))
+    handles.append(Line2D([], [], color=ink, linewidth=1.7 * size, linestyle=VALIDATION,
                           label="validation"))  # fmt: skip
     return handles
 
 
-def _draw(axes: Axes, t: Training, k: int, name: str, stroke: Stroke) -> None:
+def _draw(axes: Axes, t: Training, k: int, name: str, stroke: Stroke, look: Look) -> None:
+    size = look.unit / USUAL
     for kind, dash in (("", "-"), ("validation_", VALIDATION)):
         median, low, high = t.curves(k, f"{kind}{name}")
         epochs = np.arange(1, len(median) + 1)
         if t.setup.runs > 1:
             axes.fill_between(epochs, low, high, color=stroke.color, alpha=0.12, linewidth=0)
         every = max(1, len(epochs) // 8)
-        axes.plot(epochs, median, color=stroke.color, linestyle=dash, linewidth=1.7,
-                  marker=stroke.marker, markevery=every, markersize=4,
-                  markeredgecolor=axes.get_facecolor(), markeredgewidth=0.5)  # fmt: skip
+        axes.plot(epochs, median, color=stroke.color, linestyle=dash, linewidth=1.7 * size,
+                  marker=stroke.marker, markevery=every, markersize=4 * size,
+                  markeredgecolor=look.theme.paper, markeredgewidth=0.5)  # fmt: skip
 
 
 def _finish(axes: Axes, t: Training, name: str, look: Look) -> None:
@@ -108,8 +108,8 @@ def _choices(t: Training) -> str:
         f"dropout {rounded(s.dropout)}" if s.dropout else "no dropout",
         f"init {s.init}",
     ]
-    parts += [f"{name} = {rounded(value)}" for name, value in (
+    parts += [f"{name}{NO_BREAK}={NO_BREAK}{rounded(value)}" for name, value in (
         ("l1", s.l1), ("l2", s.l2), ("weight decay", s.weight_decay)) if value]  # fmt: skip
     parts += [f"patience {s.patience}, best epoch kept"] if s.patience else []
     parts += [f"median of {s.runs} runs, band from 10 % to 90 %"] if s.runs > 1 else []
-    return " · ".join([*parts, f"seed {s.seed}"])
+    return f"{NO_BREAK}· ".join([*parts, f"seed {s.seed}"])
