@@ -393,7 +393,8 @@ TASKS = {
             | ({"PyTorch (batched)": sweeps.sweep_torch(name)} if name == "rosenbrock" else {}),
             {"JAX (jit of vmap, x64)": goal, "PyTorch (batched)": 15.0},
             repeats=7,
-            tolerance=1e-6,
+            # About the kink in the middle of Ackley's function steps amplify rounding.
+            tolerance=1e-3 if name == "ackley" else 1e-6,
             units=dict.fromkeys(
                 ("optviz", "JAX (jit of vmap, x64)", "PyTorch (batched)"),
                 sweeps.STARTS * sweeps.STEPS,
@@ -409,10 +410,11 @@ TASKS = {
         {"optviz, 1 thread": 1.8},
     ),
     "sweep-linear": Task(
-        "10,000,000 starts × 100 steps on Rosenbrock (a start), against 10,000",
-        {"optviz": sweeps.sweep_optviz("rosenbrock", 10_000_000, 100),
-         "optviz, 10,000 starts": sweeps.sweep_optviz("rosenbrock", 10_000, 100)},
+        "10,000,000 starts × 500 steps on Rosenbrock (a start), against 10,000",
+        {"optviz": sweeps.sweep_optviz("rosenbrock", 10_000_000, 500),
+         "optviz, 10,000 starts": sweeps.sweep_optviz("rosenbrock", 10_000, 500)},
         {"optviz, 10,000 starts": 0.87},
+        repeats=3,
         units={"optviz": 10_000_000, "optviz, 10,000 starts": 10_000},
         # Other starts in another number: there is nothing to compare.
         tolerance=np.inf,

@@ -36,6 +36,8 @@ Real = NDArray[np.float64]
 BYTES_PER_RUN = 64
 #: Steps of runs in one chunk of work: about a tenth of a second.
 CHUNK = 1e8
+#: And at least: a few milliseconds.
+LEAST_CHUNK = 2e6
 #: A run has reached a minimum within this share of the diagonal of the bounds (less where minima
 #: lie closer together).
 CAPTURE = 0.01
@@ -424,11 +426,28 @@ class _Job:
                 future.cancel()
         return ends
 
+    @functools.cached_property
+    def kernels(self) -> tuple[Callable[..., None], ...]:
+        """The loop, and the kernels that it takes as pointers."""
+        real = self.places.dtype
+        loop: Callable[..., None] = _block.descend_blocks
+        if self.f.is_compiled:
+            signature = functools.partial(_jit.blocks_signature, real.name)
+            loop = _jit.compiled(_block.descend_blocks, signature)
+        noise = _jit.with_vecmath("_noise_kernel.py")
+        perturb = _jit.compiled(noise.perturb, functools.partial(_jit.noise_signature, real.name))
+        return (
+            loop, self.optimizer.kernel(real), self.f.gradient_kernel(real),
+            self.f.value_kernel(), perturb,
+        )  # fmt: skip
+
     def parts(self) -> Iterator[tuple[slice, slice]]:
         """The combinations and the starts of each chunk."""
-        # Several chunks for each thread, so that none waits long for the last.
-        total = len(self.hypers) * len(self.places) * self.repeats
-        runs = min(CHUNK / self.steps, total / (8 * _jit.thread_count()), 2**16)
+        # Several chunks for each thread, so that none waits long for the last; but to begin one
+        # takes Python a sixth of a millisecond.
+        total, threads = len(self.hypers) * len(self.places) * self.repeats, _jit.thread_count()
+        runs = max(total / (8 * threads), min(LEAST_CHUNK / self.steps, total / threads))
+        runs = min(runs, CHUNK / self.steps, 2**16)
         runs = int(max(runs, _block.WIDTH)) // self.repeats
         wide = min(len(self.places), max(1, runs // _block.WIDTH) * _block.WIDTH)
         tall = max(1, runs // wide)
@@ -442,13 +461,7 @@ class _Job:
 
     def chunk(self, ends: _Ends, rows: slice, starts: slice, stop: NDArray[np.uint8]) -> int:
         """Some of the runs, in this thread; the number of runs done."""
-        real = self.places.dtype
-        loop: Callable[..., None] = _block.descend_blocks
-        if self.f.is_compiled:
-            signature = functools.partial(_jit.blocks_signature, real.name)
-            loop = _jit.compiled(_block.descend_blocks, signature)
-        noise = _jit.with_vecmath("_noise_kernel.py")
-        perturb = _jit.compiled(noise.perturb, functools.partial(_jit.noise_signature, real.name))
+        loop, *pointers = self.kernels
         numbers = np.arange(starts.start, min(starts.stop, len(self.places)))
         keys = _splitmix.keys(self.seed, numbers, self.repeats) if self.noise else NO_KEYS
         least = self.tol**2 if self.tol > 0 else -1.0
@@ -457,8 +470,7 @@ class _Job:
         longest = LONG if is_total else -1.0
         with np.errstate(all="ignore"):
             loop(
-                self.optimizer.kernel(real), self.f.gradient_kernel(real),
-                self.f.value_kernel(), perturb,
+                *pointers,
                 np.repeat(self.places[starts], self.repeats, axis=0), keys, self.fresh[rows],
                 self.hypers[rows], self.rates[rows],
                 np.array([self.steps, least, self.early_leaving, self.noise, longest]), stop,
