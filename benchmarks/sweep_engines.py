@@ -121,7 +121,7 @@ def basins_optviz(
         places = np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2)
 
         def work() -> Any:
-            return ov.sweep("himmelblau", ov.Adam(lr=0.3), places, steps=1000, tol=1e-6,
+            return ov.sweep("himmelblau", ov.Adam(lr=0.1), places, steps=1000, tol=1e-6,
                             early_leaving=early_leaving)  # fmt: skip
 
         # The pixels of each minimum in each row.

@@ -448,8 +448,10 @@ class _Job:
         total, threads = len(self.hypers) * len(self.places) * self.repeats, _jit.thread_count()
         runs = max(total / (8 * threads), min(LEAST_CHUNK / self.steps, total / threads))
         runs = min(runs, CHUNK / self.steps, 2**16)
-        runs = int(max(runs, _block.WIDTH)) // self.repeats
-        wide = min(len(self.places), max(1, runs // _block.WIDTH) * _block.WIDTH)
+        # As many for each thread.
+        runs = total / (threads * math.ceil(total / (threads * runs)))
+        runs = max(math.ceil(runs), _block.WIDTH) // self.repeats
+        wide = min(len(self.places), max(1, -(-runs // _block.WIDTH)) * _block.WIDTH)
         tall = max(1, runs // wide)
         for row in range(0, len(self.hypers), tall):
             for first in range(0, len(self.places), wide):
