@@ -53,7 +53,9 @@ def optviz_network(batch_norm: bool, dropout: float) -> Any:
     return net
 
 
-def train_optviz(batch: int, batch_norm: bool = True, dropout: float = DROPOUT) -> Engine:
+def train_optviz(
+    batch: int, batch_norm: bool = True, dropout: float = DROPOUT, *, compared: bool = True
+) -> Engine:
     def engine() -> tuple[Callable[[], Any], Callable[[], Any]]:
         import optviz as ov
 
@@ -70,7 +72,8 @@ def train_optviz(batch: int, batch_norm: bool = True, dropout: float = DROPOUT) 
                 adam.update({"p": plain.parameters}, {"p": plain.gradients})
             return losses
 
-        return work, result
+        # Some have nothing to compare: bare products, or an engine that draws its own weights.
+        return work, result if compared else list
 
     return engine
 
@@ -185,11 +188,8 @@ def train_sklearn(batch: int) -> Engine:
         def work() -> Any:
             return net.fit(x, y)
 
-        def result() -> Any:
-            # Its first weights cannot be set before it begins: its loss is that of any start.
-            return [float(work().loss_)]
-
-        return work, result
+        # Its first weights cannot be set before it begins.
+        return work, list
 
     return engine
 
