@@ -26,7 +26,8 @@ _HOMES = {
     "optviz.basin_map": ("Basins", "basins"),
     "optviz.rate_scan": ("Sensitivity", "sensitivity"),
     "optviz.phase_diagram": ("PhaseDiagram", "phase"),
-    "optviz.sweeps": ("Axis", "Sweep", "sweep"),
+    "optviz.axis": ("Axis",),
+    "optviz.sweeps": ("Sweep", "sweep"),
     "optviz.tuning": ("Tuning", "tune"),
     "optviz.comparison": ("ensemble", "race"),
     "optviz.explanation": ("Explanation", "explain"),
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from optviz import nn as nn
     from optviz import optimizers as optimizers
     from optviz import schedules as schedules
+    from optviz.axis import Axis as Axis
     from optviz.base import Optimizer as Optimizer
     from optviz.basin_map import Basins as Basins
     from optviz.basin_map import basins as basins
@@ -111,7 +113,6 @@ if TYPE_CHECKING:
     from optviz.render.explain import ExplainFilm as ExplainFilm
     from optviz.render.output import save as save
     from optviz.render.plot import plot as plot
-    from optviz.sweeps import Axis as Axis
     from optviz.sweeps import Sweep as Sweep
     from optviz.sweeps import sweep as sweep
     from optviz.trajectory import Trajectory as Trajectory

@@ -10,18 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from optviz._chunks import capture_radius, nearest
+from optviz.axis import Axis
 from optviz.base import Optimizer
 from optviz.comparison import chosen
 from optviz.functions import Function, function
 from optviz.stationary import StationaryPoints, stationary_points
-from optviz.sweeps import (
-    Axis,
-    Sweep,
-    capture_radius,
-    check_memory,
-    nearest,
-    sweep,
-)  # fmt: skip
+from optviz.sweeps import Sweep, check_memory, sweep
 
 #: Starts along the longer side unless told.
 SIZE = 800

@@ -330,9 +330,9 @@ def sensitivity(
 
     optviz sensitivity adam rmsprop --on rosenbrock
     """
+    from optviz.axis import parse_axis
     from optviz.rate_scan import sensitivity as compute
     from optviz.render import output as out
-    from optviz.sweeps import parse_axis
 
     path = _target(output, ["sensitivity", *optimizers], on, ".png", out.STILL)
     pixels = _size(size)

@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from optviz import quadratic
 from optviz._text import listed
+from optviz.axis import Axis, parse_axis
 from optviz.base import Optimizer
 from optviz.functions import Function, function
 from optviz.optimizers import parse_optimizer
-from optviz.sweeps import Axis, Sweep, parse_axis, sweep
+from optviz.sweeps import Sweep, sweep
 from optviz.tuning import jittered_starts, rates_to_try
 
 Real = NDArray[np.float64]

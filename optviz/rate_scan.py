@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from optviz.axis import Axis
 from optviz.base import Optimizer
 from optviz.functions import Function, function
 from optviz.optimizers import parse_optimizer
-from optviz.sweeps import Axis, Sweep, check_seed, sweep
+from optviz.sweeps import Sweep, check_seed, sweep
 from optviz.trajectory import Trajectory
 from optviz.tuning import jittered_starts, lowest_value, rates_to_try
 

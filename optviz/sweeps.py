@@ -1,16 +1,13 @@
 """A million runs at once: many starts, many hyperparameters, or both.
 
-Only the ends are kept, not the paths. Runs are divided among threads in chunks that take a
-fraction of a second each; the numbers do not depend on how they are divided.
+Only the ends are kept, not the paths. `_chunks.py` divides the work, `_block.py` does it.
 """
 
 from __future__ import annotations
 
-import functools
 import importlib
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,94 +15,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from optviz import _block, _jit, _splitmix
 from optviz._archive import read_archive, write_archive
 from optviz._block import CONVERGED, DIVERGED, UNFINISHED
+from optviz._chunks import Job
 from optviz._text import did_you_mean, listed
+from optviz.axis import Axis
 from optviz.base import Optimizer
 from optviz.functions import Function, function, function_text
 from optviz.optimizers import optimizers, parse_optimizer
 from optviz.schedules import Schedule
 from optviz.trajectory import check_amounts, check_optimizer, check_steps
 
-__all__ = ["CONVERGED", "DIVERGED", "UNFINISHED", "Axis", "Sweep", "sweep"]
+__all__ = ["CONVERGED", "DIVERGED", "UNFINISHED", "Sweep", "sweep"]
 
 Real = NDArray[np.float64]
 
 #: What one run takes while a sweep is made: its start and everything that is kept of it.
 BYTES_PER_RUN = 64
-#: Steps of runs in one chunk of work: about a tenth of a second.
-CHUNK = 1e8
-#: And at least: a few milliseconds.
-LEAST_CHUNK = 2e6
-#: A run has reached a minimum within this share of the diagonal of the bounds (less where minima
-#: lie closer together).
-CAPTURE = 0.01
-#: A gradient whose norm has this square makes f itself be looked at: not far below overflow.
-LONG = 1e280
-NO_KEYS = np.zeros(0, np.uint64)
-#: Values of one axis.
-MAX_COUNT = 100_000
-
-
-@dataclass(frozen=True)
-class Axis:
-    """Evenly or log-spaced values of a hyperparameter (or of a coordinate, in pictures).
-
-    Examples
-    --------
-    >>> Axis("lr", 0.01, 1, 3, log=True).values
-    array([0.01, 0.1 , 1.  ])
-    """
-
-    name: str
-    low: float
-    high: float
-    count: int
-    log: bool = False
-
-    def __post_init__(self) -> None:
-        ends = self.low, self.high
-        are_numbers = all(isinstance(v, int | float | np.number) for v in ends)
-        if not (are_numbers and all(map(math.isfinite, ends)) and self.low < self.high):
-            raise ValueError(
-                f"{self.name} must range over two rising numbers, not {self.low!r}, {self.high!r}"
-            )
-        if not (isinstance(self.count, int | np.integer) and 2 <= self.count <= MAX_COUNT):
-            raise ValueError(
-                f"{self.name} takes from 2 to {MAX_COUNT:,} values, not {self.count!r}"
-            )
-        if self.log and self.low <= 0:
-            raise ValueError(f"{self.name} on a log axis must be positive, not {self.low}")
-        # A specification reads the same whether an end was given as 1 or as 1.0.
-        for name, kind in (("low", float), ("high", float), ("count", int), ("log", bool)):
-            object.__setattr__(self, name, kind(getattr(self, name)))
-
-    @property
-    def values(self) -> Real:
-        """The values, (count,)."""
-        if self.log:
-            # The ends as they were given: a power of a logarithm may miss them by a bit.
-            values = np.geomspace(self.low, self.high, self.count)
-        else:
-            values = np.linspace(self.low, self.high, self.count)
-        return np.asarray(values)
-
-
-def parse_axis(text: str, count: int) -> Axis:
-    """An axis from `NAME=LOW,HIGH` or `NAME=LOW,HIGH,log`.
-
-    >>> parse_axis("lr=0.01,2", 100)
-    Axis(name='lr', low=0.01, high=2.0, count=100, log=False)
-    """
-    name, _, range_ = text.partition("=")
-    parts = range_.replace("−", "-").split(",")
-    log = parts[-1].strip() == "log"
-    try:
-        low, high = (float(part) for part in parts[: -1 if log else None])
-    except ValueError:
-        raise ValueError(f"an axis is NAME=LOW,HIGH or NAME=LOW,HIGH,log, not {text!r}") from None
-    return Axis(name.strip(), low, high, count, log)
 
 
 @dataclass(frozen=True)
@@ -370,7 +296,7 @@ def sweep(
         check_memory(combinations, steps * 8)
     each = combinations * int(runs)
     places = _check_starts(f.start if starts is None else starts, real, each)
-    job = _Job(
+    job = Job(
         f, optimizer, places, *_settings(optimizer, grid, steps), steps, float(tol), float(noise),
         int(runs), int(rng), early_leaving,
     )  # fmt: skip
@@ -381,166 +307,6 @@ def sweep(
         ends.outcomes.reshape(shape), ends.basin.reshape(shape), places, grid, f,
         optimizer.fresh(), steps, float(tol), float(noise), int(rng) if noise else None,
     )  # fmt: skip
-
-
-# -- the work ---------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class _Job:
-    """A checked sweep: n runs under each of c combinations of hyperparameters."""
-
-    f: Function
-    optimizer: Optimizer
-    places: NDArray[Any]
-    hypers: Real
-    fresh: Real
-    rates: Real
-    steps: int
-    tol: float
-    noise: float
-    repeats: int
-    seed: int
-    early_leaving: bool
-
-    def run(self, progress: Callable[[int, int], None] | None) -> _Ends:
-        """Do all the work in chunks on all threads."""
-        ends = _Ends.empty(len(self.hypers), len(self.places) * self.repeats, self.places.dtype)
-        stop = np.zeros(1, np.uint8)
-        pool = _jit.thread_pool()
-        waiting: set[Future[int]] = set()
-        total, done = ends.values.size, 0
-        try:
-            for part in self.parts():
-                place = ends.part(*self.lanes(*part))
-                waiting.add(pool.submit(self.chunk, place, *part, stop))
-            while waiting:
-                finished, waiting = wait(waiting, timeout=0.1, return_when=FIRST_COMPLETED)
-                done += sum(future.result() for future in finished)
-                if progress is not None and finished:
-                    progress(done, total)
-        finally:
-            # After Ctrl-C the threads end within a step.
-            stop[0] = 1
-            for future in waiting:
-                future.cancel()
-        return ends
-
-    @functools.cached_property
-    def kernels(self) -> tuple[Callable[..., None], ...]:
-        """The loop, and the kernels that it takes as pointers."""
-        real = self.places.dtype
-        loop: Callable[..., None] = _block.descend_blocks
-        if self.f.is_compiled:
-            signature = functools.partial(_jit.blocks_signature, real.name)
-            loop = _jit.compiled(_block.descend_blocks, signature)
-        noise = _jit.with_vecmath("_noise_kernel.py")
-        perturb = _jit.compiled(noise.perturb, functools.partial(_jit.noise_signature, real.name))
-        return (
-            loop, self.optimizer.kernel(real), self.f.gradient_kernel(real),
-            self.f.value_kernel(), perturb,
-        )  # fmt: skip
-
-    def parts(self) -> Iterator[tuple[slice, slice]]:
-        """The combinations and the starts of each chunk."""
-        # Several chunks for each thread, so that none waits long for the last; but to begin one
-        # takes Python a sixth of a millisecond.
-        total, threads = len(self.hypers) * len(self.places) * self.repeats, _jit.thread_count()
-        runs = max(total / (8 * threads), min(LEAST_CHUNK / self.steps, total / threads))
-        runs = min(runs, CHUNK / self.steps, 2**16)
-        # As many for each thread.
-        runs = total / (threads * math.ceil(total / (threads * runs)))
-        runs = max(math.ceil(runs), _block.WIDTH) // self.repeats
-        wide = min(len(self.places), max(1, -(-runs // _block.WIDTH)) * _block.WIDTH)
-        tall = max(1, runs // wide)
-        for row in range(0, len(self.hypers), tall):
-            for first in range(0, len(self.places), wide):
-                yield slice(row, row + tall), slice(first, first + wide)
-
-    def lanes(self, rows: slice, starts: slice) -> tuple[slice, slice]:
-        """Where the results of a part lie: each start has `repeats` runs."""
-        return rows, slice(starts.start * self.repeats, starts.stop * self.repeats)
-
-    def chunk(self, ends: _Ends, rows: slice, starts: slice, stop: NDArray[np.uint8]) -> int:
-        """Some of the runs, in this thread; the number of runs done."""
-        loop, *pointers = self.kernels
-        numbers = np.arange(starts.start, min(starts.stop, len(self.places)))
-        keys = _splitmix.keys(self.seed, numbers, self.repeats) if self.noise else NO_KEYS
-        least = self.tol**2 if self.tol > 0 else -1.0
-        # A logarithm's slope 1/x goes on where it has no value; so may a derivative of one's own.
-        is_total = "log(" not in self.f.formula and self.f._python is None
-        longest = LONG if is_total else -1.0
-        with np.errstate(all="ignore"):
-            loop(
-                *pointers,
-                np.repeat(self.places[starts], self.repeats, axis=0), keys, self.fresh[rows],
-                self.hypers[rows], self.rates[rows],
-                np.array([self.steps, least, self.early_leaving, self.noise, longest]), stop,
-                ends.final, ends.steps, ends.outcomes,
-            )  # fmt: skip
-            if not stop[0]:
-                ends.judge(self.f)
-        return ends.values.size
-
-
-@dataclass(frozen=True)
-class _Ends:
-    """Where runs ended; all arrays begin with (combinations, runs)."""
-
-    final: NDArray[Any]
-    steps: NDArray[np.int32]
-    outcomes: NDArray[np.int8]
-    values: Real
-    basin: NDArray[np.int16]
-
-    @classmethod
-    def empty(cls, rows: int, runs: int, real: Any) -> _Ends:
-        shape = rows, runs
-        return cls(
-            np.empty((*shape, 2), real), np.empty(shape, np.int32), np.empty(shape, np.int8),
-            np.empty(shape), np.empty(shape, np.int16),
-        )  # fmt: skip
-
-    def part(self, rows: slice, runs: slice) -> _Ends:
-        part = rows, runs
-        return _Ends(
-            self.final[part], self.steps[part], self.outcomes[part], self.values[part],
-            self.basin[part],
-        )  # fmt: skip
-
-    def judge(self, f: Function) -> None:
-        """Fill in values and basins; a run that ended where f has no value diverged."""
-        points = self.final.reshape(-1, 2).astype(float)
-        self.values[...] = f.values_along(points).reshape(self.values.shape)
-        lost = (self.outcomes == DIVERGED) | ~np.isfinite(self.values)
-        self.outcomes[lost] = DIVERGED
-        self.values[lost] = np.inf
-        self.final[lost] = np.nan
-        self.basin[...] = nearest(points, f.minima, capture_radius(f)).reshape(self.basin.shape)
-        self.basin[lost] = -1
-
-
-def nearest(points: Real, minima: Real, radius: float) -> NDArray[np.int16]:
-    """The index of the minimum within `radius` of each point (n, 2), −1 if there is none."""
-    best = np.full(len(points), radius**2)
-    index = np.full(len(points), -1, np.int16)
-    for k, (x, y) in enumerate(minima):
-        distance = (points[:, 0] - x) ** 2 + (points[:, 1] - y) ** 2
-        closer = distance <= best
-        index[closer] = k
-        best[closer] = distance[closer]
-    return index
-
-
-def capture_radius(f: Function, minima: Real | None = None) -> float:
-    """How near a run must end to a minimum to have reached it."""
-    minima = f.minima if minima is None else minima
-    (x0, x1), (y0, y1) = f.bounds
-    radius = CAPTURE * math.hypot(x1 - x0, y1 - y0)
-    if len(minima) > 1:
-        apart = np.linalg.norm(minima[:, None] - minima[None], axis=2)
-        radius = min(radius, 0.4 * float(apart[apart > 0].min()))
-    return radius
 
 
 # -- checks -----------------------------------------------------------------------------------

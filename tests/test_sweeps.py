@@ -19,8 +19,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import optviz as ov
-from optviz import _block, _jit, _splitmix, sweeps
-from optviz.sweeps import CONVERGED, DIVERGED, UNFINISHED, Axis, Sweep, parse_axis, sweep
+from optviz import _block, _chunks, _jit, _splitmix
+from optviz.axis import Axis, parse_axis
+from optviz.sweeps import CONVERGED, DIVERGED, UNFINISHED, Sweep, sweep
 
 FIELDS = ("final", "values", "steps_taken", "outcome", "basin")
 #: Plain Python kernels are a hundred times slower: fewer functions, starts and draws.
@@ -200,7 +201,7 @@ def test_the_same_numbers_in_chunks_and_on_threads_of_any_number(monkeypatch, op
         return sweep("himmelblau", ov.Momentum(), starts, over=over, steps=30, **options)
 
     whole = run()
-    monkeypatch.setattr(sweeps, "CHUNK", 1.0)
+    monkeypatch.setattr(_chunks, "CHUNK", 1.0)
     for threads in (1, 3, 16):
         with ThreadPoolExecutor(threads) as pool:
             monkeypatch.setattr(_jit, "thread_pool", lambda pool=pool: pool)
@@ -363,18 +364,18 @@ def test_float32_diverges_where_float32_ends() -> None:
 def test_the_nearest_minimum_counts() -> None:
     minima = np.array([[0.0, 0.0], [1.0, 0.0]])
     points = np.array([[0.1, 0], [0.35, 0], [0.95, 0.1], [np.inf, 0], [0.5, 0.5]])
-    assert sweeps.nearest(points, minima, 0.4).tolist() == [0, 0, 1, -1, -1]
+    assert _chunks.nearest(points, minima, 0.4).tolist() == [0, 0, 1, -1, -1]
     near = ov.function("(x**2 - 0.0025)**2 + y**2")
     assert len(near.minima) == 2
-    assert sweeps.capture_radius(near) == pytest.approx(0.4 * 0.1, rel=1e-3)
-    assert sweeps.capture_radius(ov.function("bowl")) == pytest.approx(0.01 * np.hypot(16, 10))
+    assert _chunks.capture_radius(near) == pytest.approx(0.4 * 0.1, rel=1e-3)
+    assert _chunks.capture_radius(ov.function("bowl")) == pytest.approx(0.01 * np.hypot(16, 10))
 
 
 # -- progress and stopping ------------------------------------------------------------------
 
 
 def test_progress_rises_to_the_total(monkeypatch) -> None:
-    monkeypatch.setattr(sweeps, "CHUNK", 1.0)
+    monkeypatch.setattr(_chunks, "CHUNK", 1.0)
     seen: list[tuple[int, int]] = []
     starts = starts_of("bowl", 1000)
     sweep("bowl", ov.SGD(lr=0.1), starts, over={"lr": [0.1, 0.2]}, runs=2, steps=2,

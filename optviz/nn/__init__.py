@@ -7,7 +7,8 @@
 
 from optviz.nn.comparison import Training, compare
 from optviz.nn.layers import Activation, BatchNorm, Dense, Dropout, Layer
-from optviz.nn.network import MLP, Network
+from optviz.nn.mlp import MLP
+from optviz.nn.network import Network
 from optviz.nn.training import History, fit
 
 __all__ = [

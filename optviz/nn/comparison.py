@@ -15,7 +15,8 @@ from optviz.base import Optimizer
 from optviz.nn import data as datasets
 from optviz.nn.checks import check_whole, is_whole
 from optviz.nn.dataset import Dataset
-from optviz.nn.network import MLP, Network
+from optviz.nn.mlp import MLP
+from optviz.nn.network import Network
 from optviz.nn.training import History, fit
 from optviz.optimizers import parse_optimizer
 from optviz.trajectory import check_amounts, check_optimizer

@@ -17,8 +17,7 @@ from optviz.nn._kernels import add_penalty, kernel
 from optviz.nn.checks import as_array, as_real, check_whole, generator, is_whole
 from optviz.nn.dataset import is_sparse
 from optviz.nn.fusion import stages
-from optviz.nn.initializers import Initializer
-from optviz.nn.layers import LAYERS, Activation, BatchNorm, Dense, Dropout, Layer
+from optviz.nn.layers import LAYERS, BatchNorm, Dense, Dropout, Layer
 from optviz.nn.losses import Loss, loss_named
 
 if TYPE_CHECKING:
@@ -140,6 +139,7 @@ class Network:
     def views(self, vector: Array | None = None) -> dict[str, Array]:
         """The parameters (or another flat vector of that size) by layer and name.
 
+        >>> from optviz.nn import MLP
         >>> sorted(MLP((2, 3, 1), loss="mse").views())
         ['1 dense/W', '1 dense/b', '2 dense/W', '2 dense/b']
         """
@@ -416,75 +416,6 @@ class Network:
             if not 0 <= as_real(size) < np.inf:
                 raise ValueError(f"{name} of {kind} must be a number ≥ 0, not {size!r}")
         return {kind: float(size) for kind, size in by_kind.items() if size}
-
-
-def MLP(  # noqa: N802  (a network is made of it: it reads like a class)
-    sizes: Sequence[int],
-    *,
-    activation: str = "relu",
-    batch_norm: bool | str = False,
-    dropout: float = 0.0,
-    init: str | float | Initializer = "he",
-    loss: str | Loss = "softmax",
-    l1: float | Mapping[str, float] = 0.0,
-    l2: float | Mapping[str, float] = 0.0,
-    convention: str = "book",
-    dtype: Any = np.float32,
-    rng: Any = None,
-) -> Network:
-    """A multilayer perceptron: dense layers with activations between them.
-
-    Parameters
-    ----------
-    sizes : sequence of int
-        Numbers of inputs, of units of each hidden layer, and of outputs: (784, 300, 100, 10).
-    activation : str
-        See `activations.ACTIVATIONS`.
-    batch_norm : bool or str
-        True or "before": batch normalisation between each hidden layer and its activation;
-        "after": after the activation; "logits": before it, and on the outputs as well.
-    dropout : float
-        The share of each hidden layer's outputs that is dropped in training, in [0, 1).
-    init, loss, l1, l2, dtype, rng
-        As for `Dense` and `Network`.
-    convention : str
-        Of the batch normalisation: "book", "torch" or "keras".
-
-    Returns
-    -------
-    Network
-
-    Examples
-    --------
-    >>> net = MLP((64, 100, 10), batch_norm=True, dropout=0.3, rng=0)
-    >>> net.names
-    ('1 dense', '1 batchnorm', '1 relu', '1 dropout', '2 dense')
-    """
-    numbers = list(sizes) if isinstance(sizes, Iterable) else []
-    if len(numbers) < 2 or not all(is_whole(n) and n >= 1 for n in numbers):
-        raise ValueError(f"sizes must be at least two whole numbers ≥ 1, not {sizes!r}")
-    places = (False, True, "before", "after", "logits")
-    if batch_norm not in places:
-        raise ValueError(f"batch_norm must be one of {listed(places)}, not {batch_norm!r}")
-    # Refuse what is out of range or unknown, whether or not a layer will have it.
-    Dropout(dropout), Activation(activation), BatchNorm(convention=convention)
-    inputs, *hidden, outputs = numbers
-    layers: list[Layer] = []
-    is_normed = batch_norm in (True, "before", "logits")
-    for units in hidden:
-        # The β of a normalisation that follows takes the place of b.
-        layers.append(Dense(units, init, bias=not is_normed))
-        if is_normed:
-            layers.append(BatchNorm(convention=convention))
-        layers.append(Activation(activation))
-        if batch_norm == "after":
-            layers.append(BatchNorm(convention=convention))
-        if dropout:
-            layers.append(Dropout(dropout))
-    layers.append(Dense(outputs, init, bias=batch_norm != "logits"))
-    if batch_norm == "logits":
-        layers.append(BatchNorm(convention=convention))
-    return Network(inputs, layers, loss=loss, l1=l1, l2=l2, dtype=dtype, rng=rng)
 
 
 def _real_type(dtype: Any) -> np.dtype[Any]:

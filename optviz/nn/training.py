@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import math
-import tempfile
-import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from optviz._archive import read_archive, write_archive
 from optviz._text import did_you_mean, listed
 from optviz.base import Optimizer
+from optviz.nn.checkpoint import Checkpoint
 from optviz.nn.checks import as_real, generator, is_whole
 from optviz.nn.dataset import is_sparse
 from optviz.nn.network import Network
@@ -143,12 +140,12 @@ def fit(
     check_optimizer(optimizer)
     record = (record,) if isinstance(record, str) else record
     _check(epochs, batch_size, patience, weight_decay, clip_norm, record, record_every, held_out)
-    run = _Run(
+    run = Run(
         network, optimizer, inputs, targets, held_out, generator(rng), int(epochs),
         int(batch_size), patience, restore_best, float(weight_decay), clip_norm,
-        _Records(network, tuple(record), int(record_every), inputs), progress,
+        Records(network, tuple(record), int(record_every), inputs), progress,
     )  # fmt: skip
-    file = None if checkpoint is None else _Checkpoint(Path(checkpoint), run)
+    file = None if checkpoint is None else Checkpoint(Path(checkpoint), run)
     if file is not None:
         file.resume()
     while not run.is_over():
@@ -161,14 +158,14 @@ def fit(
     return run.history()
 
 
-class _Run:
+class Run:
     """A training run between epochs: all that a checkpoint must hold is here."""
 
     def __init__(
         self, network: Network, optimizer: Optimizer, x: Any, targets: Array,
         held_out: tuple[Any, Array] | None, rng: np.random.Generator, epochs: int, batch_size: int,
         patience: int | None, restore_best: bool, weight_decay: float, clip_norm: float | None,
-        records: _Records, progress: Callable[[int, int, float, float], None] | None,
+        records: Records, progress: Callable[[int, int, float, float], None] | None,
     ) -> None:  # fmt: skip
         self.network, self.x, self.targets, self.held_out = network, x, targets, held_out
         self.rng, self.epochs, self.batch_size = rng, epochs, batch_size
@@ -184,6 +181,7 @@ class _Run:
         self.is_stopped = self.stopped_early = False
 
     def is_over(self) -> bool:
+        """Whether nothing is left to do."""
         return self.is_stopped or self.stopped_early or len(self.rows) >= self.epochs
 
     def epoch(self) -> None:
@@ -233,6 +231,7 @@ class _Run:
             self.progress(self.steps, self.epochs * per_epoch, loss, rate)
 
     def rate_of_next_step(self) -> float:
+        """The learning rate that the optimizer will use."""
         schedule = self.optimizer.schedule
         if schedule is not None:
             return float(schedule(self.optimizer.steps))
@@ -260,10 +259,12 @@ class _Run:
         return {"parameters": self.network.parameters.copy(), **averages}
 
     def finish(self) -> None:
+        """End with the best parameters, if they were kept."""
         if self.best:
             self.network.restore(self.best)
 
     def history(self) -> History:
+        """What has happened so far."""
         columns = np.array(self.rows, dtype=float).reshape(-1, 5).T.copy()
         loss, accuracy, validation_loss, validation_accuracy, rate = columns
         return History(
@@ -315,7 +316,7 @@ def _held_out(network: Network, validation: Any) -> tuple[Any, Array]:
 # -- records ----------------------------------------------------------------------------------
 
 
-class _Records:
+class Records:
     """What is kept along the way."""
 
     def __init__(self, network: Network, names: tuple[str, ...], every: int, x: Any) -> None:
@@ -324,9 +325,11 @@ class _Records:
         self.kept: dict[str, list[Any]] = {}
 
     def wants(self, step: int) -> bool:
+        """Whether anything is kept of this step."""
         return bool(self.names) and step % self.every == 0
 
     def take(self, step: int, loss: float, rate: float) -> None:
+        """Keep what was asked for."""
         network = self.network
         found: dict[str, Any] = {"step": step}
         found |= {k: v for k, v in (("loss", loss), ("rate", rate)) if k in self.names}
@@ -343,122 +346,8 @@ class _Records:
             self.kept.setdefault(name, []).append(value)
 
     def arrays(self) -> dict[str, Array]:
+        """What was kept, by name."""
         return {name: np.array(values) for name, values in self.kept.items()}
-
-
-# -- checkpoints ------------------------------------------------------------------------------
-
-
-class _Checkpoint:
-    """A file from which a run goes on to the bit; written whole, after each epoch."""
-
-    def __init__(self, path: Path, run: _Run) -> None:
-        if path.suffix != ".npz":
-            raise ValueError(f"checkpoint must be named .npz, not {path.name!r}")
-        # A folder that is not there, or not for us, is told before the first epoch.
-        with tempfile.TemporaryFile(dir=path.parent):
-            pass
-        self.path, self.run = path, run
-        # Taken before the first step, so that a run is known by how it begins.
-        self.identity = self._identity()
-
-    def _identity(self) -> dict[str, Any]:
-        """What two runs must share to be the same."""
-        run = self.run
-        return {
-            "network": run.network.spec(),
-            "optimizer": run.optimizer.spec(),
-            "begins": _checksum(*run.state().values(), *run.optimizer.state_dict().values()),
-            "data": _checksum(run.x, run.targets),
-            "validation": _checksum(*run.held_out) if run.held_out is not None else None,
-            "rng": _checksum(np.frombuffer(_rng_text(run.rng).encode(), np.uint8)),
-            "batch_size": run.batch_size,
-            "patience": run.patience,
-            "restore_best": run.restore_best,
-            "weight_decay": run.weight_decay,
-            "clip_norm": run.clip_norm,
-            "records": [*run.records.names, run.records.every],
-        }
-
-    def write(self) -> None:
-        run = self.run
-        arrays: dict[str, Any] = {**run.state(), "rows": np.array(run.rows)}
-        arrays |= {f"optimizer/{name}": v for name, v in run.optimizer.state_dict().items()}
-        arrays |= {f"best/{name}": array for name, array in run.best.items()}
-        arrays |= {f"records/{name}": array for name, array in run.records.arrays().items()}
-        spec = {
-            "kind": "checkpoint", "identity": self.identity, "rng": _rng_text(run.rng),
-            "steps": run.steps, "best_loss": run.best_loss, "best_epoch": run.best_epoch,
-            "is_stopped": run.is_stopped, "stopped_early": run.stopped_early,
-        }  # fmt: skip
-        write_archive(self.path, arrays, spec)
-
-    def resume(self) -> None:
-        """Take over what the file holds, if there is one."""
-        if not self.path.exists():
-            return
-        arrays, spec = read_archive(self.path, "checkpoint")
-        # By way of JSON, as the file has it (tuples have become lists).
-        mine, found = json.loads(json.dumps(self.identity)), spec.get("identity")
-        if not isinstance(found, dict):
-            raise ValueError(f"the checkpoint {self.path} is damaged: it has no identity")
-        if differ := [name for name in mine if found.get(name) != mine[name]]:
-            raise ValueError(
-                f"the checkpoint {self.path} is of another run ({listed(differ)} differ): "
-                "delete it, or give another file"
-            )
-        try:
-            self._take_over(arrays, spec)
-        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-            raise ValueError(f"the checkpoint {self.path} is damaged: {error}") from None
-
-    def _take_over(self, arrays: dict[str, Array], spec: Mapping[str, Any]) -> None:
-        """Read all of it, and only then change anything."""
-        run = self.run
-        rows = [tuple(map(float, row)) for row in arrays["rows"]]
-        numbers = {name: int(spec[name]) for name in ("steps", "best_epoch")}
-        numbers |= {name: bool(spec[name]) for name in ("is_stopped", "stopped_early")}
-        best_loss, best = float(spec["best_loss"]), _part(arrays, "best/")
-        for state in (arrays, best) if best else (arrays,):
-            run.network.check_state(state)
-        if not rows or any(len(row) != 5 for row in rows):
-            raise ValueError("its epochs are not rows of five numbers")
-        state = _part(arrays, "optimizer/")
-        trial = run.optimizer.fresh()
-        trial.load_state_dict(state)
-        if missing := [name for name in run.parts if f"{name}/t" not in state]:
-            raise ValueError(f"the optimizer has no state of {listed(missing)}")
-        # A step elsewhere shows whether the state fits.
-        trial.update({k: v.copy() for k, v in run.parts.items()}, run.part_gradients)
-        bits = json.loads(spec["rng"])
-        type(run.rng.bit_generator)().state = bits
-        # -- from here on nothing fails
-        run.optimizer.load_state_dict(state)
-        run.rng.bit_generator.state = bits
-        run.network.restore(arrays)
-        run.rows, run.best, run.best_loss = rows, best, best_loss
-        for name, value in numbers.items():
-            setattr(run, name, value)
-        run.records.kept = {k: list(v) for k, v in _part(arrays, "records/").items()}
-
-
-def _part(arrays: Mapping[str, Array], prefix: str) -> dict[str, Any]:
-    return {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
-
-
-def _checksum(*arrays: Any) -> int:
-    total = 0
-    for array in arrays:
-        parts = (array.data, array.indices, array.indptr) if is_sparse(array) else (array,)
-        for part in map(np.ascontiguousarray, parts):
-            total = zlib.crc32(f"{part.dtype}{part.shape}".encode(), total)
-            total = zlib.crc32(part.reshape(-1).view(np.uint8).data, total)
-    return total
-
-
-def _rng_text(rng: np.random.Generator) -> str:
-    state = rng.bit_generator.state
-    return json.dumps(state, default=lambda array: array.tolist())
 
 
 # -- checks -----------------------------------------------------------------------------------

@@ -12,12 +12,12 @@ from matplotlib.patches import Patch
 
 from optviz import quadratic
 from optviz._text import rounded
+from optviz.axis import Axis
 from optviz.phase_diagram import PhaseDiagram
 from optviz.render import compose, layout, output, style
 from optviz.render.layout import AXIS, TOP, Box
 from optviz.render.spec import Spec
 from optviz.render.style import Look
-from optviz.sweeps import Axis
 
 SIZE = (960, 640)
 #: Where one colour ends and the next begins: the nearer to 1, the slower, and the finer.

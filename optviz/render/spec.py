@@ -16,6 +16,7 @@ from typing import Any
 
 import optviz
 from optviz._text import listed, number
+from optviz.axis import MAX_COUNT, Axis
 from optviz.base import Optimizer
 from optviz.functions import Bounds, Function, function_text, functions
 from optviz.optimizers import optimizers
@@ -33,7 +34,7 @@ from optviz.render.fields import (
     whole,
 )  # fmt: skip
 from optviz.render.style import THEMES
-from optviz.sweeps import MAX_COUNT, Axis, Sweep
+from optviz.sweeps import Sweep
 from optviz.trajectory import MAX_STEPS, Trajectory
 
 KINDS = ("plot", "animate", "explain", "basins", "sensitivity", "phase")

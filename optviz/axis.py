@@ -1,0 +1,74 @@
+"""What is swept: values of a hyperparameter, or a coordinate of a picture."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Real = NDArray[np.float64]
+
+#: Values of one axis.
+MAX_COUNT = 100_000
+
+
+@dataclass(frozen=True)
+class Axis:
+    """Evenly or log-spaced values of a hyperparameter (or of a coordinate, in pictures).
+
+    Examples
+    --------
+    >>> Axis("lr", 0.01, 1, 3, log=True).values
+    array([0.01, 0.1 , 1.  ])
+    """
+
+    name: str
+    low: float
+    high: float
+    count: int
+    log: bool = False
+
+    def __post_init__(self) -> None:
+        ends = self.low, self.high
+        are_numbers = all(isinstance(v, int | float | np.number) for v in ends)
+        if not (are_numbers and all(map(math.isfinite, ends)) and self.low < self.high):
+            raise ValueError(
+                f"{self.name} must range over two rising numbers, not {self.low!r}, {self.high!r}"
+            )
+        if not (isinstance(self.count, int | np.integer) and 2 <= self.count <= MAX_COUNT):
+            raise ValueError(
+                f"{self.name} takes from 2 to {MAX_COUNT:,} values, not {self.count!r}"
+            )
+        if self.log and self.low <= 0:
+            raise ValueError(f"{self.name} on a log axis must be positive, not {self.low}")
+        # A specification reads the same whether an end was given as 1 or as 1.0.
+        for name, kind in (("low", float), ("high", float), ("count", int), ("log", bool)):
+            object.__setattr__(self, name, kind(getattr(self, name)))
+
+    @property
+    def values(self) -> Real:
+        """The values, (count,)."""
+        if self.log:
+            # The ends as they were given: a power of a logarithm may miss them by a bit.
+            values = np.geomspace(self.low, self.high, self.count)
+        else:
+            values = np.linspace(self.low, self.high, self.count)
+        return np.asarray(values)
+
+
+def parse_axis(text: str, count: int) -> Axis:
+    """An axis from `NAME=LOW,HIGH` or `NAME=LOW,HIGH,log`.
+
+    >>> parse_axis("lr=0.01,2", 100)
+    Axis(name='lr', low=0.01, high=2.0, count=100, log=False)
+    """
+    name, _, range_ = text.partition("=")
+    parts = range_.replace("−", "-").split(",")
+    log = parts[-1].strip() == "log"
+    try:
+        low, high = (float(part) for part in parts[: -1 if log else None])
+    except ValueError:
+        raise ValueError(f"an axis is NAME=LOW,HIGH or NAME=LOW,HIGH,log, not {text!r}") from None
+    return Axis(name.strip(), low, high, count, log)
