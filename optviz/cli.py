@@ -102,6 +102,7 @@ Bounds = Annotated[
 Noise = Annotated[float, typer.Option(help="Standard deviation of noise on the gradient.")]
 Seed = Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Seed of everything random.")]
 Size = Annotated[str | None, typer.Option(metavar="WxH", help="Pixels, such as 800x600.")]
+Tune = Annotated[bool, typer.Option("--tune", help="Tune every rate, also those that are given.")]
 Dpi = Annotated[int, typer.Option(help="Dots per inch; a size is meant at 100.")]
 Themes = Annotated[Theme, typer.Option(help="Colours for a page, a dark page, or paper.")]
 Output = Annotated[Path | None, typer.Option("--output", "-o", help="The file to write.")]
@@ -118,6 +119,7 @@ def animate(
     bounds: Bounds = None,
     noise: Noise = 0.0,
     seed: Seed = 0,
+    tune: Tune = False,
     layout: Annotated[Layout, typer.Option(help="One map, or one for each.")] = Layout.race,
     size: Size = None,
     fps: Annotated[int, typer.Option(help="Frames a second.")] = 25,
@@ -141,7 +143,7 @@ def animate(
 
     path = _target(output, optimizers, on, ".gif", [*encode.FORMATS, ".html"])
     pixels = _size(size)
-    runs = _runs(optimizers, on, steps, start, bounds, noise, seed, quiet)
+    runs = _runs(optimizers, on, steps, start, bounds, noise, seed, quiet, tuned=tune)
     from optviz.render.animate import animate as make
     from optviz.render.animate import lasting
 
@@ -175,6 +177,7 @@ def plot(
     bounds: Bounds = None,
     noise: Noise = 0.0,
     seed: Seed = 0,
+    tune: Tune = False,
     surface: Annotated[bool, typer.Option("--surface", help="In three dimensions.")] = False,
     field: Annotated[bool, typer.Option("--field", help="With arrows along −∇f.")] = False,
     first_steps: Annotated[
@@ -209,7 +212,7 @@ def plot(
     names = optimizers or []
     path = _target(output, names, on, ".png", out.STILL)
     pixels = _size(size)
-    made = _runs(names, on, steps, start, bounds, noise, seed, quiet, runs)
+    made = _runs(names, on, steps, start, bounds, noise, seed, quiet, runs, tune)
     view = views[0] if views else View.contour
     figure = make(
         made, on=None if made else _function(on, bounds, None), view=view.value,
@@ -564,6 +567,7 @@ def _runs(
     seed: int,
     quiet: bool,
     repeats: int = 1,
+    tuned: bool = False,
 ) -> list[Trajectory]:
     """The trajectories that the words describe; everything is checked before anything runs."""
     if not optimizers:
@@ -574,7 +578,7 @@ def _runs(
     with show_progress("running", quiet) as progress:
         return race(
             f, optimizers, start=f.start, steps=steps, noise=noise, rng=seed, runs=repeats,
-            progress=progress,
+            tuned=tuned, progress=progress,
         )  # fmt: skip
 
 

@@ -84,6 +84,7 @@ def race(
     noise: float = 0.0,
     rng: Any = None,
     runs: int = 1,
+    tuned: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[Trajectory]:
     """Several optimizers from one start, each with the rate that it was given or the tuned one.
@@ -99,6 +100,8 @@ def race(
         A seed: the noise is the same for all. (A generator would be used up by the first.)
     runs : int
         More than 1 makes each trajectory the median of an `ensemble`.
+    tuned : bool
+        Tune every optimizer, those with a rate as well.
     progress
         Called with the optimizers done and in all.
 
@@ -113,7 +116,7 @@ def race(
         raise ValueError(f"runs must be at least 1, not {runs!r}")
     out = []
     for k, item in enumerate(optimizers):
-        optimizer, remark = chosen(f, item, start=start, steps=steps)
+        optimizer, remark = chosen(f, item, start=start, steps=steps, tuned=tuned)
         if runs > 1:
             t = ensemble(
                 f, optimizer, runs=runs, noise=noise, rng=rng or 0, start=start, steps=steps
@@ -127,13 +130,17 @@ def race(
 
 
 def chosen(
-    f: Function, item: str | Optimizer, *, start: Sequence[float] | None = None, steps: int = 100
+    f: Function,
+    item: str | Optimizer,
+    *,
+    start: Sequence[float] | None = None,
+    steps: int = 100,
+    tuned: bool = False,
 ) -> tuple[Optimizer, str]:
-    """The optimizer that `item` names, tuned if it names no rate, and what a legend says of it."""
-    if not isinstance(item, str):
-        return item, ""
-    optimizer = parse_optimizer(item)
-    if names_rate(item):
+    """The optimizer that `item` names, tuned if it names no rate (or in any case), and what a
+    legend says of it."""
+    optimizer = parse_optimizer(item) if isinstance(item, str) else item
+    if not tuned and (not isinstance(item, str) or names_rate(item)):
         return optimizer, ""
     found = tune(f, optimizer, start=start, steps=steps)
     return found.best, found.remark

@@ -14,6 +14,7 @@ import pytest
 
 import optviz as ov
 from optviz.cli import main
+from optviz.remake import read_spec
 
 
 def test_animate_names_its_file(run, tmp_path: Path) -> None:
@@ -365,3 +366,14 @@ def test_completion_script_is_offered(run) -> None:
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert names.stdout.strip() == "['himmelblau']"
+
+
+def test_tune_replaces_a_rate_that_was_given(tmp_path: Path) -> None:
+    words = ["plot", "adam:lr=100", "sgd", "--tune", "-o", "tuned.png", "--dpi", "50"]
+    done = subprocess.run(
+        [sys.executable, "-m", "optviz", *words], cwd=tmp_path, capture_output=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    runs = read_spec(tmp_path / "tuned.png").runs
+    assert [run.remark for run in runs] == ["best of 61", "best of 61"]
+    assert "lr=100" not in runs[0].optimizer
