@@ -15,6 +15,7 @@ import pytest
 import optviz as ov
 from optviz.cli import main
 from optviz.remake import read_spec
+from tests.processes import interruptible
 
 
 def test_animate_names_its_file(run, tmp_path: Path) -> None:
@@ -330,10 +331,10 @@ def test_no_space_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_ctrl_c_ends_soon_and_leaves_nothing(tmp_path: Path) -> None:
-    process = subprocess.Popen(
+    process = interruptible(
         [sys.executable, "-m", "optviz", "animate", "adam:lr=0.01", "--steps", "150000",
          "--on", "rosenbrock", "--size", "1920x1080", "-o", "a.mp4"],
-        cwd=tmp_path, stderr=subprocess.PIPE, text=True,
+        cwd=tmp_path,
     )  # fmt: skip
     deadline = time.monotonic() + 60
     while not list(tmp_path.iterdir()) and time.monotonic() < deadline:

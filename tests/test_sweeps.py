@@ -22,6 +22,7 @@ import optviz as ov
 from optviz import _block, _chunks, _jit, _splitmix
 from optviz.axis import Axis, parse_axis
 from optviz.sweeps import CONVERGED, DIVERGED, UNFINISHED, Sweep, sweep
+from tests.processes import PEAK, interruptible
 
 FIELDS = ("final", "values", "steps_taken", "outcome", "basin")
 #: Plain Python kernels are a hundred times slower: fewer functions, starts and draws.
@@ -419,9 +420,7 @@ def test_ctrl_c_ends_a_huge_sweep_soon(after: float) -> None:
         "print('ready', flush=True)\n"
         "ov.sweep('rastrigin', ov.Adam(lr=0.1), np.ones((4_000_000, 2)), steps=1_000_000, tol=0.0)"
     )
-    process = subprocess.Popen(
-        [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+    process = interruptible([sys.executable, "-c", program])
     assert process.stdout is not None
     assert process.stdout.readline() == "ready\n"
     time.sleep(after)
@@ -442,12 +441,10 @@ def test_ctrl_c_ends_a_huge_sweep_soon(after: float) -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="needs resource")
 def test_8_million_starts_stay_under_a_gigabyte() -> None:
     program = (
-        "import resource, sys, numpy as np, optviz as ov\n"
+        "import numpy as np, optviz as ov\n"
         "starts = np.random.default_rng(0).uniform(-4, 4, (8_000_000, 2))\n"
         "s = ov.sweep('himmelblau', ov.SGD(lr=0.01), starts, steps=5)\n"
-        "assert s.final.shape == (8_000_000, 2)\n"
-        "peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
-        "print(peak if sys.platform == 'darwin' else 1024 * peak)"
+        f"assert s.final.shape == (8_000_000, 2)\n{PEAK}"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True,
                           check=True)  # fmt: skip
