@@ -83,7 +83,7 @@ class Job:
         if self.f.is_compiled:
             signature = functools.partial(_jit.blocks_signature, real.name)
             loop = _jit.compiled(_block.descend_blocks, signature)
-        noise = _jit.with_vecmath("_noise_kernel.py")
+        noise = _jit.with_vecmath("_noise_kernel.py", "_splitmix.py")
         perturb = _jit.compiled(noise.perturb, functools.partial(_jit.noise_signature, real.name))
         return (
             loop, self.optimizer.kernel(real), self.f.gradient_kernel(real),

@@ -92,15 +92,16 @@ def source_module(name: str, key: str, build: Callable[[], str]) -> ModuleType:
     return _load_source_module(f"{name}_{digest}", build)
 
 
-def with_vecmath(path: str) -> ModuleType:
+def with_vecmath(path: str, *constants_from: str) -> ModuleType:
     """The module in `path` (from the package's folder), whose kernels call `_vecmath`.
 
     It is loaded as a generated module: Numba's cache would not notice that a function changed
     which its kernels call. As the text of `_vecmath` decides the file's name, the cache meets a
-    file that it has not seen.
+    file that it has not seen; so does the text of files that constants are imported from.
     """
-    text = (HERE / path).read_text(encoding="utf-8")
-    return source_module(Path(path).stem.strip("_"), text + vecmath_text(), lambda: text)
+    text, *others = ((HERE / p).read_text(encoding="utf-8") for p in (path, *constants_from))
+    key = "".join([text, vecmath_text(), *others])
+    return source_module(Path(path).stem.strip("_"), key, lambda: text)
 
 
 def vecmath_text() -> str:

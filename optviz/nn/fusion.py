@@ -17,11 +17,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optviz import _jit
+from optviz.nn import _kernels
 from optviz.nn._kernels import HASH, kernel
 from optviz.nn.activations import ACTIVATIONS
 from optviz.nn.layers import Activation, BatchNorm, Dropout, Layer
 
 Array = NDArray[Any]
+
+#: What the lines of `HASH` are made with.
+CONSTANTS = ("MIX_1", "MIX_2", "SHIFT_15", "SHIFT_16", "SPREAD")
 
 
 def stages(layers: Sequence[Layer]) -> list[Any]:
@@ -93,7 +97,9 @@ class Fused:
 @functools.cache
 def _module(with_norm: bool, activation: str, with_dropout: bool) -> ModuleType:
     text = module_source(with_norm, activation, with_dropout)
-    return _jit.source_module(f"fused_{activation}", text + _jit.vecmath_text(), lambda: text)
+    constants = "".join(f"{name}={getattr(_kernels, name)} " for name in CONSTANTS)
+    key = text + constants + _jit.vecmath_text()
+    return _jit.source_module(f"fused_{activation}", key, lambda: text)
 
 
 def module_source(with_norm: bool, activation: str, with_dropout: bool) -> str:
@@ -160,7 +166,7 @@ def module_source(with_norm: bool, activation: str, with_dropout: bool) -> str:
         "from math import erf",
         "",
         "from optviz._vecmath import exp, log, tanh",
-        "from optviz.nn._kernels import MIX_1, MIX_2, SHIFT_15, SHIFT_16, SPREAD",
+        f"from optviz.nn._kernels import {', '.join(CONSTANTS)}",
         "",
         "",
         f"def forward(z_, {arguments}, y_):",
