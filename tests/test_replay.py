@@ -333,3 +333,10 @@ def test_hostile_text_in_a_file_is_only_text(tmp_path: Path) -> None:
 def test_every_film_format_has_a_place_for_the_specification() -> None:
     assert set(encode.FORMATS) <= set(metadata._READERS)
     assert set(output.STILL) <= set(metadata._READERS)
+
+
+def test_basins_of_a_catalogue_function_replay_to_the_same_bytes(tmp_path: Path) -> None:
+    """Its start and bounds are whole numbers, which JSON tells from floats."""
+    original = ov.save(ov.plot(ov.basins("himmelblau", "adam:lr=0.3", size=(30, 30))),
+                       tmp_path / "b.png", dpi=50)  # fmt: skip
+    assert ov.replay(original).read_bytes() == original.read_bytes()

@@ -133,7 +133,7 @@ class Spec:
         """The specification of what `sweeps` over `grid` show."""
         f = sweeps[0].function
         runs = tuple(
-            Run(optimizer_text(s.optimizer), f.start if kind == "basins" else _first_start(s),
+            Run(optimizer_text(s.optimizer), _floats(f.start if kind == "basins" else s.starts[0]),
                 s.steps, s.noise, s.seed, s.tol, False,
                 len(s.starts) if kind == "sensitivity" else 1, remark)
             for s, remark in zip(sweeps, remarks, strict=True)
@@ -212,8 +212,9 @@ class Spec:
         return shlex.join(words)
 
 
-def _first_start(s: Sweep) -> tuple[float, float]:
-    return float(s.starts[0, 0]), float(s.starts[0, 1])
+def _floats(point: Sequence[Any]) -> tuple[float, float]:
+    """As JSON reads them again: 0 and 0.0 are different texts."""
+    return float(point[0]), float(point[1])
 
 
 def _axis_text(axis: Axis) -> str:
