@@ -57,12 +57,14 @@ class Job:
         ends = Ends.empty(len(self.hypers), len(self.places) * self.repeats, self.places.dtype)
         stop = np.zeros(1, np.uint8)
         pool = _jit.thread_pool()
+        # Here and not in the threads: they would each load kernels and search for minima.
+        chunk = functools.partial(self.chunk, self.kernels(), capture_radius(self.f), stop)
         waiting: set[Future[int]] = set()
         total, done = ends.values.size, 0
         try:
             for part in self.parts():
                 place = ends.part(*self.lanes(*part))
-                waiting.add(pool.submit(self.chunk, place, *part, stop))
+                waiting.add(pool.submit(chunk, place, *part))
             while waiting:
                 finished, waiting = wait(waiting, timeout=0.1, return_when=FIRST_COMPLETED)
                 done += sum(future.result() for future in finished)
@@ -75,7 +77,6 @@ class Job:
                 future.cancel()
         return ends
 
-    @functools.cached_property
     def kernels(self) -> tuple[Callable[..., None], ...]:
         """The loop, and the kernels that it takes as pointers."""
         real = self.places.dtype
@@ -110,9 +111,12 @@ class Job:
         """Where the results of a part lie: each start has `repeats` runs."""
         return rows, slice(starts.start * self.repeats, starts.stop * self.repeats)
 
-    def chunk(self, ends: Ends, rows: slice, starts: slice, stop: NDArray[np.uint8]) -> int:
+    def chunk(
+        self, kernels: tuple[Callable[..., None], ...], radius: float, stop: NDArray[np.uint8],
+        ends: Ends, rows: slice, starts: slice,
+    ) -> int:  # fmt: skip
         """Some of the runs, in this thread; the number of runs done."""
-        loop, *pointers = self.kernels
+        loop, *pointers = kernels
         numbers = np.arange(starts.start, min(starts.stop, len(self.places)))
         keys = _splitmix.keys(self.seed, numbers, self.repeats) if self.noise else NO_KEYS
         least = self.tol**2 if self.tol > 0 else -1.0
@@ -128,7 +132,7 @@ class Job:
                 ends.final, ends.steps, ends.outcomes,
             )  # fmt: skip
             if not stop[0]:
-                ends.judge(self.f)
+                ends.judge(self.f, radius)
         return ends.values.size
 
 
@@ -157,7 +161,7 @@ class Ends:
             self.basin[part],
         )  # fmt: skip
 
-    def judge(self, f: Function) -> None:
+    def judge(self, f: Function, radius: float) -> None:
         """Fill in values and basins; a run that ended where f has no value diverged."""
         points = self.final.reshape(-1, 2).astype(float)
         self.values[...] = f.values_along(points).reshape(self.values.shape)
@@ -165,7 +169,7 @@ class Ends:
         self.outcomes[lost] = DIVERGED
         self.values[lost] = np.inf
         self.final[lost] = np.nan
-        self.basin[...] = nearest(points, f.minima, capture_radius(f)).reshape(self.basin.shape)
+        self.basin[...] = nearest(points, f.minima, radius).reshape(self.basin.shape)
         self.basin[lost] = -1
 
 

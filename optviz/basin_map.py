@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,10 +12,10 @@ from numpy.typing import NDArray
 from optviz._chunks import capture_radius, nearest
 from optviz.axis import Axis
 from optviz.base import Optimizer
-from optviz.comparison import chosen
+from optviz.comparison import chosen, several
 from optviz.functions import Function, function
 from optviz.stationary import StationaryPoints, stationary_points
-from optviz.sweeps import Sweep, check_memory, sweep
+from optviz.sweeps import Sweep, check_memory, part_of, sweep
 
 #: Starts along the longer side unless told.
 SIZE = 800
@@ -70,7 +69,7 @@ class Basins:
             out.append(np.where(s.diverged, LOST, index).reshape(height, width))
         return np.array(out, dtype=np.int16)
 
-    @property
+    @functools.cached_property
     def steps_taken(self) -> NDArray[np.int32]:
         """Steps until the run converged or ended, shape (optimizers, h, w)."""
         width, height = self.size
@@ -120,20 +119,15 @@ def basins(
     """
     f = function(f)
     x, y = axes_of(f, size)
-    items = [optimizers] if isinstance(optimizers, str | Optimizer) else list(optimizers)
-    if not items:
-        raise ValueError("basins needs at least one optimizer")
+    items = several(optimizers, "basins")
     check_memory(x.count * y.count * len(items))
     starts = np.stack(np.meshgrid(_centers(x), _centers(y)), axis=-1).reshape(-1, 2)
     made = [chosen(f, item, steps=steps) for item in items]
     sweeps = []
     for k, (optimizer, _) in enumerate(made):
-        report = (
-            None if progress is None else functools.partial(_of_several, progress, k, len(made))
-        )
         sweeps.append(
             sweep(f, optimizer, starts, steps=steps, tol=tol, noise=noise, rng=rng,
-                  progress=report)
+                  progress=part_of(progress, k, len(made)))
         )  # fmt: skip
     remarks = tuple(remark for _, remark in made)
     return Basins(tuple(sweeps), remarks, (x.count, y.count), stationary_points(f))
@@ -156,7 +150,3 @@ def _centers(axis: Axis) -> NDArray[np.float64]:
     """The middles of `count` pixels between the ends."""
     share = (np.arange(axis.count) + 0.5) / axis.count
     return np.asarray(axis.low + share * (axis.high - axis.low))
-
-
-def _of_several(progress: Any, k: int, count: int, done: int, total: int) -> None:
-    progress(k * total + done, count * total)

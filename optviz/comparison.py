@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from optviz.base import Optimizer
 from optviz.functions import Function, function
 from optviz.optimizers import names_rate, parse_optimizer
 from optviz.sweeps import sweep
-from optviz.trajectory import Band, Trajectory, minimize
+from optviz.trajectory import Band, Trajectory, check_optimizer, minimize
 from optviz.tuning import tune
 
 Real = NDArray[np.float64]
@@ -129,6 +129,35 @@ def race(
     return out
 
 
+def several(optimizers: Any, what: str) -> list[Any]:
+    """One optimizer, its text, or several of them, as a list.
+
+    Raises
+    ------
+    ValueError
+        If there is none.
+    """
+    is_one = isinstance(optimizers, str) or not isinstance(optimizers, Iterable)
+    items = [optimizers] if is_one else list(optimizers)
+    if not items:
+        raise ValueError(f"{what} needs at least one optimizer")
+    return items
+
+
+def as_optimizer(item: str | Optimizer) -> Optimizer:
+    """The optimizer, or the one that a text such as "adam:lr=0.3" describes.
+
+    Raises
+    ------
+    ValueError
+        If it is neither.
+    """
+    if isinstance(item, str):
+        return parse_optimizer(item)
+    check_optimizer(item)
+    return item
+
+
 def chosen(
     f: Function,
     item: str | Optimizer,
@@ -139,7 +168,7 @@ def chosen(
 ) -> tuple[Optimizer, str]:
     """The optimizer that `item` names, tuned if it names no rate (or in any case), and what a
     legend says of it."""
-    optimizer = parse_optimizer(item) if isinstance(item, str) else item
+    optimizer = as_optimizer(item)
     if not tuned and (not isinstance(item, str) or names_rate(item)):
         return optimizer, ""
     found = tune(f, optimizer, start=start, steps=steps)

@@ -826,6 +826,11 @@ def parse_optimizer(text: str) -> Optimizer:
     return kind(**values)
 
 
+def is_of_catalogue(optimizer: Optimizer) -> bool:
+    """Whether its name makes it again: not so for a user's own class, whatever it is called."""
+    return optimizers.get(optimizer.name) is type(optimizer)
+
+
 def names_rate(text: str) -> bool:
     """Whether the text of an optimizer gives its rate.
 

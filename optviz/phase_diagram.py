@@ -12,9 +12,9 @@ from optviz import quadratic
 from optviz._text import listed
 from optviz.axis import Axis, parse_axis
 from optviz.base import Optimizer
+from optviz.comparison import as_optimizer
 from optviz.functions import Function, function
-from optviz.optimizers import parse_optimizer
-from optviz.sweeps import Sweep, sweep
+from optviz.sweeps import Sweep, part_of, sweep
 from optviz.tuning import jittered_starts, rates_to_try
 
 Real = NDArray[np.float64]
@@ -103,7 +103,7 @@ def phase(
     ((10, 20), [1.3, 0.4, 0.7])
     """
     f = function(f)
-    optimizer = parse_optimizer(optimizer) if isinstance(optimizer, str) else optimizer
+    optimizer = as_optimizer(optimizer)
     x, y = (_axis(f, optimizer, item, count) for item, count in zip((x, y), SIZE, strict=True))
     if x.name == y.name:
         raise ValueError(f"x and y must be two hyperparameters, not {x.name} twice")
@@ -112,12 +112,9 @@ def phase(
     depth = _depth(f, first)
     ends = []
     for part, tol, count in ((0, depth**0.5, max(1, steps // 2)), (1, depth, steps)):
-        report = None
-        if progress is not None:
-            report = lambda done, total, part=part: progress(part * total + done, 2 * total)  # noqa: E731
         ends.append(
             sweep(f, optimizer, starts, over={y.name: y, x.name: x}, steps=count, tol=tol * first,
-                  progress=report)
+                  progress=part_of(progress, part, 2))
         )  # fmt: skip
     return PhaseDiagram(_rates(f, *ends), x, y, ends[1])
 

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from optviz.axis import Axis
 from optviz.base import Optimizer
+from optviz.comparison import as_optimizer, several
 from optviz.functions import Function, function
-from optviz.optimizers import parse_optimizer
 from optviz.sweeps import Sweep, check_seed, sweep
 from optviz.trajectory import Trajectory
 from optviz.tuning import jittered_starts, lowest_value, rates_to_try
@@ -100,15 +100,12 @@ def sensitivity(
     ((2, 3, 61), 0.794)
     """
     f = function(f)
-    items = [optimizers] if isinstance(optimizers, str | Optimizer) else list(optimizers)
-    if not items:
-        raise ValueError("sensitivity needs at least one optimizer")
+    made = [as_optimizer(item) for item in several(optimizers, "sensitivity")]
     if not (isinstance(starts, int | np.integer) and starts >= 1):
         raise ValueError(f"starts must be a whole number ≥ 1, not {starts!r}")
     if rates is not None and not (isinstance(rates, Axis) and rates.name == "lr"):
         raise ValueError(f'rates must be an Axis("lr", ...), not {rates!r}')
     check_seed(rng)
-    made = [parse_optimizer(item) if isinstance(item, str) else item for item in items]
     places = jittered_starts(f, start, starts, rng)
     tried = rates_to_try(f, 61) if rates is None else rates.values
     lowest = lowest_value(f)

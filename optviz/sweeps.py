@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import importlib
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,9 +22,8 @@ from optviz._text import did_you_mean, listed
 from optviz.axis import Axis
 from optviz.base import Optimizer
 from optviz.functions import Function, function, function_text
-from optviz.optimizers import optimizers, parse_optimizer
-from optviz.schedules import Schedule
-from optviz.trajectory import check_amounts, check_optimizer, check_steps
+from optviz.optimizers import is_of_catalogue, parse_optimizer
+from optviz.trajectory import check_amounts, check_optimizer, check_steps, scheduled_rates
 
 __all__ = ["CONVERGED", "DIVERGED", "UNFINISHED", "Sweep", "sweep"]
 
@@ -96,8 +95,7 @@ class Sweep:
             If the file is not named .npz, or the function or optimizer is one of your own in
             Python, which a file cannot hold.
         """
-        is_known = optimizers.get(self.optimizer.name) is type(self.optimizer)
-        if self.function._python is not None or not is_known:
+        if self.function._python is not None or not is_of_catalogue(self.optimizer):
             raise ValueError(
                 "a file can hold functions that are formulas and optimizers of the catalogue; "
                 "keep the arrays of others with numpy.savez"
@@ -290,9 +288,7 @@ def sweep(
         raise ValueError(f"runs must be a whole number ≥ 1, not {runs!r}")
     check_seed(rng)
     combinations = math.prod(len(values) for values in grid.values())
-    schedule = optimizer.schedule
-    if schedule is not None:
-        _check_schedule(optimizer, schedule, over or {})
+    if optimizer.schedule is not None:
         check_memory(combinations, steps * 8)
     each = combinations * int(runs)
     places = _check_starts(f.start if starts is None else starts, real, each)
@@ -307,6 +303,15 @@ def sweep(
         ends.outcomes.reshape(shape), ends.basin.reshape(shape), places, grid, f,
         optimizer.fresh(), steps, float(tol), float(noise), int(rng) if noise else None,
     )  # fmt: skip
+
+
+def part_of(
+    progress: Callable[[int, int], None] | None, k: int, count: int
+) -> Callable[[int, int], None] | None:
+    """What the k-th of `count` equal sweeps is to report to, so that `progress` hears of all."""
+    if progress is None:
+        return None
+    return lambda done, total: progress(k * total + done, count * total)
 
 
 # -- checks -----------------------------------------------------------------------------------
@@ -340,14 +345,6 @@ def check_seed(rng: int) -> None:
     """
     if not (isinstance(rng, int | np.integer) and 0 <= rng < 2**63):
         raise ValueError(f"rng must be a whole number from 0 to 2**63 − 1, not {rng!r}")
-
-
-def _check_schedule(optimizer: Optimizer, schedule: Schedule, over: Iterable[str]) -> None:
-    # The loop writes scheduled rates to the first place.
-    if next(iter(optimizer.hyper)) != "lr":
-        raise ValueError(f"{optimizer!r}: a scheduled lr must be the first hyperparameter")
-    if "lr" in over and schedule.first() == 0:
-        raise ValueError(f"{optimizer!r}: a schedule that begins with 0 cannot be scaled to an lr")
 
 
 def _check_dtype(dtype: Any) -> np.dtype[Any]:
@@ -419,16 +416,18 @@ def _settings(
     count = math.prod(len(values) for values in grid.values())
     hypers = np.tile(optimizer.hyper_vector(), (count, 1))
     fresh = np.tile(np.asarray(optimizer.initial_state(1)[:, 0], float), (count, 1))
-    rates = np.empty((0, steps))
-    if optimizer.schedule is not None:
-        rates = np.tile(np.asarray(optimizer.schedule(np.arange(steps)), float), (count, 1))
+    schedule = optimizer.schedule
+    rates = np.tile(scheduled_rates(optimizer, steps), (0 if schedule is None else count, 1))
     for name, axis in zip(grid, axes, strict=True):
         column = axis.ravel()
         hypers[:, list(optimizer.hyper).index(name)] = column
         for slot, source in optimizer.initial.items():
             if source == name and slot in optimizer.slots:
                 fresh[:, optimizer.slots.index(slot)] = column
-        if name == "lr" and rates.size:
-            assert optimizer.schedule is not None
-            rates *= column[:, None] / optimizer.schedule.first()
+        if name == "lr" and schedule is not None:
+            if schedule.first() == 0:
+                raise ValueError(
+                    f"{optimizer!r}: a schedule that begins with 0 cannot be scaled to an lr"
+                )
+            rates *= column[:, None] / schedule.first()
     return hypers, fresh, rates

@@ -159,12 +159,10 @@ def minimize(
     steps = check_steps(steps)
     check_amounts(noise=noise, tol=tol)
     origin = f.check_start(f.start if start is None else start)
-    schedule = optimizer.schedule
-    rates = NO_RATES if schedule is None else np.asarray(schedule(np.arange(steps)), float)
     noises = np.random.default_rng(rng).normal(0.0, noise, (steps, 2)) if noise else NO_NOISE
     block, ends = record(
         f, optimizer, np.array([origin]), optimizer.hyper_vector()[None], steps,
-        rates=rates, noises=noises, tol=float(tol), box=box,
+        rates=scheduled_rates(optimizer, steps), noises=noises, tol=float(tol), box=box,
     )  # fmt: skip
     end, points = int(ends[0]), block[0]
     diverged_at = -end if end < 0 else None
@@ -208,9 +206,6 @@ def record(
     ends : ndarray (n,)
         The last step of each run; −t if step t diverged.
     """
-    # `descend` writes scheduled rates to hyper[0].
-    if rates.size and next(iter(optimizer.hyper)) != "lr":
-        raise ValueError(f"{optimizer!r}: a scheduled lr must be the first hyperparameter")
     limits = np.array(f.bounds, dtype=float) if box else NO_BOX
     points = np.empty((len(starts), steps + 1, 2))
     ends = np.empty(len(starts), dtype=np.int64)
@@ -224,6 +219,21 @@ def record(
             tol, limits, points, ends,
         )  # fmt: skip
     return points, ends
+
+
+def scheduled_rates(optimizer: Optimizer, steps: int) -> Real:
+    """The rate of each step (steps,), for the compiled loops; empty without a schedule.
+
+    Raises
+    ------
+    ValueError
+        If the rate is not the first hyperparameter, to which the loops write it.
+    """
+    if optimizer.schedule is None:
+        return NO_RATES
+    if next(iter(optimizer.hyper)) != "lr":
+        raise ValueError(f"{optimizer!r}: a scheduled lr must be the first hyperparameter")
+    return np.asarray(optimizer.schedule(np.arange(steps)), float)
 
 
 def check_steps(steps: int) -> int:

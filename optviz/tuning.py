@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from optviz.base import Optimizer
 from optviz.functions import Function, function
-from optviz.trajectory import NO_RATES, check_optimizer, check_steps, record
+from optviz.trajectory import check_optimizer, check_steps, record, scheduled_rates
 
 Real = NDArray[np.float64]
 
@@ -130,9 +130,8 @@ def _at_rate(optimizer: Optimizer, rate: float) -> Optimizer:
 def _runs(
     f: Function, optimizer: Optimizer, places: Real, steps: int
 ) -> tuple[Real, NDArray[np.int64]]:
-    schedule = optimizer.schedule
-    rates = NO_RATES if schedule is None else np.asarray(schedule(np.arange(steps)), float)
     hypers = np.tile(optimizer.hyper_vector(), (len(places), 1))
+    rates = scheduled_rates(optimizer, steps)
     return record(f, optimizer, places, hypers, steps, rates=rates)
 
 

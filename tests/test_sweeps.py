@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 import zipfile
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import optviz as ov
-from optviz import _block, _chunks, _jit, _splitmix
+from optviz import _block, _chunks, _jit, _splitmix, base
 from optviz.axis import Axis, parse_axis
 from optviz.sweeps import CONVERGED, DIVERGED, UNFINISHED, Sweep, sweep
 from tests.processes import PEAK, interruptible
@@ -209,23 +210,35 @@ def test_the_same_numbers_in_chunks_and_on_threads_of_any_number(monkeypatch, op
             assert_same(run(), whole)
 
 
+@pytest.fixture
+def plain_python(monkeypatch) -> Iterator[Callable[[], None]]:
+    """What makes every kernel plain Python; an optimizer's are kept, and must be forgotten."""
+
+    def switch() -> None:
+        base._kernel.cache_clear()
+        monkeypatch.setattr(_jit, "compiled", lambda function, *_: function)
+
+    yield switch
+    base._kernel.cache_clear()
+
+
 @pytest.mark.parametrize("width", [1, 7, 64])
-def test_the_same_numbers_in_blocks_of_any_width(monkeypatch, width: int) -> None:
+def test_the_same_numbers_in_blocks_of_any_width(monkeypatch, plain_python, width: int) -> None:
     """The loop as plain Python, which reads the width anew."""
     starts = starts_of("beale", 20)
     kwargs = {"steps": 12, "tol": 0.5, "noise": 0.1, "rng": 2}
-    monkeypatch.setattr(_jit, "compiled", lambda function, *_: function)
+    plain_python()
     with np.errstate(all="ignore"):
         whole = sweep("beale", ov.Adam(lr=0.1), starts, **kwargs)
         monkeypatch.setattr(_block, "WIDTH", width)
         assert_same(sweep("beale", ov.Adam(lr=0.1), starts, **kwargs), whole)
 
 
-def test_compiled_loop_equals_its_python(monkeypatch) -> None:
+def test_compiled_loop_equals_its_python(plain_python) -> None:
     starts = starts_of("beale", 10)
     kwargs = {"steps": 15, "tol": 0.5, "noise": 0.1, "rng": 2}
     fast = sweep("beale", ov.Adam(lr=0.1), starts, **kwargs)
-    monkeypatch.setattr(_jit, "compiled", lambda function, *_: function)
+    plain_python()
     slow = sweep("beale", ov.Adam(lr=0.1), starts, **kwargs)
     # Contractions (a·b + c in one rounding) and NumPy's logarithm.
     np.testing.assert_allclose(fast.final, slow.final, rtol=1e-11)

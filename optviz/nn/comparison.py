@@ -12,14 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optviz.base import Optimizer
+from optviz.comparison import as_optimizer, several
 from optviz.nn import data as datasets
 from optviz.nn.checks import check_whole, is_whole
 from optviz.nn.dataset import Dataset
 from optviz.nn.mlp import MLP
 from optviz.nn.network import Network
 from optviz.nn.training import History, fit
-from optviz.optimizers import parse_optimizer
-from optviz.trajectory import check_amounts, check_optimizer
+from optviz.trajectory import check_amounts
 
 Real = NDArray[np.float64]
 
@@ -138,11 +138,7 @@ def compare(
     ((2, 1), (3, 3))
     """
     whole = datasets.load(data)
-    are_several = isinstance(optimizers, Sequence) and not isinstance(optimizers, str)
-    items: list[Any] = list(optimizers) if are_several else [optimizers]
-    if not items:
-        raise ValueError("a comparison needs at least one optimizer")
-    made = tuple(_optimizer(o) for o in items)
+    made = tuple(as_optimizer(o).fresh() for o in several(optimizers, "a comparison"))
     sizes = _sizes(whole, layers)
     setup = _setup(data, whole, sizes, settings, runs, seed)
     if checkpoint is not None and (len(made) > 1 or runs > 1):
@@ -164,13 +160,6 @@ def compare(
             scores[k, run] = network.evaluate(test.x, test.y)[1]
         histories.append(tuple(of_this))
     return Training(setup, whole, made, tuple(histories), scores, network)
-
-
-def _optimizer(o: str | Optimizer) -> Optimizer:
-    if isinstance(o, str):
-        return parse_optimizer(o)
-    check_optimizer(o)
-    return o.fresh()
 
 
 def _watch(

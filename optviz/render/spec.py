@@ -19,7 +19,7 @@ from optviz._text import listed, number
 from optviz.axis import MAX_COUNT, Axis
 from optviz.base import Optimizer
 from optviz.functions import Bounds, Function, function_text, functions
-from optviz.optimizers import optimizers
+from optviz.optimizers import is_of_catalogue
 from optviz.render.curves import CURVES
 from optviz.render.fields import (
     MAX_RUNS,
@@ -224,8 +224,8 @@ def _axis_text(axis: Axis) -> str:
 
 def optimizer_text(optimizer: Optimizer) -> str:
     """The optimizer's text; a user's own class never passes for one of the catalogue."""
-    is_known = optimizers.get(optimizer.name) is type(optimizer)
-    return optimizer.spec() if is_known else f"own.{optimizer.spec()}"
+    text = optimizer.spec()
+    return text if is_of_catalogue(optimizer) else f"own.{text}"
 
 
 def _without_version(spec: Spec) -> dict[str, Any]:
