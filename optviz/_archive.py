@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optviz._files import replacing
-from optviz._text import listed
 
 SPEC = "spec"
 
@@ -35,17 +34,13 @@ def write_archive(path: str | Path, arrays: Mapping[str, Any], spec: Mapping[str
     return target
 
 
-def read_archive(
-    path: str | Path, kind: str, names: Iterable[str] | None = None
-) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+def read_archive(path: str | Path, kind: str) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
     """The arrays and the specification of a file that `write_archive` made.
 
     Parameters
     ----------
     kind
         What the specification's "kind" must be.
-    names
-        The arrays that it must hold, no more and no fewer; any unless given.
 
     Raises
     ------
@@ -68,6 +63,4 @@ def read_archive(
             raise ValueError(f"{path.name} is no {kind} of optviz: {why[:200]}") from None
     if not isinstance(spec, dict) or spec.get("kind") != kind:
         raise ValueError(f"{path.name} is no {kind} of optviz")
-    if names is not None and (odd := found.keys() ^ set(names)):
-        raise ValueError(f"{path.name} is damaged: it lacks or adds {listed(sorted(odd))}")
     return found, spec

@@ -23,6 +23,12 @@ def keys(seed: int, starts: NDArray[np.int64], repeats: int) -> NDArray[np.uint6
         return _mixed(by_start[:, None] + repetition[None, :]).ravel()
 
 
+def nth(n: int) -> int:
+    """The n-th number of the stream that begins at 0."""
+    with np.errstate(over="ignore"):
+        return int(_mixed(np.uint64(n) * GAMMA))
+
+
 def _mixed(z: NDArray[np.uint64] | np.uint64) -> NDArray[np.uint64]:
     z = (z ^ (z >> SHIFT_1)) * MIX_1
     z = (z ^ (z >> SHIFT_2)) * MIX_2

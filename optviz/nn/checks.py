@@ -41,6 +41,12 @@ def check_whole(what: str, value: Any, low: int, high: int = 2**31 - 1) -> None:
         raise ValueError(f"{what} must be a whole number from {low} to {high:,}, not {value!r}")
 
 
+def check_count(what: str, value: Any) -> None:
+    """See that `value` is a whole number from 1."""
+    if not (is_whole(value) and value >= 1):
+        raise ValueError(f"{what} must be a whole number ≥ 1, not {value!r}")
+
+
 def check_number(what: str, value: Any, low: float, high: float) -> None:
     """See that `value` is a number in [low, high]."""
     if not low <= as_real(value) <= high:

@@ -2,8 +2,9 @@
 
 Layers say what is computed; this says it in fewer loops. Between two matrix products a batch is
 read and written once on the way forward and twice on the way back, instead of three and four
-times: at the sizes of small networks, memory and calls cost more than the arithmetic. The kernels
-are put together from the same lines as those of the layers; a test holds them to the same result.
+times: at the sizes of small networks, memory and calls cost more than the arithmetic. Activations
+and masks come from the lines that the layers' own kernels are made of; the normalisation is written
+here once more, around them, and a test holds both to the same result.
 """
 
 from __future__ import annotations

@@ -21,11 +21,12 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from optviz import _splitmix
 from optviz._text import listed
 from optviz.nn import _kernels
 from optviz.nn._kernels import kernel
 from optviz.nn.activations import ALPHAS, backward_kernel, check_activation, forward_kernel
-from optviz.nn.checks import as_real, is_whole
+from optviz.nn.checks import as_real, check_count
 from optviz.nn.initializers import Initializer, initializer
 
 Array = NDArray[Any]
@@ -85,13 +86,13 @@ class Layer:
         _, *settings = self.spec().items()
         return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in settings)})"
 
-    def buffer(self, name: str, *shape: int, dtype: Any = None) -> Array:
+    def buffer(self, name: str, *shape: int) -> Array:
         """An array that is made once for each name and shape."""
         key = (name, *shape)
         if key not in self._buffers:
             if len(self._buffers) > MAX_BUFFERS:
                 self._buffers.clear()
-            self._buffers[key] = np.empty(shape, dtype or self.dtype)
+            self._buffers[key] = np.empty(shape, self.dtype)
         return self._buffers[key]
 
 
@@ -116,8 +117,7 @@ class Dense(Layer):
 
     def __init__(self, units: int, init: str | float | Initializer = "he", bias: bool = True):
         super().__init__()
-        if not is_whole(units) or units < 1:
-            raise ValueError(f"units must be a whole number ≥ 1, not {units!r}")
+        check_count("units", units)
         self.units, self.init, self.bias = int(units), init, bool(bias)
         initializer(init)  # refuses what it does not know
         #: The first layer of a network needs no gradient at its input.
@@ -340,7 +340,8 @@ class Dropout(Layer):
     def advance(self) -> None:
         """On to the next mask."""
         self.averages["passes"] += np.uint32(1)
-        self._key = _mixed(self.averages["key"][0], self.averages["passes"][0])
+        which = int(self.averages["key"][0]) << 32 | int(self.averages["passes"][0])
+        self._key = np.uint32(_splitmix.nth(which) >> 32)
 
     def settings(self) -> tuple[Any, ...]:
         """What makes the mask of the last pass: its key, and the rate."""
@@ -348,14 +349,6 @@ class Dropout(Layer):
 
     def _mask(self, x: Array, y: Array) -> None:
         self._drop(x.ravel(), self._key, self.rate, y.ravel())
-
-
-def _mixed(key: int, passes: int) -> np.uint32:
-    """A key for each pass: SplitMix64's mixing of both."""
-    z = (int(key) << 32 | int(passes)) * 0x9E3779B97F4A7C15 % 2**64
-    z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9 % 2**64
-    z = (z ^ z >> 27) * 0x94D049BB133111EB % 2**64
-    return np.uint32((z ^ z >> 31) >> 32)
 
 
 LAYERS: dict[str, type[Layer]] = {

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from optviz._archive import read_archive, write_archive
 from optviz._text import listed
 from optviz.nn._kernels import add_penalty, kernel
-from optviz.nn.checks import as_array, as_real, check_whole, generator, is_whole
+from optviz.nn.checks import as_array, as_real, check_count, check_whole, generator
 from optviz.nn.dataset import is_sparse
 from optviz.nn.fusion import stages
 from optviz.nn.layers import LAYERS, BatchNorm, Dense, Dropout, Layer
@@ -82,8 +82,7 @@ class Network:
         self.layers = tuple(layers)
         self.loss_function = loss_named(loss)
         self.dtype = _real_type(dtype)
-        if not is_whole(inputs) or inputs < 1:
-            raise ValueError(f"inputs must be a whole number ≥ 1, not {inputs!r}")
+        check_count("inputs", inputs)
         if not self.layers or not all(isinstance(layer, Layer) for layer in self.layers):
             raise ValueError("a network needs layers, such as [Dense(10)]")
         if len(set(map(id, self.layers))) < len(self.layers):
@@ -110,9 +109,10 @@ class Network:
         count = sum(values.size for _, _, values in first)
         self.parameters = np.empty(count, self.dtype)
         self.gradients = np.zeros(count, self.dtype)
+        self._parts: dict[tuple[Layer, str], slice] = {}
         at = 0
         for layer, name, values in first:
-            part = slice(at, at + values.size)
+            part = self._parts[layer, name] = slice(at, at + values.size)
             layer.params[name] = self.parameters[part].reshape(values.shape)
             layer.grads[name] = self.gradients[part].reshape(values.shape)
             layer.params[name][...] = values
@@ -144,14 +144,11 @@ class Network:
         ['1 dense/W', '1 dense/b', '2 dense/W', '2 dense/b']
         """
         vector = self.parameters if vector is None else vector
-        out = {}
-        for name, layer in zip(self.names, self.layers, strict=True):
-            for key, view in layer.params.items():
-                # Where the view begins in the flat vector.
-                address = view.__array_interface__["data"][0]
-                at = (address - self.parameters.__array_interface__["data"][0]) // view.itemsize
-                out[f"{name}/{key}"] = vector[at : at + view.size].reshape(view.shape)
-        return out
+        return {
+            f"{name}/{key}": vector[self._parts[layer, key]].reshape(theta.shape)
+            for name, layer in zip(self.names, self.layers, strict=True)
+            for key, theta in layer.params.items()
+        }
 
     # -- passes ------------------------------------------------------------------------------
 
@@ -201,7 +198,9 @@ class Network:
 
     def outputs_of(self, x: ArrayLike) -> Array:
         """The outputs (n, outputs) of all rows of x at evaluation, in batches of 1,024."""
-        inputs = self.check_inputs(x)
+        return self._outputs(self.check_inputs(x))
+
+    def _outputs(self, inputs: Any) -> Array:
         out = np.empty((inputs.shape[0], self.outputs), self.dtype)
         for part in _slices(inputs.shape[0]):
             out[part] = self.forward(self.batch(inputs, part))
@@ -219,11 +218,12 @@ class Network:
         dropouts = [layer for layer in self.layers if isinstance(layer, Dropout)]
         if not dropouts:
             raise ValueError("samples ask for dropout, and this network has none")
+        inputs = self.check_inputs(x)
         try:
             for layer in dropouts:
                 layer.sampling = True
             total = sum(
-                self.loss_function.probabilities(self.outputs_of(x)) for _ in range(samples)
+                self.loss_function.probabilities(self._outputs(inputs)) for _ in range(samples)
             )
         finally:
             for layer in dropouts:
@@ -237,7 +237,10 @@ class Network:
     def evaluate(self, x: ArrayLike, y: ArrayLike) -> tuple[float, float]:
         """Mean loss (without penalties) and accuracy (nan for a regression) at evaluation."""
         inputs = self.check_inputs(x)
-        targets = self.check_targets(y, inputs.shape[0])
+        return self.measure(inputs, self.check_targets(y, inputs.shape[0]))
+
+    def measure(self, inputs: Any, targets: Array) -> tuple[float, float]:
+        """`evaluate` for data that were checked before, as training sees them in each epoch."""
         loss, correct = 0.0, 0
         for part in _slices(inputs.shape[0]):
             outputs = self.forward(self.batch(inputs, part))
@@ -336,6 +339,11 @@ class Network:
             for name, array in layer.averages.items()
         }
 
+    def state(self) -> dict[str, Array]:
+        """All that training changes: `parameters` and `averages/…`; the arrays themselves."""
+        averages = {f"averages/{name}": array for name, array in self.averages().items()}
+        return {"parameters": self.parameters, **averages}
+
     def spec(self) -> dict[str, Any]:
         """The architecture as JSON data."""
         return {
@@ -349,8 +357,7 @@ class Network:
 
     def save(self, path: str | Path) -> Path:
         """Write architecture and parameters to an `.npz` (no pickle); `Network.load` reads it."""
-        arrays = {"parameters": self.parameters, **_prefixed("averages/", self.averages())}
-        return write_archive(path, arrays, {"kind": "network", **self.spec()})
+        return write_archive(path, self.state(), {"kind": "network", **self.spec()})
 
     @classmethod
     def load(cls, path: str | Path) -> Network:
@@ -384,9 +391,9 @@ class Network:
         )  # fmt: skip
 
     def restore(self, arrays: Mapping[str, Array]) -> None:
-        """Take over `parameters` and `averages/…` if all of them fit."""
+        """Take over what `state` returned, if all of it fits."""
         self.check_state(arrays)
-        for name, array in self._state().items():
+        for name, array in self.state().items():
             array[...] = arrays[name]
 
     def check_state(self, arrays: Mapping[str, Array]) -> None:
@@ -397,14 +404,11 @@ class Network:
         ValueError
             If an array is missing, or of another shape or type.
         """
-        for name, array in self._state().items():
+        for name, array in self.state().items():
             if name not in arrays:
                 raise ValueError(f"{name} is missing")
             if arrays[name].shape != array.shape or arrays[name].dtype != array.dtype:
                 raise ValueError(f"{name} has another shape or type")
-
-    def _state(self) -> dict[str, Array]:
-        return {"parameters": self.parameters, **_prefixed("averages/", self.averages())}
 
     def _penalties(self, name: str, value: float | Mapping[str, float]) -> dict[str, float]:
         by_kind = dict(value) if isinstance(value, Mapping) else {"W": value}
@@ -450,10 +454,6 @@ def _count(inputs: int, layers: Iterable[Layer]) -> int:
 def _slices(rows: int) -> Iterator[slice]:
     for first in range(0, rows, EVALUATION_BATCH):
         yield slice(first, first + EVALUATION_BATCH)
-
-
-def _prefixed(prefix: str, arrays: Mapping[str, Array]) -> dict[str, Array]:
-    return {f"{prefix}{name}": array for name, array in arrays.items()}
 
 
 def _plain(spec: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from optviz._text import did_you_mean, listed
 from optviz.base import Optimizer
 from optviz.nn.checkpoint import Checkpoint
-from optviz.nn.checks import as_real, generator, is_whole
+from optviz.nn.checks import as_real, check_count, generator
 from optviz.nn.dataset import is_sparse
 from optviz.nn.network import Network
 from optviz.trajectory import check_amounts, check_optimizer
@@ -175,6 +175,8 @@ class Run:
         self.parts, self.part_gradients = _parts(network, optimizer)
         self.optimizer = optimizer
         self.steps = 0
+        #: That of the last step.
+        self.rate = math.nan
         self.rows: list[tuple[float, ...]] = []
         self.best_loss, self.best_epoch = math.inf, 0
         self.best: dict[str, Array] = {}
@@ -199,8 +201,8 @@ class Run:
         accuracy = correct / n if has_metric else math.nan
         seen = (math.nan, math.nan)
         if self.held_out is not None:
-            seen = self.network.evaluate(*self.held_out)
-        self.rows.append((loss / n, accuracy, *seen, self.rate()))
+            seen = self.network.measure(*self.held_out)
+        self.rows.append((loss / n, accuracy, *seen, self.rate))
         self.judge(loss / n if self.held_out is None else seen[0])
 
     @np.errstate(over="ignore", invalid="ignore")
@@ -219,7 +221,7 @@ class Run:
             norm = float(np.sqrt(np.dot(gradients, gradients)))
             if norm > self.clip_norm:
                 gradients *= self.clip_norm / norm
-        rate = self.rate_of_next_step()
+        rate = self.rate = self.rate_of_next_step()
         if self.weight_decay:
             network.parameters[: network.decaying] *= 1 - rate * self.weight_decay
         self.optimizer.update(self.parts, self.part_gradients, undecayed=("rest",))
@@ -237,13 +239,6 @@ class Run:
             return float(schedule(self.optimizer.steps))
         return float(getattr(self.optimizer, "lr", math.nan))
 
-    def rate(self) -> float:
-        """The rate of the last step."""
-        schedule = self.optimizer.schedule
-        if schedule is not None:
-            return float(schedule(max(self.optimizer.steps - 1, 0)))
-        return self.rate_of_next_step()
-
     def judge(self, loss: float) -> None:
         """Early stopping: keep the best parameters, count the epochs without progress."""
         if loss < self.best_loss:
@@ -254,9 +249,8 @@ class Run:
             self.stopped_early = True
 
     def state(self) -> dict[str, Array]:
-        """Copies of the network's parameters and averages."""
-        averages = {f"averages/{k}": v.copy() for k, v in self.network.averages().items()}
-        return {"parameters": self.network.parameters.copy(), **averages}
+        """A copy of what training has made of the network."""
+        return {name: array.copy() for name, array in self.network.state().items()}
 
     def finish(self) -> None:
         """End with the best parameters, if they were kept."""
@@ -287,7 +281,7 @@ def _parts(network: Network, optimizer: Optimizer) -> tuple[dict[str, Array], di
 def _gather(network: Network, x: Any, rows: Array) -> Any:
     """A batch of rows in the network's type."""
     if is_sparse(x):
-        return x[rows].astype(network.dtype, copy=False)
+        return network.batch(x, rows)
     batch = network.layers[0].buffer("batch", len(rows), x.shape[1])
     if x.dtype == network.dtype:
         # "clip" spares a copy for the check of rows that are right anyway.
@@ -361,8 +355,7 @@ def _check(
     if patience is not None:
         wholes["patience"] = patience
     for name, value in wholes.items():
-        if not (is_whole(value) and value >= 1):
-            raise ValueError(f"{name} must be a whole number ≥ 1, not {value!r}")
+        check_count(name, value)
     if patience is not None and held_out is None:
         raise ValueError("patience needs validation data: give validation=(x, y)")
     check_amounts(weight_decay=weight_decay)
