@@ -1,6 +1,6 @@
 """python -m optviz."""
 
-from optviz.cli import main
+from optviz.cli.app import main
 
 if __name__ == "__main__":
     main()

@@ -9,15 +9,15 @@ import pytest
 from matplotlib.colors import to_rgb
 
 import optviz as ov
-from optviz import _jit
-from optviz.basin_map import LOST, NOWHERE, axes_of
+from optviz.compiled import jit
+from optviz.functions.stationary import stationary_points
 from optviz.render import style
-from optviz.stationary import stationary_points
+from optviz.studies.basins import LOST, NOWHERE, axes_of
 from tests.pictures import clashes, words_of
 
 FIVE = ["sgd:lr=0.01", "momentum:lr=0.005", "nesterov:lr=0.005", "adam:lr=0.1",
         "rmsprop:lr=0.05,decay=0.9,convention=torch"]  # fmt: skip
-needs_jit = pytest.mark.skipif(_jit.jit_disabled(), reason="too slow without a compiler")
+needs_jit = pytest.mark.skipif(jit.jit_disabled(), reason="too slow without a compiler")
 
 
 # -- stationary points ----------------------------------------------------------------------

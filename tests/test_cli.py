@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 import optviz as ov
-from optviz.cli import main
-from optviz.remake import read_spec
+from optviz.cli.app import main
+from optviz.studies.remake import read_spec
 from tests.processes import interruptible
 
 
@@ -97,7 +97,7 @@ def test_version_and_module(run) -> None:
 
 def test_help_needs_nothing_heavy() -> None:
     program = (
-        "import sys\nfrom optviz.cli import app\n"
+        "import sys\nfrom optviz.cli.app import app\n"
         "try: app(['--help'])\nexcept SystemExit: pass\n"
         "bad = {'numba', 'matplotlib', 'sympy', 'numpy'} & set(sys.modules)\n"
         "assert not bad, bad"
@@ -313,7 +313,7 @@ def test_no_space_leaves_nothing(tmp_path: Path) -> None:
         "t = ov.minimize('bowl', ov.Adam(lr=0.3), steps=40)\n"
         "ov.plot(t).canvas.draw()\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))\n"
-        "from optviz.cli import main\n"
+        "from optviz.cli.app import main\n"
         "sys.argv = ['optviz', *sys.argv[1:]]\n"
         "main()"
     )
@@ -361,7 +361,7 @@ def test_the_first_run_says_that_it_compiles(run, tmp_path: Path) -> None:
 def test_completion_script_is_offered(run) -> None:
     done = run("--show-completion", "bash")
     assert done.returncode in (0, 2)
-    program = "from optviz.cli import _complete; print(_complete('functions', 'hi'))"
+    program = "from optviz.cli.app import _complete; print(_complete('functions', 'hi'))"
     names = subprocess.run(
         [sys.executable, "-c", program],
         capture_output=True, text=True, check=True,

@@ -12,9 +12,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 import optviz as ov
-from optviz import formula
-from optviz._derive import module_source
-from optviz.formula import FormulaError, parse
+from optviz.functions import formula
+from optviz.functions.derive import module_source
+from optviz.functions.formula import FormulaError, parse
 
 
 @pytest.mark.parametrize(

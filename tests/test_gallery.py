@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from optviz.gallery import Entry, build
-from optviz.remake import read_spec
+from optviz.cli.gallery import Entry, build
+from optviz.studies.remake import read_spec
 
 GALLERY = Path(__file__).parent.parent / "gallery"
 SCRIPTS = sorted(GALLERY.glob("*.py"))

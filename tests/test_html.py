@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import optviz as ov
-from optviz.remake import read_spec, replay
+from optviz.studies.remake import read_spec, replay
 
 
 def make(folder: Path) -> Path:

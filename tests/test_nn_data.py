@@ -24,8 +24,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import sparse
 
+from optviz.data import Dataset, Scaling, load
 from optviz.nn import data
-from optviz.nn.data import Dataset, Scaling, load
 
 GENERATED = ("moons", "circles", "spirals", "blobs", "text:n=300,words=500")
 IMAGES = np.arange(5 * 3 * 2, dtype=np.uint8).reshape(5, 3, 2)
@@ -404,7 +404,7 @@ def test_digits() -> None:
 @pytest.mark.parametrize("name", GENERATED)
 def test_same_seed_same_data_in_another_process(name: str) -> None:
     digest = (
-        "import hashlib, sys; from optviz.nn.data import load; d = load(sys.argv[1]).dense();"
+        "import hashlib, sys; from optviz.data import load; d = load(sys.argv[1]).dense();"
         "a, b = d.split(0.3, rng=7);"
         "print(hashlib.sha256(a.x.tobytes() + a.y.tobytes() + b.x.tobytes()).hexdigest())"
     )
@@ -478,7 +478,7 @@ def test_the_text_set_is_built_in_little_memory() -> None:
         tracemalloc.stop()
     assert peak < 100e6
     program = (
-        "import resource; from scipy import sparse; from optviz.nn.data import load;"
+        "import resource; from scipy import sparse; from optviz.data.catalogue import load;"
         "peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss;"
         "before = peak(); load('text'); print(peak() - before)"
     )
@@ -655,7 +655,7 @@ def test_one_hot_argmax_is_the_label(labels: list[int]) -> None:
 @given(st.lists(st.lists(st.integers(0, 19), max_size=30), max_size=8), st.integers(1, 40))
 def test_vectorized_sequences_are_the_words_of_each(texts: list[list[int]], chunk: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("optviz.nn.preparation.CHUNK", chunk)
+        patch.setattr("optviz.data.preparation.CHUNK", chunk)
         rows = data.vectorize_sequences(iter(texts), 20)
     assert rows.shape == (len(texts), 20)
     assert rows.has_canonical_format

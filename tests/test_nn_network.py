@@ -18,10 +18,10 @@ import pytest
 from scipy import sparse
 
 import optviz as ov
-from optviz._archive import write_archive
 from optviz.nn import MLP, Activation, BatchNorm, Dense, Dropout, Network
 from optviz.nn.activations import ACTIVATIONS
-from optviz.optimizers import parse_optimizer
+from optviz.optimizers.parse import parse_optimizer
+from optviz.shared.archive import write_archive
 from tests.processes import PEAK
 from tests.reference import layers as paper
 from tests.reference import networks

@@ -19,16 +19,16 @@ from matplotlib.text import Text
 from scipy import sparse
 
 import optviz as ov
-from optviz._archive import read_archive, write_archive
+from optviz.data.dataset import Dataset
 from optviz.nn import MLP, Activation, BatchNorm, Dense, Network, compare, data
 from optviz.nn.comparison import Setup, Training
-from optviz.nn.dataset import Dataset
-from optviz.optimizers import parse_optimizer
-from optviz.remake import make, read_spec, replay
+from optviz.optimizers.parse import parse_optimizer
 from optviz.render import output, style
 from optviz.render.fields import SpecError, read_json
 from optviz.render.train_spec import TrainSpec
 from optviz.render.training import training_figure
+from optviz.shared.archive import read_archive, write_archive
+from optviz.studies.remake import make, read_spec, replay
 
 
 def problem(n: int = 50, seed: int = 40) -> tuple[np.ndarray, np.ndarray]:
@@ -153,7 +153,7 @@ def python(program: str, *args: str, **env: str) -> subprocess.CompletedProcess[
 def test_the_same_seed_is_the_same_run_to_the_bit() -> None:
     """Twice here, and in other processes with 1 and with 16 threads for the optimizer (the
     network has more parameters than one thread steps)."""
-    from optviz._state import PARALLEL_SIZE
+    from optviz.optimizers.state import PARALLEL_SIZE
 
     assert PARALLEL_SIZE < 900 * 500
     x, y = problem()
@@ -346,7 +346,7 @@ def test_only_optimizers_optimize(optimizer: Any) -> None:
 #: Dropout, batch normalisation, a schedule, Adam, patience, clipping, records: all that has state.
 RUN = """
 import sys, time, zlib, numpy as np, optviz as ov
-from optviz.optimizers import parse_optimizer
+from optviz.optimizers.parse import parse_optimizer
 rng = np.random.default_rng(1)
 x, y = rng.normal(size=(400, 20)), rng.integers(0, 3, 400)
 net = ov.nn.MLP((20, 30, 3), batch_norm="after", dropout=0.3, l2=1e-3, rng=0)

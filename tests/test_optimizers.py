@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import optviz as ov
-from optviz.optimizers import parse_optimizer
+from optviz.optimizers.parse import parse_optimizer
 from tests.reference import book
 
 NAMES = list(ov.optimizers)
@@ -197,10 +197,10 @@ def test_float32_is_as_close_as_float32_can_be(name: str, convention: str) -> No
 
 
 def test_large_arrays_step_on_threads_with_the_same_result(monkeypatch) -> None:
-    import optviz._state
+    import optviz.optimizers.state
 
     a = steps(ov.Adam(), np.linspace(-1, 1, 1003), 5)
-    monkeypatch.setattr(optviz._state, "PARALLEL_SIZE", 100)
+    monkeypatch.setattr(optviz.optimizers.state, "PARALLEL_SIZE", 100)
     monkeypatch.setenv("OPTVIZ_THREADS", "3")
     optimizer = ov.Adam()
     b = steps(optimizer, np.linspace(-1, 1, 1003), 5)

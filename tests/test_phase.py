@@ -9,13 +9,14 @@ from hypothesis import strategies as st
 from matplotlib.collections import QuadMesh
 
 import optviz as ov
-from optviz import _jit, quadratic
+from optviz.compiled import jit
+from optviz.functions import quadratic
 from optviz.render import output
 from tests.pictures import clashes, legend_of, words_of
 
 BOWL = (0.1, 2.0)
 ROTATED = "x**2 + x*y + 2*y**2"
-needs_jit = pytest.mark.skipif(_jit.jit_disabled(), reason="too slow without a compiler")
+needs_jit = pytest.mark.skipif(jit.jit_disabled(), reason="too slow without a compiler")
 
 rates = st.floats(1e-6, 20)
 momenta = st.floats(0, 0.999)

@@ -444,7 +444,7 @@ def test_runs_that_diverge_do_not_spoil_the_band() -> None:
 
 
 def test_first_steps_are_first_steps() -> None:
-    from optviz.comparison import first_steps
+    from optviz.runs.race import first_steps
 
     f = ov.function("himmelblau")
     places, steps = first_steps(f, ov.Adam(lr=0.3), 11)

@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import optviz as ov
-from optviz.remake import make, read_spec, replay
 from optviz.render import encode, metadata, output
 from optviz.render.explain import ExplainFilm, explain_figure
 from optviz.render.spec import Run, Spec, SpecError
+from optviz.studies.remake import make, read_spec, replay
 
 FILMS = [".gif", ".mp4", ".webm", ".webp", ".apng"]
 
@@ -96,7 +96,7 @@ def test_pictures_of_sweeps_come_back(swept, tmp_path: Path, kind, theme, suffix
 
 
 def test_a_strip_of_sensitivities_comes_back(tmp_path: Path) -> None:
-    from optviz.rate_scan import strip_of
+    from optviz.studies.sensitivity import strip_of
 
     paths = ov.race("bowl", ["sgd:lr=0.1", "adam"], steps=20, start=(3, 1))
     path = output.save(ov.plot(paths, strip=strip_of(paths)), tmp_path / "a.png", dpi=60)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import optviz as ov
-from optviz.rule import RuleError, kernel_source
+from optviz.optimizers.rule import RuleError, kernel_source
 
 HALF = 0.5
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import optviz as ov
-from optviz.schedules import (
+from optviz.optimizers.schedules import (
     Constant,
     Cosine,
     Exponential,

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import optviz as ov
-from optviz.rate_scan import strip_of
+from optviz.studies.sensitivity import strip_of
 from tests.pictures import clashes, legend_of, words_of
 
 FIVE = ["sgd", "momentum", "nesterov", "adam", "rmsprop:decay=0.9,convention=torch"]

@@ -20,14 +20,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import optviz as ov
-from optviz import _block, _chunks, _jit, _splitmix, base
-from optviz.axis import Axis, parse_axis
-from optviz.sweeps import CONVERGED, DIVERGED, UNFINISHED, Sweep, sweep
+from optviz.compiled import jit, splitmix
+from optviz.optimizers import base
+from optviz.runs import block, chunks
+from optviz.runs.axis import Axis, parse_axis
+from optviz.runs.sweep import CONVERGED, DIVERGED, UNFINISHED, Sweep, sweep
 from tests.processes import PEAK, interruptible
 
 FIELDS = ("final", "values", "steps_taken", "outcome", "basin")
 #: Plain Python kernels are a hundred times slower: fewer functions, starts and draws.
-FEW = _jit.jit_disabled()
+FEW = jit.jit_disabled()
 FUNCTIONS = ["beale"] if FEW else ["bowl", "rosenbrock", "himmelblau", "rastrigin", "eggholder"]
 
 needs_jit = pytest.mark.skipif(FEW, reason="too slow without a compiler")
@@ -203,10 +205,10 @@ def test_the_same_numbers_in_chunks_and_on_threads_of_any_number(monkeypatch, op
         return sweep("himmelblau", ov.Momentum(), starts, over=over, steps=30, **options)
 
     whole = run()
-    monkeypatch.setattr(_chunks, "CHUNK", 1.0)
+    monkeypatch.setattr(chunks, "CHUNK", 1.0)
     for threads in (1, 3, 16):
         with ThreadPoolExecutor(threads) as pool:
-            monkeypatch.setattr(_jit, "thread_pool", lambda pool=pool: pool)
+            monkeypatch.setattr(jit, "thread_pool", lambda pool=pool: pool)
             assert_same(run(), whole)
 
 
@@ -216,7 +218,7 @@ def plain_python(monkeypatch) -> Iterator[Callable[[], None]]:
 
     def switch() -> None:
         base._kernel.cache_clear()
-        monkeypatch.setattr(_jit, "compiled", lambda function, *_: function)
+        monkeypatch.setattr(jit, "compiled", lambda function, *_: function)
 
     yield switch
     base._kernel.cache_clear()
@@ -230,7 +232,7 @@ def test_the_same_numbers_in_blocks_of_any_width(monkeypatch, plain_python, widt
     plain_python()
     with np.errstate(all="ignore"):
         whole = sweep("beale", ov.Adam(lr=0.1), starts, **kwargs)
-        monkeypatch.setattr(_block, "WIDTH", width)
+        monkeypatch.setattr(block, "WIDTH", width)
         assert_same(sweep("beale", ov.Adam(lr=0.1), starts, **kwargs), whole)
 
 
@@ -268,8 +270,8 @@ def test_1_and_16_threads_in_processes_of_their_own(tmp_path: Path) -> None:
 def test_noise_is_gaussian_and_uncorrelated() -> None:
     """Mean, deviation, tails, the two coordinates, and consecutive steps: 5 standard errors."""
     n, steps, sigma = (200, 20, 0.7) if FEW else (100_000, 20, 0.7)
-    keys = _splitmix.keys(5, np.arange(n), 1)
-    kernel = _jit.compiled(_jit.with_vecmath("_noise_kernel.py").perturb, _jit.noise_signature)
+    keys = splitmix.keys(5, np.arange(n), 1)
+    kernel = jit.compiled(jit.with_vecmath("compiled/noise.py").perturb, jit.noise_signature)
     draws = np.zeros((steps, 2, n))
     with np.errstate(over="ignore"):
         for t in range(1, steps + 1):
@@ -378,18 +380,18 @@ def test_float32_diverges_where_float32_ends() -> None:
 def test_the_nearest_minimum_counts() -> None:
     minima = np.array([[0.0, 0.0], [1.0, 0.0]])
     points = np.array([[0.1, 0], [0.35, 0], [0.95, 0.1], [np.inf, 0], [0.5, 0.5]])
-    assert _chunks.nearest(points, minima, 0.4).tolist() == [0, 0, 1, -1, -1]
+    assert chunks.nearest(points, minima, 0.4).tolist() == [0, 0, 1, -1, -1]
     near = ov.function("(x**2 - 0.0025)**2 + y**2")
     assert len(near.minima) == 2
-    assert _chunks.capture_radius(near) == pytest.approx(0.4 * 0.1, rel=1e-3)
-    assert _chunks.capture_radius(ov.function("bowl")) == pytest.approx(0.01 * np.hypot(16, 10))
+    assert chunks.capture_radius(near) == pytest.approx(0.4 * 0.1, rel=1e-3)
+    assert chunks.capture_radius(ov.function("bowl")) == pytest.approx(0.01 * np.hypot(16, 10))
 
 
 # -- progress and stopping ------------------------------------------------------------------
 
 
 def test_progress_rises_to_the_total(monkeypatch) -> None:
-    monkeypatch.setattr(_chunks, "CHUNK", 1.0)
+    monkeypatch.setattr(chunks, "CHUNK", 1.0)
     seen: list[tuple[int, int]] = []
     starts = starts_of("bowl", 1000)
     sweep("bowl", ov.SGD(lr=0.1), starts, over={"lr": [0.1, 0.2]}, runs=2, steps=2,

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import optviz as ov
-from optviz.trajectory import MAX_STEPS, descend, parse_point
+from optviz.runs.trajectory import MAX_STEPS, descend, parse_point
 
 
 def test_gradient_descent_on_a_quadratic_is_a_power() -> None:

@@ -19,18 +19,19 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import optviz as ov
-from optviz import _derive, _jit, _vecmath, formula
+from optviz.compiled import jit, vecmath
+from optviz.functions import derive, formula
 from tests.reference.fit_vecmath import fits
 
-NAMES = sorted(_derive.VECTORISED)
+NAMES = sorted(derive.VECTORISED)
 INF, NAN = math.inf, math.nan
 TINY, SUBNORMAL = 2.0**-1022, 5e-324
 
-needs_jit = pytest.mark.skipif(_jit.jit_disabled(), reason="NUMBA_DISABLE_JIT is set")
+needs_jit = pytest.mark.skipif(jit.jit_disabled(), reason="NUMBA_DISABLE_JIT is set")
 
 
 def _over_a_block(name: str) -> Callable[[np.ndarray, np.ndarray], None]:
-    function = getattr(_vecmath, name)
+    function = getattr(vecmath, name)
 
     def block(a, out):
         for i in range(a.shape[0]):
@@ -43,11 +44,11 @@ def _over_a_block(name: str) -> Callable[[np.ndarray, np.ndarray], None]:
 def _kernel(name: str):
     """A loop over a block, compiled under the flags of the package's kernels."""
     block = _over_a_block(name)
-    if _jit.jit_disabled():
+    if jit.jit_disabled():
         return block
     from numba import float64, njit, void
 
-    options = {"nogil": True, "error_model": "numpy", "fastmath": set(_jit.FASTMATH)}
+    options = {"nogil": True, "error_model": "numpy", "fastmath": set(jit.FASTMATH)}
     return njit(void(float64[::1], float64[::1]), **options)(block)
 
 
@@ -90,7 +91,7 @@ def _near_quarters(rng: np.random.Generator, largest: float, count: int) -> np.n
 def _samples(name: str) -> dict[str, np.ndarray]:
     """Arguments by the range that they lie in."""
     rng = np.random.default_rng(11)
-    n = 100 if _jit.jit_disabled() else 600
+    n = 100 if jit.jit_disabled() else 600
 
     def up_to(bound: float) -> np.ndarray:
         return rng.uniform(-bound, bound, n)
@@ -135,7 +136,7 @@ def test_large_phases_err_as_if_the_argument_were_off_by_its_last_bit(name: str)
 @pytest.mark.parametrize("name", ["sin", "cos"])
 def test_never_beyond_one(name: str) -> None:
     rng = np.random.default_rng(5)
-    n = 300 if _jit.jit_disabled() else 100_000
+    n = 300 if jit.jit_disabled() else 100_000
     huge = _signed(rng, 10 ** rng.uniform(5, 308.2, n))
     quarters = rng.integers(0, 64, n) * (np.pi / 2) + _signed(rng, 2.0 ** -rng.uniform(1, 50, n))
     values = apply(name, np.concatenate([huge, quarters, [1.7976931348623157e308]]))
@@ -143,7 +144,7 @@ def test_never_beyond_one(name: str) -> None:
 
 
 def test_the_constants_are_the_fits() -> None:
-    tree = ast.parse(Path(_vecmath.__file__).read_text())
+    tree = ast.parse(Path(vecmath.__file__).read_text())
     written = {abs(n.value) for n in ast.walk(tree) if isinstance(n, ast.Constant)
                and isinstance(n.value, float)}  # fmt: skip
     fitted = {abs(c) for constants in fits().values() for c in constants}
@@ -222,7 +223,7 @@ def test_symmetries_hold_to_the_bit(name: str) -> None:
 @pytest.mark.parametrize("number", [float, np.float64, np.float32, int])
 @pytest.mark.parametrize("name", NAMES)
 def test_plain_python_takes_any_real_number(name: str, number) -> None:
-    plain = getattr(_vecmath, name)
+    plain = getattr(vecmath, name)
     for x in (1, 2, 3):
         with np.errstate(all="ignore"):
             value = plain(number(x))
@@ -251,8 +252,8 @@ def test_a_gradient_kernel_is_vectorised() -> None:
     from numba import njit
 
     source = ov.functions["rastrigin"].expression.kernels().gradient_kernel
-    options = {"nogil": True, "error_model": "numpy", "fastmath": set(_jit.FASTMATH)}
-    (llvm,) = njit(_jit.gradient_signature(), **options)(source).inspect_llvm().values()
+    options = {"nogil": True, "error_model": "numpy", "fastmath": set(jit.FASTMATH)}
+    (llvm,) = njit(jit.gradient_signature(), **options)(source).inspect_llvm().values()
     assert _is_vectorised(llvm)
 
 
@@ -268,10 +269,10 @@ def test_kernels_compute_in_double() -> None:
 def test_a_changed_file_makes_new_kernels(tmp_path, monkeypatch) -> None:
     expression = formula.parse("sin(x) + cos(y)")
     before, functions = expression.kernels(), expression.module()
-    assert Path(_vecmath.__file__).samefile(_jit.VECMATH)
+    assert Path(vecmath.__file__).samefile(jit.VECMATH)
     changed = tmp_path / "_vecmath.py"
-    changed.write_text(_jit.VECMATH.read_text() + "# changed\n")
-    monkeypatch.setattr(_jit, "VECMATH", changed)
+    changed.write_text(jit.VECMATH.read_text() + "# changed\n")
+    monkeypatch.setattr(jit, "VECMATH", changed)
     after = expression.kernels()
     assert after.__file__ != before.__file__
     assert Path(after.__file__).read_text() == Path(before.__file__).read_text()

@@ -5,6 +5,7 @@
 (1797, 64)
 """
 
+from optviz import data
 from optviz.nn.comparison import Training, compare
 from optviz.nn.layers import Activation, BatchNorm, Dense, Dropout, Layer
 from optviz.nn.mlp import MLP
@@ -22,5 +23,6 @@ __all__ = [
     "Network",
     "Training",
     "compare",
+    "data",
     "fit",
 ]  # fmt: skip

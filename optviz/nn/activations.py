@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
-from optviz import _jit
-from optviz._text import did_you_mean, listed
-from optviz.nn._kernels import silent
+from optviz.compiled import jit
+from optviz.nn.kernels import silent
+from optviz.shared.text import did_you_mean, listed
 
 
 @dataclass(frozen=True)
@@ -91,13 +91,13 @@ def check_activation(name: str) -> str:
 def forward_kernel(name: str, dtype: Any) -> Callable[..., None]:
     """`kernel(x (n,), y (n,), alpha)`: y = h(x)."""
     signature = functools.partial(_signature, 2, str(dtype))
-    return silent(_jit.compiled(_module(name).forward, signature))
+    return silent(jit.compiled(_module(name).forward, signature))
 
 
 def backward_kernel(name: str, dtype: Any) -> Callable[..., None]:
     """`kernel(x (n,), y (n,), dy (n,), dx (n,), alpha)`: dx = dy h′(x)."""
     signature = functools.partial(_signature, 4, str(dtype))
-    return silent(_jit.compiled(_module(name).backward, signature))
+    return silent(jit.compiled(_module(name).backward, signature))
 
 
 @functools.cache
@@ -112,7 +112,7 @@ def _signature(arrays: int, dtype: str) -> Any:
 @functools.cache
 def _module(name: str) -> ModuleType:
     text = module_source(ACTIVATIONS[name])
-    return _jit.source_module(f"activation_{name}", text + _jit.vecmath_text(), lambda: text)
+    return jit.source_module(f"activation_{name}", text + jit.vecmath_text(), lambda: text)
 
 
 def module_source(formula: Formula) -> str:
@@ -129,7 +129,7 @@ def module_source(formula: Formula) -> str:
     return "\n".join([
         "from math import erf",
         "",
-        "from optviz._vecmath import exp, log, tanh",
+        "from optviz.compiled.vecmath import exp, log, tanh",
         "",
         "",
         "def forward(x_, y_, alpha_):",

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from optviz._archive import read_archive, write_archive
-from optviz._text import listed
-from optviz.nn.dataset import is_sparse
+from optviz.data.dataset import is_sparse
+from optviz.shared.archive import read_archive, write_archive
+from optviz.shared.text import listed
 
 if TYPE_CHECKING:
     from optviz.nn.training import Run

@@ -11,15 +11,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from optviz.base import Optimizer
-from optviz.comparison import as_optimizer, several
+from optviz.data.dataset import Dataset
 from optviz.nn import data as datasets
-from optviz.nn.checks import check_whole, is_whole
-from optviz.nn.dataset import Dataset
 from optviz.nn.mlp import MLP
 from optviz.nn.network import Network
 from optviz.nn.training import History, fit
-from optviz.trajectory import check_amounts
+from optviz.optimizers.base import Optimizer
+from optviz.runs.race import as_optimizer, several
+from optviz.runs.trajectory import check_amounts
+from optviz.shared.checks import check_whole, is_whole
 
 Real = NDArray[np.float64]
 

@@ -17,10 +17,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from optviz import _jit
-from optviz.nn import _kernels
-from optviz.nn._kernels import HASH, kernel
+from optviz.compiled import jit
+from optviz.nn import kernels
 from optviz.nn.activations import ACTIVATIONS
+from optviz.nn.kernels import HASH, kernel
 from optviz.nn.layers import Activation, BatchNorm, Dropout, Layer
 
 Array = NDArray[Any]
@@ -98,9 +98,9 @@ class Fused:
 @functools.cache
 def _module(with_norm: bool, activation: str, with_dropout: bool) -> ModuleType:
     text = module_source(with_norm, activation, with_dropout)
-    constants = "".join(f"{name}={getattr(_kernels, name)} " for name in CONSTANTS)
-    key = text + constants + _jit.vecmath_text()
-    return _jit.source_module(f"fused_{activation}", key, lambda: text)
+    constants = "".join(f"{name}={getattr(kernels, name)} " for name in CONSTANTS)
+    key = text + constants + jit.vecmath_text()
+    return jit.source_module(f"fused_{activation}", key, lambda: text)
 
 
 def module_source(with_norm: bool, activation: str, with_dropout: bool) -> str:
@@ -166,8 +166,8 @@ def module_source(with_norm: bool, activation: str, with_dropout: bool) -> str:
         "import numpy as np",
         "from math import erf",
         "",
-        "from optviz._vecmath import exp, log, tanh",
-        f"from optviz.nn._kernels import {', '.join(CONSTANTS)}",
+        "from optviz.compiled.vecmath import exp, log, tanh",
+        f"from optviz.nn.kernels import {', '.join(CONSTANTS)}",
         "",
         "",
         f"def forward(z_, {arguments}, y_):",

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from optviz._text import did_you_mean, listed
+from optviz.shared.text import did_you_mean, listed
 
 Weights = NDArray[np.float64]
 #: (rng, fan_in, fan_out) to a matrix (fan_in, fan_out).

@@ -21,13 +21,13 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from optviz import _splitmix
-from optviz._text import listed
-from optviz.nn import _kernels
-from optviz.nn._kernels import kernel
+from optviz.compiled import splitmix
+from optviz.nn import kernels
 from optviz.nn.activations import ALPHAS, backward_kernel, check_activation, forward_kernel
-from optviz.nn.checks import as_real, check_count
 from optviz.nn.initializers import Initializer, initializer
+from optviz.nn.kernels import kernel
+from optviz.shared.checks import as_real, check_count
+from optviz.shared.text import listed
 
 Array = NDArray[Any]
 
@@ -130,8 +130,8 @@ class Dense(Layer):
         weights = np.asarray(initializer(self.init)(rng, inputs, self.units), dtype)
         if weights.shape != (inputs, self.units):
             raise ValueError(f"init gave {weights.shape} instead of {(inputs, self.units)}")
-        self._add_row = kernel(_kernels.add_row, "mv", dtype)
-        self._sum_rows = kernel(_kernels.sum_rows, "mv", dtype)
+        self._add_row = kernel(kernels.add_row, "mv", dtype)
+        self._sum_rows = kernel(kernels.sum_rows, "mv", dtype)
         return {"W": weights, "b": np.zeros(self.units, dtype)} if self.bias else {"W": weights}
 
     def forward(self, x: Array, training: bool) -> Array:
@@ -202,9 +202,9 @@ class BatchNorm(Layer):
         super().build(inputs, dtype, rng)
         self.averages = {"mean": np.zeros(inputs), "variance": np.ones(inputs)}
         self._mean, self._variance = np.empty(inputs), np.empty(inputs)
-        self._moments = kernel(_kernels.moments, "mffssss", dtype)
-        self._normalize = kernel(_kernels.normalize, "mssvvfm", dtype)
-        self._backward = kernel(_kernels.normalize_backward, "mssvfmvv", dtype)
+        self._moments = kernel(kernels.moments, "mffssss", dtype)
+        self._normalize = kernel(kernels.normalize, "mssvvfm", dtype)
+        self._backward = kernel(kernels.normalize_backward, "mssvfmvv", dtype)
         return {"gamma": np.ones(inputs, dtype), "beta": np.zeros(inputs, dtype)}
 
     def forward(self, x: Array, training: bool) -> Array:
@@ -317,7 +317,7 @@ class Dropout(Layer):
             "key": rng.integers(0, 2**32, 1, dtype=np.uint32),
             "passes": np.zeros(1, np.uint32),
         }
-        self._drop = kernel(_kernels.drop, "vkfv", dtype)
+        self._drop = kernel(kernels.drop, "vkfv", dtype)
         return super().build(inputs, dtype, rng)
 
     def forward(self, x: Array, training: bool) -> Array:
@@ -341,7 +341,7 @@ class Dropout(Layer):
         """On to the next mask."""
         self.averages["passes"] += np.uint32(1)
         which = int(self.averages["key"][0]) << 32 | int(self.averages["passes"][0])
-        self._key = np.uint32(_splitmix.nth(which) >> 32)
+        self._key = np.uint32(splitmix.nth(which) >> 32)
 
     def settings(self) -> tuple[Any, ...]:
         """What makes the mask of the last pass: its key, and the rate."""

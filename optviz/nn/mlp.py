@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from optviz._text import listed
-from optviz.nn.checks import is_whole
 from optviz.nn.initializers import Initializer
 from optviz.nn.layers import Activation, BatchNorm, Dense, Dropout, Layer
 from optviz.nn.losses import Loss
 from optviz.nn.network import Network
+from optviz.shared.checks import is_whole
+from optviz.shared.text import listed
 
 
 def MLP(  # noqa: N802  (a network is made of it: it reads like a class)

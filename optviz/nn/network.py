@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from optviz._archive import read_archive, write_archive
-from optviz._text import listed
-from optviz.nn._kernels import add_penalty, kernel
-from optviz.nn.checks import as_array, as_real, check_count, check_whole, generator
-from optviz.nn.dataset import is_sparse
+from optviz.data.dataset import is_sparse
 from optviz.nn.fusion import stages
+from optviz.nn.kernels import add_penalty, kernel
 from optviz.nn.layers import LAYERS, BatchNorm, Dense, Dropout, Layer
 from optviz.nn.losses import Loss, loss_named
+from optviz.shared.archive import read_archive, write_archive
+from optviz.shared.checks import as_array, as_real, check_count, check_whole, generator
+from optviz.shared.text import listed
 
 if TYPE_CHECKING:
-    from optviz.base import Optimizer
     from optviz.nn.training import History
+    from optviz.optimizers.base import Optimizer
 
 Array = NDArray[Any]
 

@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from optviz._text import did_you_mean, listed
-from optviz.base import Optimizer
+from optviz.data.dataset import is_sparse
 from optviz.nn.checkpoint import Checkpoint
-from optviz.nn.checks import as_real, check_count, generator
-from optviz.nn.dataset import is_sparse
 from optviz.nn.network import Network
-from optviz.trajectory import check_amounts, check_optimizer
+from optviz.optimizers.base import Optimizer
+from optviz.runs.trajectory import check_amounts, check_optimizer
+from optviz.shared.checks import as_real, check_count, generator
+from optviz.shared.text import did_you_mean, listed
 
 Array = NDArray[Any]
 Real = NDArray[np.float64]

@@ -20,13 +20,13 @@ from matplotlib.lines import Line2D
 from matplotlib.text import Text
 from numpy.typing import NDArray
 
-from optviz._files import write_atomically
 from optviz.render import compose, contour, curves, html, output, paths, style
 from optviz.render.compose import Frame
 from optviz.render.film import Film, Pixels
 from optviz.render.spec import Spec
 from optviz.render.surface import SurfaceFilm
-from optviz.trajectory import Trajectory, same_function
+from optviz.runs.trajectory import Trajectory, same_function
+from optviz.shared.files import write_atomically
 
 #: About so many frames show a run, however long it is.
 FRAMES = 200

@@ -13,12 +13,12 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
-from optviz._text import rounded
-from optviz.basin_map import LOST, NOWHERE, Basins
 from optviz.render import compose, output, style
 from optviz.render.layout import AXIS, TOP, Box
 from optviz.render.spec import Spec
 from optviz.render.style import Look
+from optviz.shared.text import rounded
+from optviz.studies.basins import LOST, NOWHERE, Basins
 
 #: One for each minimum, in this order: distinct for the colour-blind, and told apart from black.
 HUES = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")

@@ -18,10 +18,10 @@ from matplotlib.lines import Line2D
 from matplotlib.text import Text
 from numpy.typing import NDArray
 
-from optviz.functions import Function
+from optviz.functions.catalogue import Function
 from optviz.render import contour, curves, layout, style
 from optviz.render.style import Look, Stroke
-from optviz.trajectory import Trajectory
+from optviz.runs.trajectory import Trajectory
 
 Real = NDArray[np.float64]
 

@@ -10,7 +10,7 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from optviz.functions import Function
+from optviz.functions.catalogue import Function
 from optviz.render.layout import Box
 from optviz.render.style import Look
 

@@ -10,10 +10,10 @@ from matplotlib.text import Text
 from matplotlib.ticker import LogLocator
 from numpy.typing import NDArray
 
-from optviz._text import rounded
-from optviz.functions import Function
+from optviz.functions.catalogue import Function
 from optviz.render.style import Look, Stroke
-from optviz.trajectory import Trajectory
+from optviz.runs.trajectory import Trajectory
+from optviz.shared.text import rounded
 
 Real = NDArray[np.float64]
 

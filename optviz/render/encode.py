@@ -16,7 +16,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from optviz import _jit
+from optviz.compiled import jit
 
 Pixels = NDArray[np.uint8]
 
@@ -210,7 +210,7 @@ class _GifWriter(_StreamWriter):
         super().__init__(container, size, fps, samples)
         self.palette, self.table = _palette(samples)
         self.indices = np.empty((size[1], size[0]), dtype=np.uint8)
-        self.kernel = _jit.compiled(look_up, _jit.index_signature)
+        self.kernel = jit.compiled(look_up, jit.index_signature)
 
     def add(self, frame: Pixels) -> None:
         import av

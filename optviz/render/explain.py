@@ -13,13 +13,13 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Ellipse
 from numpy.typing import NDArray
 
-from optviz._text import rounded
-from optviz.explanation import Explanation
-from optviz.functions import Bounds, Function
+from optviz.functions.catalogue import Bounds, Function
 from optviz.render import compose, contour, output, paths, style
 from optviz.render.film import Film, Pixels
 from optviz.render.spec import Spec
 from optviz.render.style import Look, Stroke
+from optviz.shared.text import rounded
+from optviz.studies.explain import Explanation
 
 Real = NDArray[np.float64]
 

@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from optviz._text import listed
+from optviz.shared.text import listed
 
 MAX_JSON = 200_000
 MAX_RUNS = 100

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from optviz._files import replacing
 from optviz.render import encode, metadata, output
 from optviz.render.spec import Spec
+from optviz.shared.files import replacing
 
 Pixels = NDArray[np.uint8]
 

@@ -20,9 +20,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from optviz._text import rounded
 from optviz.render import curves, paths, style
 from optviz.render.compose import DPI, Frame
+from optviz.shared.text import rounded
 
 Real = NDArray[np.float64]
 

@@ -9,9 +9,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from optviz._files import replacing
-from optviz._text import did_you_mean
 from optviz.render.metadata import savefig_options
+from optviz.shared.files import replacing
+from optviz.shared.text import did_you_mean
 
 # Checks come before work: they do not wait for Matplotlib's import.
 if TYPE_CHECKING:

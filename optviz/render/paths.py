@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from optviz.render.compose import Frame
 from optviz.render.style import Look, Stroke
-from optviz.trajectory import Trajectory
+from optviz.runs.trajectory import Trajectory
 
 Real = NDArray[np.float64]
 

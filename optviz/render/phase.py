@@ -10,14 +10,14 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from optviz import quadratic
-from optviz._text import rounded
-from optviz.axis import Axis
-from optviz.phase_diagram import PhaseDiagram
+from optviz.functions import quadratic
 from optviz.render import compose, layout, output, style
 from optviz.render.layout import AXIS, TOP, Box
 from optviz.render.spec import Spec
 from optviz.render.style import Look
+from optviz.runs.axis import Axis
+from optviz.shared.text import rounded
+from optviz.studies.phase import PhaseDiagram
 
 SIZE = (960, 640)
 #: Where one colour ends and the next begins: the nearer to 1, the slower, and the finer.

@@ -6,14 +6,8 @@ from collections.abc import Callable, Sequence
 
 from matplotlib.figure import Figure
 
-from optviz._text import rounded
-from optviz.basin_map import Basins
-from optviz.comparison import first_steps
-from optviz.explanation import Explanation
-from optviz.functions import Function, function
+from optviz.functions.catalogue import Function, function
 from optviz.nn.comparison import Training
-from optviz.phase_diagram import PhaseDiagram
-from optviz.rate_scan import Sensitivity
 from optviz.render import compose, contour, curves, output, paths, surface
 from optviz.render.basins import basins_figure
 from optviz.render.explain import explain_figure
@@ -21,7 +15,13 @@ from optviz.render.phase import phase_figure
 from optviz.render.sensitivity import draw_strip, sensitivity_figure
 from optviz.render.spec import LAYOUTS, VIEWS, Spec
 from optviz.render.training import training_figure
-from optviz.trajectory import Trajectory, same_function
+from optviz.runs.race import first_steps
+from optviz.runs.trajectory import Trajectory, same_function
+from optviz.shared.text import rounded
+from optviz.studies.basins import Basins
+from optviz.studies.explain import Explanation
+from optviz.studies.phase import PhaseDiagram
+from optviz.studies.sensitivity import Sensitivity
 
 #: Results that are drawn by a figure of their own.
 Study = Explanation | Basins | Sensitivity | PhaseDiagram | Training

@@ -8,13 +8,13 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator
 
-from optviz._text import rounded
-from optviz.rate_scan import Sensitivity
 from optviz.render import compose, layout, output, style
 from optviz.render.compose import Frame
 from optviz.render.layout import AXIS, TOP, Box
 from optviz.render.spec import Spec
 from optviz.render.style import Look, Stroke
+from optviz.shared.text import rounded
+from optviz.studies.sensitivity import Sensitivity
 
 SIZE = (960, 600)
 #: Below this share of the first f − f* all is rounding.

@@ -15,11 +15,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import optviz
-from optviz._text import listed, number
-from optviz.axis import MAX_COUNT, Axis
-from optviz.base import Optimizer
-from optviz.functions import Bounds, Function, function_text, functions
-from optviz.optimizers import is_of_catalogue
+from optviz.functions.catalogue import Bounds, Function, function_text, functions
+from optviz.optimizers.base import Optimizer
+from optviz.optimizers.parse import is_of_catalogue
 from optviz.render.curves import CURVES
 from optviz.render.fields import (
     MAX_RUNS,
@@ -34,8 +32,10 @@ from optviz.render.fields import (
     whole,
 )  # fmt: skip
 from optviz.render.style import THEMES
-from optviz.sweeps import Sweep
-from optviz.trajectory import MAX_STEPS, Trajectory
+from optviz.runs.axis import MAX_COUNT, Axis
+from optviz.runs.sweep import Sweep
+from optviz.runs.trajectory import MAX_STEPS, Trajectory
+from optviz.shared.text import listed, number
 
 KINDS = ("plot", "animate", "explain", "basins", "sensitivity", "phase")
 VIEWS = ("contour", "surface", "field", "steps")

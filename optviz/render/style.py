@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from optviz._text import rounded
-from optviz.base import Optimizer, Setting
-from optviz.functions import Function
-from optviz.schedules import Schedule
-from optviz.trajectory import Trajectory
+from optviz.functions.catalogue import Function
+from optviz.optimizers.base import Optimizer, Setting
+from optviz.optimizers.schedules import Schedule
+from optviz.runs.trajectory import Trajectory
+from optviz.shared.text import rounded
 
 #: For optimizers that a user wrote.
 OWN_COLORS = ("#7A7A00", "#B0005B", "#008B8B", "#6B6B6B")

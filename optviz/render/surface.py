@@ -12,13 +12,13 @@ from matplotlib.figure import Figure
 from mpl_toolkits.mplot3d.axes3d import Axes3D
 from numpy.typing import NDArray
 
-from optviz.functions import Function
+from optviz.functions.catalogue import Function
 from optviz.render import compose, contour, layout, style
 from optviz.render.film import Film, Pixels
 from optviz.render.paths import shown_points
 from optviz.render.spec import Spec
 from optviz.render.style import Look, Stroke
-from optviz.trajectory import Trajectory
+from optviz.runs.trajectory import Trajectory
 
 Real = NDArray[np.float64]
 

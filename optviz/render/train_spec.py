@@ -11,7 +11,6 @@ from itertools import pairwise
 from typing import Any
 
 import optviz
-from optviz._text import listed, number
 from optviz.nn.comparison import Setup, Training
 from optviz.render.fields import (
     MAX_RUNS,
@@ -25,6 +24,7 @@ from optviz.render.fields import (
 )  # fmt: skip
 from optviz.render.spec import optimizer_text
 from optviz.render.style import THEMES
+from optviz.shared.text import listed, number
 
 KIND = "train"
 MAX_LAYERS, MAX_WEIGHTS = 50, 20_000_000
@@ -106,7 +106,7 @@ class TrainSpec:
 
 def _data(name: str, value: Any) -> str:
     """A data set that is built in or generated: a specification may not name files."""
-    from optviz.nn.data import is_made_here
+    from optviz.data.catalogue import is_made_here
 
     text = check_text(name, value, 200)
     if not is_made_here(text):

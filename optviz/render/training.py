@@ -8,12 +8,12 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from optviz._text import rounded
 from optviz.nn.comparison import Training
 from optviz.render import compose, layout, output, style
 from optviz.render.layout import AXIS, Box
 from optviz.render.style import Look, Stroke
 from optviz.render.train_spec import TrainSpec
+from optviz.shared.text import rounded
 
 SIZE = (960, 520)
 #: The base font, in pixels, at that size.

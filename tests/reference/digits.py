@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-import optviz.nn
+import optviz.data
 
-FILE = Path(optviz.nn.__file__).with_name("digits.npz")
+FILE = Path(optviz.data.__file__).with_name("digits.npz")
 
 
 def main() -> None:

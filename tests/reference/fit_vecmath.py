@@ -1,4 +1,4 @@
-"""Fit the constants of optviz/_vecmath.py: `python -m tests.reference.fit_vecmath` prints them.
+"""Fit the constants of compiled/vecmath.py: `python -m tests.reference.fit_vecmath` prints them.
 
 Polynomials are fitted by least squares at Chebyshev nodes in 60 digits, which comes within a
 small factor of the best there are. Coefficients are rounded to float64 one after the other, each

@@ -1,0 +1,50 @@
+"""The public names of optviz, and where each lives."""
+
+__version__: str
+
+# The first two are mappings as well: `ov.optimizers["adam"]`, `ov.functions["beale"]`.
+from . import functions as functions
+from . import nn as nn
+from . import optimizers as optimizers
+from .functions.base import Function as Function
+from .functions.catalogue import function as function
+from .optimizers import schedules as schedules
+from .optimizers.base import Optimizer as Optimizer
+from .optimizers.catalogue import FTRL as FTRL
+from .optimizers.catalogue import SGD as SGD
+from .optimizers.catalogue import AdaDelta as AdaDelta
+from .optimizers.catalogue import AdaGrad as AdaGrad
+from .optimizers.catalogue import Adam as Adam
+from .optimizers.catalogue import Adamax as Adamax
+from .optimizers.catalogue import AdamW as AdamW
+from .optimizers.catalogue import AMSGrad as AMSGrad
+from .optimizers.catalogue import Lion as Lion
+from .optimizers.catalogue import Momentum as Momentum
+from .optimizers.catalogue import Nadam as Nadam
+from .optimizers.catalogue import Nesterov as Nesterov
+from .optimizers.catalogue import RAdam as RAdam
+from .optimizers.catalogue import RMSProp as RMSProp
+from .optimizers.parse import parse_optimizer as parse_optimizer
+from .render.animate import Animation as Animation
+from .render.animate import animate as animate
+from .render.explain import ExplainFilm as ExplainFilm
+from .render.output import save as save
+from .render.plot import plot as plot
+from .runs.axis import Axis as Axis
+from .runs.race import ensemble as ensemble
+from .runs.race import race as race
+from .runs.sweep import Sweep as Sweep
+from .runs.sweep import sweep as sweep
+from .runs.trajectory import Trajectory as Trajectory
+from .runs.trajectory import minimize as minimize
+from .runs.tuning import Tuning as Tuning
+from .runs.tuning import tune as tune
+from .studies.basins import Basins as Basins
+from .studies.basins import basins as basins
+from .studies.explain import Explanation as Explanation
+from .studies.explain import explain as explain
+from .studies.phase import PhaseDiagram as PhaseDiagram
+from .studies.phase import phase as phase
+from .studies.remake import replay as replay
+from .studies.sensitivity import Sensitivity as Sensitivity
+from .studies.sensitivity import sensitivity as sensitivity

@@ -1,0 +1,1 @@
+"""All that is known of Numba: compilation on first use, caches, functions that vectorise."""

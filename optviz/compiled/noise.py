@@ -1,0 +1,37 @@
+"""Gaussian noise on gradients that depends on the run and the step only.
+
+Each run has a key; the numbers of step t are a hash of key and t (SplitMix64: Steele, Lea and
+Flood, "Fast splittable pseudorandom number generators", 2014), so that it makes no difference
+which thread computes a run, in which block, or beside which others. Loaded by
+`jit.with_vecmath` only.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from optviz.compiled.splitmix import GAMMA, MIX_1, MIX_2, SHIFT_1, SHIFT_2, SHIFT_3
+from optviz.compiled.vecmath import cos, log, sin
+
+#: A uint64 without its last bits is a float64 in [0, 1).
+TO_53_BITS, UNIT = np.uint64(11), 2.0**-53
+
+
+def perturb(keys, t, deviation, gradient):  # type: ignore[no-untyped-def]
+    """Add to `gradient` (2 n,) the noise of step `t` (from 1) of the runs with these keys (n,)."""
+    n = keys.size
+    first = np.uint64(2) * np.uint64(t)
+    for i in range(n):
+        z = keys[i] + first * GAMMA
+        z = (z ^ (z >> SHIFT_1)) * MIX_1
+        z = (z ^ (z >> SHIFT_2)) * MIX_2
+        u = np.float64((z ^ (z >> SHIFT_3)) >> TO_53_BITS) * UNIT
+        z = keys[i] + first * GAMMA + GAMMA
+        z = (z ^ (z >> SHIFT_1)) * MIX_1
+        z = (z ^ (z >> SHIFT_2)) * MIX_2
+        v = np.float64((z ^ (z >> SHIFT_3)) >> TO_53_BITS) * UNIT
+        # Box and Muller, 1958; 1 − u is never zero.
+        radius = deviation * np.sqrt(-2.0 * log(1.0 - u))
+        angle = 2.0 * np.pi * v
+        gradient[i] += radius * cos(angle)
+        gradient[n + i] += radius * sin(angle)

@@ -1,0 +1,37 @@
+"""Data for small networks: one door to sets that are built in, generated, or read from files.
+
+>>> from optviz import data
+>>> train, test = data.load("moons:n=500,noise=0.2,seed=3").split(test=0.2)
+>>> scale = data.standardize(train)
+>>> scale(train).x.std(axis=0).round(3)
+array([1., 1.], dtype=float32)
+"""
+
+from optviz.data.catalogue import datasets, load
+from optviz.data.dataset import Dataset
+from optviz.data.generators import blobs, circles, moons, spirals, text
+from optviz.data.loaders import csv, digits, fashion_mnist, images, imdb, mnist, npz
+from optviz.data.preparation import Scaling, min_max, one_hot, standardize, vectorize_sequences
+
+__all__ = [
+    "Dataset",
+    "Scaling",
+    "blobs",
+    "circles",
+    "csv",
+    "datasets",
+    "digits",
+    "fashion_mnist",
+    "images",
+    "imdb",
+    "load",
+    "min_max",
+    "mnist",
+    "moons",
+    "npz",
+    "one_hot",
+    "spirals",
+    "standardize",
+    "text",
+    "vectorize_sequences",
+]

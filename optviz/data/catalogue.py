@@ -1,0 +1,170 @@
+"""One door to data sets that are built in, generated, or read from files."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from optviz.data.dataset import Dataset
+from optviz.data.generators import blobs, circles, moons, spirals, text
+from optviz.data.loaders import csv, digits, existing, fashion_mnist, images, imdb, mnist, npz
+from optviz.data.readers import NpzFile
+from optviz.shared.text import did_you_mean, listed
+
+#: What makes each data set, by the name that `load` takes.
+datasets: dict[str, Callable[..., Dataset]] = {
+    "digits": digits,
+    "moons": moons,
+    "circles": circles,
+    "spirals": spirals,
+    "blobs": blobs,
+    "text": text,
+    "mnist": mnist,
+    "fashion-mnist": fashion_mnist,
+    "images": images,
+    "imdb": imdb,
+    "csv": csv,
+    "npz": npz,
+}
+
+
+def load(text: str | Path | Dataset) -> Dataset:
+    """A data set from its name, with settings, or from files.
+
+    Parameters
+    ----------
+    text
+        One of
+
+        - `NAME` or `NAME:key=value,key=value` for what is built in or generated: `digits`,
+          `moons:n=500,noise=0.2,seed=3`. The keys are the parameters of the function of that
+          name, with `seed` for `rng`;
+        - `NAME:PATH` or `NAME:PATH:key=value` for a known set in files: `mnist:folder:part=test`;
+        - a path, with settings or without: a folder of IDX files, an .npz or a .csv file:
+          `flowers.csv:label=kind`. A path that is also a name is written `./moons`;
+        - a Dataset, which is returned as it is.
+
+    Raises
+    ------
+    ValueError
+        If a name, a key or a value is unknown, or a file is missing or damaged: one line that
+        says what is wrong.
+
+    Examples
+    --------
+    >>> load("spirals:n=300,arms=3")
+    <spirals: 300 × 2 float32, 3 classes>
+    >>> load("digits").source
+    'Alpaydin and Kaynak (1998), UCI Machine Learning Repository, CC BY 4.0'
+    """
+    if isinstance(text, Dataset):
+        return text
+    if isinstance(text, Path):
+        found = existing(text)
+        return _reader(found)(found)
+    if not isinstance(text, str):
+        raise ValueError(f"a data set is a name, a path or a Dataset, not {text!r}")
+    name, _, rest = text.strip().partition(":")
+    name = name.strip().lower().replace("_", "-")
+    maker = datasets.get(name)
+    if maker is None:
+        path, settings = _path_and_settings(text.strip())
+        found = _found(path, name)
+        maker = _reader(found)
+        return maker(found, **_settings(str(found), maker, settings))
+    if "path" not in inspect.signature(maker).parameters:
+        return maker(**_settings(name, maker, rest))
+    path, settings = _path_and_settings(rest)
+    if not path:
+        raise ValueError(f"{name} is read from files: write {name}:PATH")
+    return maker(path, **_settings(name, maker, settings))
+
+
+def is_made_here(text: str) -> bool:
+    """Whether `load` would read no file: the set is built in or generated.
+
+    >>> is_made_here("moons:n=50"), is_made_here("mnist:folder"), is_made_here("own.csv")
+    (True, False, False)
+    """
+    name = text.partition(":")[0]
+    maker = datasets.get(name)
+    return maker is not None and "path" not in inspect.signature(maker).parameters
+
+
+def _found(path: str, name: str) -> Path:
+    try:
+        return existing(path)
+    except ValueError:
+        if re.fullmatch(r"[\w-]*", name):  # a word: most likely a misspelt name
+            hint = did_you_mean(name, datasets)
+            raise ValueError(
+                f"no data set is called {name!r}{hint}, and no file; there are {listed(datasets)}"
+            ) from None
+        raise
+
+
+def _reader(path: Path) -> Callable[..., Dataset]:
+    """What reads the file or folder, as its name and its arrays tell."""
+    if path.is_dir():
+        return images
+    suffix = path.suffix.lower()
+    if suffix in (".csv", ".tsv", ".txt"):
+        return csv
+    if suffix != ".npz":
+        raise ValueError(
+            f"{path}: is neither .csv nor .npz: give one of them, or a folder of IDX files"
+        )
+    with NpzFile(path) as file:
+        if "x_train_lengths" in file.keys:
+            return imdb
+        return images if "x_train" in file.keys and "x" not in file.keys else npz
+
+
+def _path_and_settings(text: str) -> tuple[str, str]:
+    """`PATH` or `PATH:key=value,…` in two; a path may hold colons."""
+    match = re.fullmatch(r"(.*):(\s*[a-z]+\s*=.*)", text, re.DOTALL)
+    if match is None or os.path.exists(text):
+        return text.strip(), ""
+    return match[1].strip(), match[2]
+
+
+def _settings(name: str, maker: Callable[..., Dataset], text: str) -> dict[str, Any]:
+    """The keyword arguments for `maker` from `key=value,key=value`."""
+    kinds = {
+        "seed" if key == "rng" else key: str(parameter.annotation)
+        for key, parameter in inspect.signature(maker).parameters.items()
+        if key != "path"
+    }
+    values: dict[str, Any] = {}
+    for part in text.split(",") if text.strip() else ():
+        key, equals, value = (piece.strip() for piece in part.partition("="))
+        if not equals:
+            raise ValueError(f"{name}: write settings as key=value, not {part!r}")
+        if key not in kinds:
+            known = f"it takes {listed(kinds)}" if kinds else "it takes no settings"
+            raise ValueError(f"{name} has no setting {key!r}{did_you_mean(key, kinds)}: {known}")
+        if key in values:
+            raise ValueError(f"{name}: {key} is given twice")
+        values[key] = _value(name, key, kinds[key], value)
+    return {"rng" if key == "seed" else key: value for key, value in values.items()}
+
+
+def _value(name: str, key: str, kind: str, text: str) -> Any:
+    if key == "seed" or kind == "int":
+        if re.fullmatch(r"-?\d{1,100}", text):
+            return int(text)
+        raise ValueError(f"{name}: {key} must be a whole number, not {text[:40]!r}")
+    if kind == "float":
+        try:
+            return float(text)
+        except ValueError:
+            raise ValueError(f"{name}: {key} must be a number, not {text[:40]!r}") from None
+    if kind.startswith("bool"):
+        if text.lower() not in ("true", "false"):
+            raise ValueError(f"{name}: {key} must be true or false, not {text[:40]!r}")
+        return text.lower() == "true"
+    return text

@@ -1,0 +1,293 @@
+"""A function of the plane: from a line of maths, or from plain Python.
+
+The catalogue is in `functions.py`.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from optviz.compiled import jit
+from optviz.functions.formula import Expression, parse
+from optviz.shared.text import rounded
+
+Bounds = tuple[tuple[float, float], tuple[float, float]]
+Point = tuple[float, float]
+Real = NDArray[np.float64]
+
+#: Beyond this nothing can be drawn.
+MAX_BOUND = 1e100
+DEFAULT_BOUNDS: Bounds = ((-5.0, 5.0), (-5.0, 5.0))
+
+
+@dataclass(frozen=True)
+class Function:
+    """A function of the plane that optimizers can walk on.
+
+    Calls broadcast over arrays: `f(x, y)`. Make one with `optviz.function`.
+
+    Attributes
+    ----------
+    name : str
+        The name in the catalogue, or the formula.
+    formula : str
+        The line of maths, or `module:function` for a Python function.
+    bounds : ((x0, x1), (y0, y1))
+        The domain: starts lie in it, pictures show it.
+    start : (x, y)
+        Where paths begin unless told.
+    source : str
+        Where the function comes from.
+
+    Examples
+    --------
+    >>> import optviz as ov
+    >>> f = ov.function("beale")
+    >>> f(3.0, 0.5), f.minimum
+    (0.0, 0.0)
+    >>> f.gradient([0.0, 1.0], [0.0, 0.0])
+    array([[-12.75,  -6.75],
+           [  0.  ,   1.  ]])
+    """
+
+    name: str
+    formula: str
+    bounds: Bounds = DEFAULT_BOUNDS
+    start: Point = (0.0, 0.0)
+    source: str = "yours"
+    title: str = ""
+    _minima: tuple[Point, ...] | None = None
+    _python: PythonFunction | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        for axis, (low, high) in zip("xy", self.bounds, strict=True):
+            if not (math.isfinite(low) and math.isfinite(high) and low < high):
+                raise ValueError(f"bounds of {axis} must be two rising numbers, not {low}, {high}")
+            largest = max(abs(low), abs(high))
+            if largest > MAX_BOUND or high - low < max(1e-9 * largest, 1 / MAX_BOUND):
+                raise ValueError(f"bounds of {axis} are too wide or too narrow: {low}, {high}")
+
+    # -- values ------------------------------------------------------------------------------
+
+    @functools.cached_property
+    def expression(self) -> Expression:
+        """The checked formula (a Python function has none)."""
+        return parse(self.formula)
+
+    def _evaluate(self, what: str, x: ArrayLike, y: ArrayLike) -> Any:
+        arrays = [np.asarray(v) for v in (x, y)]
+        kind = complex if any(a.dtype.kind == "c" for a in arrays) else float
+        xs, ys = np.broadcast_arrays(*[a.astype(kind) for a in arrays])
+        source = self._python or self.expression.module()
+        with np.errstate(all="ignore"):
+            return getattr(source, what)(xs, ys)
+
+    def __call__(self, x: ArrayLike, y: ArrayLike) -> Any:
+        """f(x, y), in the shape that x and y broadcast to; nan where f is not defined."""
+        value = self._evaluate("value", x, y)
+        return value if np.ndim(value) else value.item() if hasattr(value, "item") else value
+
+    def gradient(self, x: ArrayLike, y: ArrayLike) -> Real:
+        """∇f, shape (2, ...)."""
+        return np.stack(self._evaluate("gradient", x, y))
+
+    def hessian(self, x: ArrayLike, y: ArrayLike) -> Real:
+        """The second derivatives, shape (2, 2, ...)."""
+        dxx, dxy, dyy = self._evaluate("hessian", x, y)
+        return np.stack([np.stack([dxx, dxy]), np.stack([dxy, dyy])])
+
+    def gradient_kernel(self, dtype: Any = np.float64) -> Callable[[Any, Any], None]:
+        """`kernel(points (2, n), gradient (2, n))`, compiled unless it is a Python function.
+
+        The arithmetic is float64 whatever the type of the arrays.
+        """
+        if self._python is not None:
+            return self._python.gradient_kernel
+        signature = functools.partial(jit.gradient_signature, np.dtype(dtype).name)
+        return jit.compiled(self.expression.kernels().gradient_kernel, signature)
+
+    def value_kernel(self) -> Callable[[Any, Any], None]:
+        """`kernel(path (n, 2), values (n,))`, compiled where that is possible."""
+        if self.is_compiled:
+            return jit.compiled(self.expression.kernels().value_kernel, jit.value_signature)
+
+        def kernel(path: Any, values: Any) -> None:
+            values[...] = self(path[:, 0], path[:, 1])
+
+        return kernel
+
+    def values_along(self, path: Real) -> Real:
+        """f at each row of `path` (n, 2), compiled where that is possible."""
+        values = np.empty(len(path))
+        self.value_kernel()(np.ascontiguousarray(path), values)
+        return values
+
+    @property
+    def is_compiled(self) -> bool:
+        """Whether the kernel can be handed to compiled loops."""
+        return self._python is None and not jit.jit_disabled()
+
+    # -- what is known of it -----------------------------------------------------------------
+
+    @property
+    def latex(self) -> str:
+        """The formula for a title, as Matplotlib typesets it."""
+        if self._python is not None:
+            return r"\mathrm{" + self.name.replace("_", r"\_") + "}(x, y)"
+        latex: str = self.expression.latex
+        return latex
+
+    @functools.cached_property
+    def minima(self) -> Real:
+        """Every global minimum inside the bounds, shape (k, 2); (0, 2) if there is none.
+
+        Those of a formula of one's own are searched for numerically.
+        """
+        points = self._minima if self._minima is not None else _search_minima(self)
+        return np.array(points, dtype=float).reshape(-1, 2)
+
+    @functools.cached_property
+    def minimum(self) -> float | None:
+        """f*, the value at the minima; None if there is no lowest value."""
+        return min((float(self(x, y)) for x, y in self.minima), default=None)
+
+    def check_start(self, start: Sequence[float]) -> Point:
+        """`start` as two floats inside the bounds, where f is defined.
+
+        Raises
+        ------
+        ValueError
+            If it is not.
+        """
+        try:
+            x, y = (float(v) for v in start)
+        except (TypeError, ValueError):
+            raise ValueError(f"start must be two numbers, not {start!r}") from None
+        (x0, x1), (y0, y1) = self.bounds
+        if not (x0 <= x <= x1 and y0 <= y <= y1):
+            raise ValueError(
+                f"start ({rounded(x, 6)}, {rounded(y, 6)}) lies outside {self.name}'s domain "
+                f"[{rounded(x0)}, {rounded(x1)}] × [{rounded(y0)}, {rounded(y1)}]"
+            )
+        if not np.isfinite(self(x, y)):
+            raise ValueError(
+                f"{self.name} has no value at start ({rounded(x, 6)}, {rounded(y, 6)})"
+            )
+        return x, y
+
+
+@dataclass(frozen=True)
+class PythonFunction:
+    """A plain Python function with the same methods as a generated module."""
+
+    function: Callable[[Any, Any], Any]
+    derivative: Callable[[Any, Any], Any] | None = None
+
+    def value(self, x: Any, y: Any) -> Any:
+        # Copies: a function that works in place must not move the optimizer's point.
+        try:
+            values = np.asarray(self.function(x.copy(), y.copy()), dtype=x.dtype)
+            if values.shape == x.shape:
+                return values
+        except Exception:
+            pass  # written for single numbers, or not defined everywhere: one by one
+        return self._each(self.function, x, y, ())
+
+    def gradient(self, x: Any, y: Any) -> tuple[Any, Any]:
+        if self.derivative is not None:
+            both = self._each(self.derivative, x, y, (2,))
+            return both[..., 0], both[..., 1]
+        # Central differences: the error is smallest near the cube root of the rounding error.
+        hx, hy = (np.cbrt(np.finfo(float).eps) * np.maximum(1, np.abs(v)) for v in (x, y))
+        return (
+            (self.value(x + hx, y) - self.value(x - hx, y)) / (2 * hx),
+            (self.value(x, y + hy) - self.value(x, y - hy)) / (2 * hy),
+        )
+
+    def hessian(self, x: Any, y: Any) -> tuple[Any, Any, Any]:
+        hx, hy = (np.finfo(float).eps ** 0.25 * np.maximum(1, np.abs(v)) for v in (x, y))
+        right, left = self.gradient(x + hx, y), self.gradient(x - hx, y)
+        above, below = self.gradient(x, y + hy), self.gradient(x, y - hy)
+        dxx, dyy = (right[0] - left[0]) / (2 * hx), (above[1] - below[1]) / (2 * hy)
+        return dxx, ((right[1] - left[1]) / hx + (above[0] - below[0]) / hy) / 4, dyy
+
+    def gradient_kernel(self, points: Real, gradient: Real) -> None:
+        with np.errstate(all="ignore"):
+            gradient[0], gradient[1] = self.gradient(points[0], points[1])
+
+    def _each(self, function: Callable[..., Any], x: Any, y: Any, shape: tuple[int, ...]) -> Any:
+        out = np.empty((*x.shape, *shape), dtype=x.dtype)
+        for index in np.ndindex(x.shape):
+            try:
+                out[index] = function(x[index].item(), y[index].item())
+            except Exception:
+                out[index] = np.nan  # outside the domain, as log(-1)
+        return out
+
+
+def _search_minima(f: Function, grid: int = 161) -> list[Point]:
+    """The lowest points inside the bounds: a grid, then a polish of its lowest dents."""
+    from scipy.optimize import minimize as polish
+
+    (x0, x1), (y0, y1) = f.bounds
+    xs, ys = np.linspace(x0, x1, grid), np.linspace(y0, y1, grid)
+    z = np.asarray(f(xs[:, None], ys[None, :]))
+    z = np.where(np.isfinite(z), z, np.inf)
+    inner = z[1:-1, 1:-1]
+    around = [z[1 + i : grid - 1 + i, 1 + j : grid - 1 + j]
+              for i in (-1, 0, 1) for j in (-1, 0, 1) if i or j]  # fmt: skip
+    dents = np.argwhere(np.all([inner <= a for a in around], axis=0) & np.isfinite(inner)) + 1
+    dents = dents[np.argsort(z[tuple(dents.T)], kind="stable")][:16]
+    found: list[tuple[float, Point]] = []
+    for i, j in dents:
+        options = {"xatol": 1e-13, "fatol": 1e-15, "maxiter": 800}
+        result = polish(
+            lambda p: float(np.nan_to_num(f(*p), nan=np.inf)),
+            (xs[i], ys[j]), method="Nelder-Mead", bounds=f.bounds, options=options,
+        )  # fmt: skip
+        x, y = _newton_polish(f, result.x)
+        if all(math.hypot(x - a, y - b) > 1e-4 * (x1 - x0) for _, (a, b) in found):
+            found.append((float(f(x, y)), (x, y)))
+    if not found:
+        return []
+    lowest = min(value for value, _ in found)
+    spread = max(float(np.ptp(z[np.isfinite(z)])), 1e-300)
+    if z.min() < lowest - 1e-9 * spread:
+        return []  # it falls on, out of the picture
+    usual = float(np.quantile(z[np.isfinite(z)], 0.9)) - float(z.min())
+    if lowest < z.min() - max(usual, 1e-300):
+        return []  # a pole: far below anything that the grid has seen
+    best = [point for value, point in found if value <= lowest + 1e-9 * spread]
+    if len(best) > 3 and all(_is_flat(f, point) for point in best):
+        # A valley of equal depth: one of its points stands for all.
+        middle = np.array([(x0 + x1) / 2, (y0 + y1) / 2])
+        return [min(best, key=lambda p: float(np.hypot(*(np.array(p) - middle))))]
+    return best
+
+
+def _is_flat(f: Function, point: Point) -> bool:
+    """Whether the Hessian is singular there, so that the minimum is not isolated."""
+    hessian = f.hessian(*point)
+    scale = float(np.abs(hessian).max())
+    return not np.all(np.isfinite(hessian)) or abs(np.linalg.det(hessian)) <= 1e-8 * scale**2
+
+
+def _newton_polish(f: Function, point: Real) -> Point:
+    """A few Newton steps, as far as they lower the gradient (a kink has none: it stays)."""
+    best = np.asarray(point, dtype=float)
+    for _ in range(4):
+        gradient, hessian = f.gradient(*best), f.hessian(*best)
+        if not (np.all(np.isfinite(hessian)) and np.linalg.det(hessian) > 0):
+            break
+        new = best - np.linalg.solve(hessian, gradient)
+        if not np.linalg.norm(f.gradient(*new)) < np.linalg.norm(gradient):
+            break
+        best = new
+    return float(best[0]), float(best[1])

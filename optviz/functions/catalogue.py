@@ -1,0 +1,295 @@
+"""The catalogue of test functions, one line of maths each, and `function`, which makes more.
+
+Value, gradient, Hessian, typeset title and compiled kernel all come from the line of maths, by
+way of `formula.py`. Domains and minima are those of the literature unless a comment says why not.
+"""
+
+from __future__ import annotations
+
+import importlib
+import itertools
+import math
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from optviz.functions.base import Bounds, Function, PythonFunction
+from optviz.functions.formula import FormulaError, parse
+from optviz.shared.text import did_you_mean, listed
+
+__all__ = ["Bounds", "Function", "function", "functions"]
+
+
+def function(
+    f: str | Function | Callable[[Any, Any], Any],
+    *,
+    bounds: Bounds | None = None,
+    start: Sequence[float] | None = None,
+    gradient: Callable[[Any, Any], Any] | None = None,
+) -> Function:
+    """A test function from a name, a formula, or a Python function of two arguments.
+
+    Parameters
+    ----------
+    f
+        A name in `optviz.functions`; a formula in x and y such as "sin(x)*cos(y) + x**2/10" (see
+        `functions/formula.py` for what it may hold); "module:function"; a callable; or a
+        Function, which is returned as it is.
+    bounds : ((x0, x1), (y0, y1)), optional
+        Another domain than the catalogue's; a formula's is [−5, 5] × [−5, 5].
+    start : (x, y), optional
+        Another default start.
+    gradient : callable, optional
+        For a Python function: (x, y) to (∂f/∂x, ∂f/∂y). Central differences stand in for it.
+
+    Raises
+    ------
+    ValueError
+        If the name or formula cannot be understood, or the start lies outside the bounds.
+
+    Examples
+    --------
+    >>> import optviz as ov
+    >>> ov.function("x**2/20 + y**2").hessian(0, 0)
+    array([[0.1, 0. ],
+           [0. , 2. ]])
+    >>> ov.function(lambda x, y: x**2 + y**2).gradient(1.0, 2.0).round(6)
+    array([2., 4.])
+    """
+    made = _made(f, gradient)
+    bounds = None if bounds == made.bounds else bounds
+    if bounds is None and start is None:
+        return made
+    changes: dict[str, Any] = {}
+    if bounds is not None:
+        (x0, x1), (y0, y1) = bounds
+        changes["bounds"] = (float(x0), float(x1)), (float(y0), float(y1))
+        if made._minima is not None:
+            inside = [(x, y) for x, y in made._minima if x0 <= x <= x1 and y0 <= y <= y1]
+            changes["_minima"] = tuple(inside) or None
+    changed = Function(**{**_fields(made), **changes})
+    if start is None and made.source == "yours":
+        return _own(changed)
+    if start is None:
+        x, y = (min(max(v, low), high) for v, (low, high) in zip(
+            changed.start, changed.bounds, strict=True))  # fmt: skip
+        return Function(**{**_fields(changed), "start": (x, y)})
+    return Function(**{**_fields(changed), "start": changed.check_start(start)})
+
+
+def function_text(f: Function) -> str:
+    """What `function` makes `f` from again (but for its bounds): its name, or its formula."""
+    known = functions.get(f.name)
+    return f.name if known is not None and known.formula == f.formula else f.formula
+
+
+def _fields(f: Function) -> dict[str, Any]:
+    return {name: getattr(f, name) for name in Function.__dataclass_fields__}
+
+
+def _made(f: Any, gradient: Callable[[Any, Any], Any] | None) -> Function:
+    if isinstance(f, Function):
+        return f
+    if callable(f):
+        name = getattr(f, "__name__", "f").strip("<>")
+        # With a colon, so that it is never taken for a name of the catalogue or a formula.
+        place = f"{getattr(f, '__module__', 'python')}:{getattr(f, '__qualname__', name)}"
+        return _own(Function(name, place, _python=PythonFunction(f, gradient)))
+    if not isinstance(f, str):
+        raise ValueError(f"a function is a name, a formula or a callable, not {f!r}")
+    key = f.strip().lower().replace("_", "-").replace(" ", "-")
+    if key in functions:
+        return functions[key]
+    module, colon, attribute = f.strip().partition(":")
+    if colon and attribute.isidentifier() and module.replace(".", "").isidentifier():
+        return _imported(module, attribute, gradient)
+    if key.replace("-", "").isalnum() and not set(key) & set("0123456789") and len(key) > 3:
+        # A word, not a formula: most likely a misspelt name.
+        hint = did_you_mean(key, functions)
+        raise ValueError(f"no function is called {f!r}{hint}; there are {listed(functions)}")
+    try:
+        expression = parse(f)
+    except FormulaError as error:
+        hint = did_you_mean(key, functions)
+        raise ValueError(f"{f[:60]!r} is no known function{hint}: {error}") from None
+    return _own(Function(expression.text.strip(), expression.text.strip()))
+
+
+def _own(f: Function) -> Function:
+    """A function of the user's, with a start off the centre (which is often a minimum)."""
+    try:
+        f(0.5, 0.5) if f._python is None else f._python.function(0.5, 0.5)
+    except ArithmeticError:
+        pass  # that place lies outside its domain
+    except (Exception, SystemExit) as error:
+        # Whatever the user's code raises is an answer about that code.
+        raise ValueError(f"{f.formula}(x, y) fails: {type(error).__name__}: {error}") from None
+    low, high = np.array(f.bounds).T
+    shares = np.array(list(itertools.product((0.1, 0.9, 0.3, 0.7), (0.8, 0.2, 0.6))))
+    places = low + shares * (high - low)
+    slopes = np.linalg.norm(f.gradient(*places.T), axis=0)
+    seen = np.flatnonzero(np.isfinite(f(*places.T)) & np.isfinite(slopes))
+    if not seen.size:
+        return f  # `check_start` will say that it has no value there
+    # Neither on a plateau nor on the steepest wall: the place with the median slope.
+    x, y = places[seen[np.argsort(slopes[seen], kind="stable")[seen.size // 2]]]
+    return Function(**{**_fields(f), "start": (float(x), float(y))})
+
+
+def _imported(module: str, attribute: str, gradient: Callable[[Any, Any], Any] | None) -> Function:
+    if str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))
+    try:
+        found = importlib.import_module(module)
+    except (Exception, SystemExit) as error:
+        what = f"{type(error).__name__}: {error}"
+        raise ValueError(f"the module {module!r} cannot be imported: {what}") from None
+    f = getattr(found, attribute, None)
+    if not callable(f):
+        names = [name for name, value in vars(found).items() if callable(value)]
+        hint = did_you_mean(attribute, names)
+        raise ValueError(f"{module} has no function {attribute!r}{hint}")
+    gradient = gradient or getattr(found, f"{attribute}_gradient", None)
+    python = PythonFunction(f, gradient)
+    return _own(Function(attribute, f"{module}:{attribute}", _python=python))
+
+
+# -- the catalogue --------------------------------------------------------------------------
+
+_SCHWEFEL = 420.96874635998202731
+_BRANIN_C = "(y - 5.1/(4*pi**2)*x**2 + 5/pi*x - 6)**2"
+_SURVEY = "Jamil and Yang (2013), A Literature Survey of Benchmark Functions"
+
+_CATALOGUE = (
+    Function(
+        "bowl", "x**2/20 + y**2", ((-8, 8), (-5, 5)), (-7, 2),
+        "Saitoh (2016), Deep Learning from Scratch, equation 6.2", "Bowl", ((0, 0),),
+    ),
+    Function(
+        "sphere", "x**2 + y**2", ((-5, 5), (-5, 5)), (-4, 3),
+        "De Jong (1975), F1", "Sphere", ((0, 0),),
+    ),
+    Function(
+        "rosenbrock", "(1 - x)**2 + 100*(y - x**2)**2", ((-2, 2), (-1, 3)), (-1.2, 1),
+        "Rosenbrock (1960)", "Rosenbrock", ((1, 1),),
+    ),
+    Function(
+        "beale", "(1.5 - x + x*y)**2 + (2.25 - x + x*y**2)**2 + (2.625 - x + x*y**3)**2",
+        ((-4.5, 4.5), (-4.5, 4.5)), (1, 1.5), "Beale (1958)", "Beale", ((3, 0.5),),
+    ),
+    Function(
+        "himmelblau", "(x**2 + y - 11)**2 + (x + y**2 - 7)**2", ((-5, 5), (-5, 5)), (0, 0),
+        "Himmelblau (1972)", "Himmelblau",
+        (
+            (3, 2),
+            (-2.8051180869527448531, 3.1313125182505729658),
+            (-3.7793102533777468919, -3.2831859912861694123),
+            (3.5844283403304917449, -1.8481265269644035535),
+        ),
+    ),
+    Function(
+        "rastrigin", "20 + x**2 - 10*cos(2*pi*x) + y**2 - 10*cos(2*pi*y)",
+        ((-5.12, 5.12), (-5.12, 5.12)), (-3.3, 2.7), "Rastrigin (1974)", "Rastrigin", ((0, 0),),
+    ),
+    Function(
+        # Usually drawn on ±32.768, where the ripples can no longer be told apart.
+        "ackley", "20 + e - 20*exp(-0.2*sqrt((x**2 + y**2)/2))"
+        " - exp((cos(2*pi*x) + cos(2*pi*y))/2)",
+        ((-5, 5), (-5, 5)), (-3.4, 2.6), "Ackley (1987)", "Ackley", ((0, 0),),
+    ),
+    Function(
+        "three-hump-camel", "2*x**2 - 1.05*x**4 + x**6/6 + x*y + y**2", ((-5, 5), (-5, 5)),
+        (-2, 3), _SURVEY, "Three-hump camel", ((0, 0),),
+    ),
+    Function(
+        "six-hump-camel", "(4 - 2.1*x**2 + x**4/3)*x**2 + x*y + (4*y**2 - 4)*y**2",
+        ((-3, 3), (-2, 2)), (-2.2, 1.4), "Dixon and Szegő (1978)", "Six-hump camel",
+        (
+            (0.089842013100318062422, -0.7126564030207396334),
+            (-0.089842013100318062422, 0.7126564030207396334),
+        ),
+    ),
+    Function(
+        "booth", "(x + 2*y - 7)**2 + (2*x + y - 5)**2", ((-10, 10), (-10, 10)), (-8, -6),
+        _SURVEY, "Booth", ((1, 3),),
+    ),
+    Function(
+        "matyas", "0.26*(x**2 + y**2) - 0.48*x*y", ((-10, 10), (-10, 10)), (-8, 3),
+        _SURVEY, "Matyas", ((0, 0),),
+    ),
+    Function(
+        "goldstein-price",
+        "(1 + (x + y + 1)**2*(19 - 14*x + 3*x**2 - 14*y + 6*x*y + 3*y**2))"
+        "*(30 + (2*x - 3*y)**2*(18 - 32*x + 12*x**2 + 48*y - 36*x*y + 27*y**2))",
+        ((-2, 2), (-2, 2)), (-1.6, 0.8), "Goldstein and Price (1971)", "Goldstein–Price",
+        ((0, -1),),
+    ),
+    Function(
+        "styblinski-tang", "(x**4 - 16*x**2 + 5*x + y**4 - 16*y**2 + 5*y)/2",
+        ((-5, 5), (-5, 5)), (4, -0.5), "Styblinski and Tang (1990)", "Styblinski–Tang",
+        ((-2.9035340277711770951, -2.9035340277711770951),),
+    ),
+    Function(
+        "levy13",
+        "sin(3*pi*x)**2 + (x - 1)**2*(1 + sin(3*pi*y)**2) + (y - 1)**2*(1 + sin(2*pi*y)**2)",
+        ((-10, 10), (-10, 10)), (-7, 6), "Lévy and Montalvo (1985)", "Lévy 13", ((1, 1),),
+    ),
+    Function(
+        # On its usual ±100 the only dent is smaller than a start marker.
+        "easom", "-cos(x)*cos(y)*exp(-(x - pi)**2 - (y - pi)**2)", ((-1, 7), (-1, 7)),
+        (1.6, 4.4), "Easom (1990)", "Easom", ((math.pi, math.pi),),
+    ),
+    Function(
+        "mccormick", "sin(x + y) + (x - y)**2 - 1.5*x + 2.5*y + 1", ((-1.5, 4), (-3, 4)),
+        (3, 3.5), "McCormick (1976)", "McCormick",
+        ((-0.54719755119659774615, -1.5471975511965977462),),
+    ),
+    Function(
+        "branin", f"{_BRANIN_C} + 10*(1 - 1/(8*pi))*cos(x) + 10", ((-5, 10), (0, 15)), (-1, 13),
+        "Branin (1972); Dixon and Szegő (1978)", "Branin",
+        ((-math.pi, 12.275), (math.pi, 2.275), (3 * math.pi, 2.475)),
+    ),
+    Function(
+        "freudenstein-roth", "(-13 + x + ((5 - y)*y - 2)*y)**2 + (-29 + x + ((y + 1)*y - 14)*y)**2",
+        ((-10, 20), (-6, 7)), (0.5, -2), "Freudenstein and Roth (1963)", "Freudenstein–Roth",
+        ((5, 4),),
+    ),
+    Function(
+        # The minimum lies on the edge of the domain and is not stationary.
+        "eggholder",
+        "-(y + 47)*sin(sqrt(abs(x/2 + y + 47))) - x*sin(sqrt(abs(x - (y + 47))))",
+        ((-512, 512), (-512, 512)), (0, 0), "Whitley et al. (1996)", "Eggholder",
+        ((512, 404.23180511375781093),),
+    ),
+    Function(
+        "bukin6", "100*sqrt(abs(y - 0.01*x**2)) + 0.01*abs(x + 10)", ((-15, -5), (-3, 3)),
+        (-7, 2), "Bukin (1997)", "Bukin 6", ((-10, 1),),
+    ),
+    Function(
+        "schwefel", "837.96577454486741254 - x*sin(sqrt(abs(x))) - y*sin(sqrt(abs(y)))",
+        ((-500, 500), (-500, 500)), (-200, 150), "Schwefel (1981)", "Schwefel",
+        ((_SCHWEFEL, _SCHWEFEL),),
+    ),
+    Function(
+        # On its usual ±600 it looks like a plain bowl.
+        "griewank", "(x**2 + y**2)/4000 - cos(x)*cos(y/sqrt(2)) + 1", ((-10, 10), (-10, 10)),
+        (-7.5, 4), "Griewank (1981)", "Griewank", ((0, 0),),
+    ),
+    Function(
+        "zakharov", "x**2 + y**2 + (0.5*x + y)**2 + (0.5*x + y)**4", ((-5, 10), (-5, 10)),
+        (8, 6), _SURVEY, "Zakharov", ((0, 0),),
+    ),
+    Function(
+        "saddle", "x**2 - y**2", ((-2, 2), (-2, 2)), (-1.5, 0.001), "any textbook", "Saddle", (),
+    ),
+    Function(
+        "monkey-saddle", "x**3 - 3*x*y**2", ((-2, 2), (-2, 2)), (1.2, 0.4),
+        "Hilbert and Cohn-Vossen (1932), §29", "Monkey saddle", (),
+    ),
+)  # fmt: skip
+
+#: Every test function by name.
+functions: dict[str, Function] = {f.name: f for f in _CATALOGUE}

@@ -1,0 +1,410 @@
+"""What every optimizer shares: checked hyperparameters, the compiled kernel, and state.
+
+The rules themselves are in `optimizers.py`.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import math
+import re
+import zlib
+from collections.abc import Callable, Container, Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from optviz.compiled import jit
+from optviz.optimizers.rule import Signature, kernel_source, signature_of
+from optviz.optimizers.schedules import Schedule
+from optviz.optimizers.state import ArrayState
+from optviz.shared.text import did_you_mean, listed, number
+
+Setting = float | bool | Schedule
+Array = NDArray[Any]
+
+#: The range of each hyperparameter name: text for the message, and the test.
+RANGES: dict[str, tuple[str, Callable[[float], bool]]] = {
+    "lr": ("a positive number", lambda v: v > 0),
+    "momentum": ("a number in [0, 1)", lambda v: 0 <= v < 1),
+    "decay": ("a number in [0, 1)", lambda v: 0 <= v < 1),
+    "beta": ("a number ≥ 0", lambda v: v >= 0),
+    "beta1": ("a number in [0, 1)", lambda v: 0 <= v < 1),
+    "beta2": ("a number in [0, 1)", lambda v: 0 <= v < 1),
+    "eps": ("a number ≥ 0", lambda v: v >= 0),
+    "weight_decay": ("a number ≥ 0", lambda v: v >= 0),
+    "lr_decay": ("a number ≥ 0", lambda v: v >= 0),
+    "momentum_decay": ("a number ≥ 0", lambda v: v >= 0),
+    "initial_accumulator": ("a number ≥ 0", lambda v: v >= 0),
+    "l1": ("a number ≥ 0", lambda v: v >= 0),
+    "l2": ("a number ≥ 0", lambda v: v >= 0),
+    "l2_shrinkage": ("a number ≥ 0", lambda v: v >= 0),
+    "lr_power": ("a number ≤ 0", lambda v: v <= 0),
+}
+
+
+class Optimizer:
+    """An update rule with its settings and, once it has stepped, its state.
+
+    A subclass gives `defaults` and a `rule` (see `rule.py` for what a rule may hold); it
+    then works everywhere a built-in optimizer does.
+
+    Parameters
+    ----------
+    *args, **settings
+        Hyperparameters in the order of `defaults`, by position or name. `lr` may be a number or
+        a schedule from `optviz.schedules`.
+    convention
+        Whose formula and defaults: one of `conventions`; "book" unless told.
+
+    Raises
+    ------
+    ValueError
+        For a hyperparameter that is unknown or outside its range, or a convention that the
+        optimizer does not have.
+
+    Examples
+    --------
+    >>> import numpy as np, optviz as ov
+    >>> class SignMomentum(ov.Optimizer):
+    ...     defaults = {"lr": 0.01, "beta": 0.9}
+    ...     @staticmethod
+    ...     def rule(x, g, m, lr, beta):
+    ...         m = beta * m + (1 - beta) * g
+    ...         return x - lr * np.sign(m), m
+    >>> params = {"w": np.array([1.0, -2.0])}
+    >>> SignMomentum(lr=0.5).update(params, {"w": np.array([3.0, -3.0])})
+    >>> params["w"]
+    array([ 0.5, -1.5])
+    """
+
+    #: Default hyperparameters, or a mapping of convention to them.
+    defaults: ClassVar[Mapping[str, Any]] = {}
+    #: The rule of each convention; a subclass with one rule calls it `rule` instead.
+    rules: ClassVar[Mapping[str, Callable[..., Any]]] = {}
+    #: What slots start from: a number or the name of a hyperparameter (0 unless told).
+    initial: ClassVar[Mapping[str, str | float]] = {}
+    #: The update as an equation in one line, for tables and pictures.
+    equation: ClassVar[str] = ""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if not all(isinstance(value, Mapping) for value in cls.defaults.values()):
+            cls.defaults = {"book": cls.defaults}
+        if rule := cls.__dict__.get("rule"):
+            cls.rules = dict.fromkeys(cls.defaults, rule)
+        book: Mapping[str, Any] = next(iter(cls.defaults.values()), {})
+        kind = inspect.Parameter
+        parameters = [kind("self", kind.POSITIONAL_ONLY)]
+        parameters += [
+            kind(name, kind.POSITIONAL_OR_KEYWORD, default=value) for name, value in book.items()
+        ]
+        parameters.append(kind("convention", kind.KEYWORD_ONLY, default="book"))
+        signature = inspect.Signature(parameters[1:])
+        cls.__signature__ = signature  # type: ignore[attr-defined]
+
+    def __init__(self, *args: Setting, convention: str = "book", **settings: Setting) -> None:
+        kind = type(self).__name__
+        if not self.defaults:
+            raise ValueError(f"{kind} has no defaults: give them in the class")
+        if not self.rules:
+            raise ValueError(f"{kind} has no rule: give it one in the class")
+        if convention not in self.defaults:
+            raise ValueError(
+                f"{kind} has no convention {convention!r}; it has {listed(self.defaults)}"
+            )
+        defaults = self.defaults[convention]
+        if len(args) > len(defaults):
+            raise ValueError(f"{kind} takes at most {len(defaults)}: {listed(defaults)}")
+        for name, value in zip(defaults, args, strict=False):
+            if name in settings:
+                raise ValueError(f"{kind}: {name} is given twice")
+            settings[name] = value
+        for name in settings:
+            if name not in defaults:
+                hint = did_you_mean(name, defaults)
+                raise ValueError(
+                    f"{kind} in the {convention} convention has no {name!r}{hint}; "
+                    f"it has {listed(defaults)}"
+                )
+        self.convention = convention
+        self._hyper: dict[str, Setting] = {}
+        for name, default in defaults.items():
+            self._set(name, settings.get(name, default))
+        self._states: dict[str, ArrayState] = {}
+        self._steps = 0
+
+    def _set(self, name: str, value: Setting) -> None:
+        kind = type(self).__name__
+        if isinstance(value, Schedule):
+            if name != "lr":
+                raise ValueError(f"{kind}: only lr can be a schedule, not {name}")
+            self._hyper[name] = value
+            return
+        is_flag = isinstance(self.defaults[self.convention][name], bool)
+        expected, fits = RANGES.get(name, ("a finite number", lambda v: True))
+        if is_flag:
+            expected, fits = "True or False", lambda v: v in (0, 1)
+        try:
+            real = float(value)
+        except (TypeError, ValueError):
+            raise ValueError(f"{kind}: {name} must be {expected}, not {value!r}") from None
+        if not (math.isfinite(real) and fits(real)):
+            raise ValueError(f"{kind}: {name} must be {expected}, not {value!r}")
+        self._hyper[name] = bool(value) if is_flag else real
+
+    # Settings are read and changed as attributes: `opt.lr *= 0.5` works in a training loop.
+
+    def __getattr__(self, name: str) -> Any:
+        hyper = self.__dict__.get("_hyper", {})
+        if name in hyper:
+            return hyper[name]
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in self.__dict__.get("_hyper", {}):
+            self._set(name, value)
+            for state in self._states.values():
+                state.hyper[: len(self._hyper)] = self.hyper_vector()[: len(self._hyper)]
+        else:
+            super().__setattr__(name, value)
+
+    # -- what it is --------------------------------------------------------------------------
+
+    @property
+    def name(self) -> str:
+        """The name on the command line: the class's, in lower case."""
+        return type(self).__name__.lower()
+
+    @property
+    def conventions(self) -> tuple[str, ...]:
+        """The conventions that this optimizer has."""
+        return tuple(self.defaults)
+
+    @property
+    def hyper(self) -> dict[str, Setting]:
+        """All hyperparameters by name."""
+        return dict(self._hyper)
+
+    @property
+    def slots(self) -> tuple[str, ...]:
+        """The names of the rows of the kernel's state, such as ("m", "v")."""
+        return self._signature.slots
+
+    @property
+    def steps(self) -> int:
+        """How many steps `update` has made."""
+        return self._steps
+
+    @property
+    def schedule(self) -> Schedule | None:
+        """The schedule of the rate, if it has one."""
+        lr = self._hyper.get("lr")
+        return lr if isinstance(lr, Schedule) else None
+
+    def fresh(self, **changes: Setting) -> Optimizer:
+        """The same settings (but for `changes`) without any state."""
+        return type(self)(convention=self.convention, **{**self._hyper, **changes})
+
+    def spec(self) -> str:
+        """The optimizer as the command line takes it: every setting that is not the default.
+
+        >>> import optviz as ov
+        >>> ov.Adam(lr=0.3, beta1=0.9, convention="torch").spec()
+        'adam:lr=0.3,convention=torch'
+        """
+        defaults = self.defaults[self.convention]
+        parts = [
+            f"{name}={_plain(value)}"
+            for name, value in self._hyper.items()
+            if value != defaults[name] or name == "lr"
+        ]
+        parts += [f"convention={self.convention}"] if self.convention != "book" else []
+        return f"{self.name}:{','.join(parts)}" if parts else self.name
+
+    def __repr__(self) -> str:
+        _, _, settings = self.spec().partition(":")
+        settings = re.sub(r"convention=(\w+)", r"convention='\1'", settings)
+        return f"{type(self).__name__}({settings.replace(',', ', ')})"
+
+    # -- the kernel --------------------------------------------------------------------------
+
+    @property
+    def rule(self) -> Callable[..., Any]:
+        """The update of one coordinate in this convention: a plain Python function."""
+        rule = self.rules[self.convention]
+        function: Callable[..., Any] = getattr(rule, "__func__", rule)
+        return function
+
+    @property
+    def _signature(self) -> Signature:
+        return _signature(self.rule, tuple(self._hyper))
+
+    def kernel_source(self) -> str:
+        """The Python text of the kernel that the rule becomes."""
+        return kernel_source(self.rule, tuple(self._hyper))
+
+    def kernel(self, dtype: Any = np.float64) -> Callable[..., Any]:
+        """The compiled `step(x (n,), grad (n,), state (slots, n), hyper, t)`; all in place.
+
+        `t` counts from 1. `hyper` comes from `hyper_vector`; the kernel keeps its running powers
+        there, so that a state belongs to one `hyper`.
+        """
+        return _kernel(self.rule, tuple(self._hyper), np.dtype(dtype).name)
+
+    def hyper_vector(self) -> NDArray[np.float64]:
+        """The kernel's settings in their order, then 1.0 for each running power.
+
+        A scheduled rate stands there as its first value.
+        """
+        values = [v(0) if isinstance(v, Schedule) else v for v in self._hyper.values()]
+        return np.array([*values, *[1.0] * len(self._signature.powers)], dtype=np.float64)
+
+    def initial_state(self, n: int, dtype: Any = np.float64) -> Array:
+        """The state (slots, n) before the first step."""
+        state = np.zeros((len(self.slots), n), dtype)
+        for slot, value in self.initial.items():
+            if slot in self.slots:
+                # A convention without that hyperparameter starts at zero.
+                start = self._hyper.get(value, 0.0) if isinstance(value, str) else value
+                state[self.slots.index(slot)] = start
+        return state
+
+    # -- a training loop of one's own --------------------------------------------------------
+
+    def update(
+        self, params: Mapping[str, Array], grads: Mapping[str, Any], undecayed: Container[str] = ()
+    ) -> None:
+        """One step, in place, of every array in `params` along its gradient in `grads`.
+
+        Parameters
+        ----------
+        params
+            Arrays of any shape, float32 or float64, contiguous or not. Each has its own state;
+            one that is first seen later starts with fresh state.
+        grads
+            For each key of `params`, the gradient in the same shape.
+        undecayed
+            Keys on which the optimizer's own `weight_decay` does not fall, such as biases.
+
+        Raises
+        ------
+        ValueError
+            If keys, shapes or types do not fit, or a parameter's shape or type has changed since
+            the last step. Nothing has been changed then.
+
+        Examples
+        --------
+        >>> import numpy as np, optviz as ov
+        >>> params = {"W": np.ones((2, 2)), "b": np.zeros(2)}
+        >>> ov.SGD(lr=0.1).update(params, {"W": np.ones((2, 2)), "b": np.ones(2)})
+        >>> params["W"][0, 0], params["b"][0]
+        (np.float64(0.9), np.float64(-0.1))
+        """
+        if params.keys() != grads.keys():
+            odd = listed(sorted(map(str, params.keys() ^ grads.keys())))
+            raise ValueError(f"params and grads have different keys: {odd} is in one of them only")
+        states = self._states
+        work = []
+        for key, x in params.items():
+            if not isinstance(key, str) or key == "hyper":
+                raise ValueError(f"params has the key {key!r}: keys are texts other than 'hyper'")
+            state = states.get(key) or ArrayState(self, key, x)
+            work.append((key, x, state.checked_gradient(key, x, grads[key]), state))
+        rate = None if self.schedule is None else float(self.schedule(self._steps))
+        for key, x, grad, state in work:
+            if rate is not None:
+                state.hyper[list(self._hyper).index("lr")] = rate
+            if key in undecayed and "weight_decay" in self._hyper:
+                state.hyper[list(self._hyper).index("weight_decay")] = 0.0
+            states[key] = state
+            state.step(x, grad)
+        self._steps += 1
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that a later run needs to go on to the bit: a flat dict of arrays and numbers.
+
+        Keys are `kind` (a number that stands for name and convention), `steps`, `hyper/NAME`,
+        and for each parameter `KEY/t`, `KEY/powers` and
+        `KEY/SLOT`; the arrays are copies. `numpy.savez(file, **opt.state_dict())` keeps it.
+
+        >>> import numpy as np, optviz as ov
+        >>> opt, params = ov.Momentum(), {"w": np.zeros(2)}
+        >>> opt.update(params, {"w": np.ones(2)})
+        >>> sorted(opt.state_dict())
+        ['hyper/lr', 'hyper/momentum', 'kind', 'steps', 'w/powers', 'w/t', 'w/v']
+        """
+        out: dict[str, Any] = {"kind": self._kind(), "steps": self._steps}
+        for name, value in self._hyper.items():
+            if not isinstance(value, Schedule):
+                out[f"hyper/{name}"] = value
+        for key, state in self._states.items():
+            out[f"{key}/t"] = state.t
+            out[f"{key}/powers"] = state.hyper[len(self._hyper) :].copy()
+            for slot, array in zip(self.slots, state.slot_arrays(), strict=True):
+                out[f"{key}/{slot}"] = array
+        return out
+
+    def _kind(self) -> int:
+        return zlib.crc32(f"{self.name}/{self.convention}".encode())
+
+    def load_state_dict(self, d: Mapping[str, Any]) -> None:
+        """Go on from what `state_dict` returned; nothing changes if it does not fit.
+
+        Raises
+        ------
+        ValueError
+            If entries are missing, unknown, or of another optimizer.
+        """
+        rest = dict(d)
+        kind = type(self).__name__
+        if "steps" not in rest:
+            raise ValueError(f"{kind}: this is no state_dict: it has no 'steps'")
+        if rest.pop("kind", None) != self._kind():
+            raise ValueError(f"{kind}: this is the state of another optimizer or convention")
+        steps = _count("steps", rest.pop("steps"))
+        hyper = {name: rest.pop(f"hyper/{name}") for name in self._hyper if f"hyper/{name}" in rest}
+        wanted = {"t", "powers", *self.slots}
+        entries: dict[str, dict[str, Any]] = {}
+        for path, value in rest.items():
+            key, _, entry = path.rpartition("/")
+            if entry not in wanted or key == "hyper":
+                raise ValueError(f"{kind} has no state {path!r}: is it another optimizer's?")
+            entries.setdefault(key, {})[entry] = value
+        for key, found in entries.items():
+            _count(f"{key}/t", found.get("t", 0))
+            if missing := wanted - found.keys():
+                raise ValueError(f"{kind}: the state of {key!r} lacks {listed(sorted(missing))}")
+        loaded = self.fresh(**{k: v.item() if hasattr(v, "item") else v for k, v in hyper.items()})
+        states = {key: ArrayState.loaded(loaded, key, found) for key, found in entries.items()}
+        self._hyper, self._states, self._steps = loaded._hyper, states, steps
+
+
+@functools.cache
+def _signature(rule: Callable[..., Any], hyper: tuple[str, ...]) -> Signature:
+    return signature_of(rule, hyper)
+
+
+@functools.cache
+def _kernel(rule: Callable[..., Any], hyper: tuple[str, ...], dtype: str) -> Callable[..., Any]:
+    source = kernel_source(rule, hyper)
+    name = rule.__qualname__.replace("<locals>.", "").replace(".", "_").lower()
+    module = jit.source_module(name, source, lambda: source)
+    fastmath = jit.FASTMATH_FLOAT32 if dtype == "float32" else jit.FASTMATH
+    return jit.compiled(module.step, functools.partial(jit.step_signature, dtype), fastmath)
+
+
+def _count(name: str, value: Any) -> int:
+    """A number of steps from a state."""
+    number = np.asarray(value)
+    if number.shape != () or number.dtype.kind not in "iu" or number < 0:
+        raise ValueError(f"the state's {name} must be a whole number ≥ 0, not {value!r}")
+    return int(number)
+
+
+def _plain(value: Setting) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value) if isinstance(value, Schedule) else number(value)

@@ -1,0 +1,137 @@
+"""One parameter's state: what an optimizer remembers of an array between two updates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from optviz.compiled import jit
+
+Array = NDArray[Any]
+
+#: Below this size a second thread costs more to wake than it saves.
+PARALLEL_SIZE = 400_000
+
+
+class Rule(Protocol):
+    """What a state needs of its optimizer."""
+
+    @property
+    def slots(self) -> tuple[str, ...]:
+        """The names of the rows of state."""
+
+    @property
+    def hyper(self) -> Mapping[str, Any]:
+        """The hyperparameters."""
+
+    def kernel(self, dtype: Any) -> Callable[..., Any]:
+        """The compiled step."""
+
+    def hyper_vector(self) -> NDArray[np.float64]:
+        """The kernel's settings and fresh running powers."""
+
+    def initial_state(self, n: int, dtype: Any) -> Array:
+        """The state (slots, n) before the first step."""
+
+
+class ArrayState:
+    """One parameter's state: in chunks, so that large arrays step on several threads.
+
+    Each chunk is contiguous of its own (a kernel on strided state does not vectorise), and the
+    result does not depend on the chunks: a rule sees one coordinate.
+    """
+
+    def __init__(self, optimizer: Rule, key: str, x: Any) -> None:
+        if not isinstance(x, np.ndarray) or x.dtype not in (np.float32, np.float64):
+            what = x.dtype if isinstance(x, np.ndarray) else type(x).__name__
+            raise ValueError(f"params[{key!r}] must be a float32 or float64 array, not {what}")
+        self.optimizer = optimizer
+        self.hyper = optimizer.hyper_vector()
+        self.t = 0
+        self.shape: tuple[int, ...] | None = None
+        self._fit(x)
+
+    def _fit(self, x: Array) -> None:
+        """Take the shape and type of `x`."""
+        self.shape, self.dtype = x.shape, x.dtype
+        self.kernel = self.optimizer.kernel(x.dtype)
+        self.bounds = _chunk_bounds(x.size)
+        self.chunks = [
+            self.optimizer.initial_state(stop - start, x.dtype) for start, stop in self.bounds
+        ]
+
+    @classmethod
+    def loaded(cls, optimizer: Rule, key: str, entry: Mapping[str, Any]) -> ArrayState:
+        arrays = [np.asarray(entry[slot]) for slot in optimizer.slots]
+        if len({(a.shape, a.dtype) for a in arrays}) > 1:
+            raise ValueError(f"the state of {key!r} has arrays of different shapes or types")
+        state = cls(optimizer, key, arrays[0] if arrays else np.zeros(0))
+        if not arrays:
+            state.shape = None  # a rule without slots: the next parameter seen decides
+        for (start, stop), chunk in zip(state.bounds, state.chunks, strict=True):
+            for row, array in enumerate(arrays):
+                chunk[row] = array.reshape(-1)[start:stop]
+        powers = np.asarray(entry["powers"], dtype=np.float64)
+        if powers.shape != state.hyper[len(optimizer.hyper) :].shape:
+            raise ValueError(f"the state of {key!r} has {powers.size} powers: is it another's?")
+        state.hyper[len(optimizer.hyper) :] = powers
+        state.t = int(entry["t"])
+        return state
+
+    def checked_gradient(self, key: str, x: Array, grad: Any) -> Array:
+        if self.shape is None:
+            self._fit(x)
+        if x.shape != self.shape or x.dtype != self.dtype:
+            raise ValueError(
+                f"params[{key!r}] was {self.dtype} {self.shape} and is now {x.dtype} {x.shape}; "
+                f"use another key or a fresh optimizer"
+            )
+        if not x.flags.writeable:
+            raise ValueError(f"params[{key!r}] is read-only: give a copy")
+        gradient = np.asarray(grad)
+        if gradient.shape != x.shape:
+            raise ValueError(f"grads[{key!r}] has shape {gradient.shape}, its parameter {x.shape}")
+        if gradient.dtype != x.dtype:
+            if gradient.dtype.kind not in "fiu":
+                raise ValueError(f"grads[{key!r}] must be of real numbers, not {gradient.dtype}")
+            gradient = gradient.astype(x.dtype)
+        return gradient
+
+    def step(self, x: Array, grad: Array) -> None:
+        self.t += 1
+        if x.flags.c_contiguous:
+            self._step_flat(x.reshape(-1), np.ascontiguousarray(grad).reshape(-1))
+        else:
+            flat = x.flatten()
+            self._step_flat(flat, np.ascontiguousarray(grad).reshape(-1))
+            x[...] = flat.reshape(x.shape)
+
+    def _step_flat(self, x: Array, grad: Array) -> None:
+        first, *others = zip(self.bounds, self.chunks, strict=True)
+        if not others:
+            self.kernel(x, grad, first[1], self.hyper, self.t)
+            return
+        # Each chunk advances the running powers, so each gets its own copy of them.
+        tasks = [(x[a:b], grad[a:b], chunk, self.hyper.copy(), self.t) for (a, b), chunk in others]
+        futures = [jit.thread_pool().submit(self.kernel, *task) for task in tasks]
+        (a, b), chunk = first
+        self.kernel(x[a:b], grad[a:b], chunk, self.hyper, self.t)
+        for future in futures:
+            future.result()
+
+    def slot_arrays(self) -> list[Array]:
+        """Each slot as one array in the parameter's shape."""
+        rows = np.concatenate(self.chunks, axis=1)
+        return [row.reshape(self.shape or ()) for row in rows]
+
+
+def _chunk_bounds(size: int) -> list[tuple[int, int]]:
+    """Equal parts of a flat array, one a thread, at multiples of a cache line."""
+    threads = jit.thread_count() if size >= PARALLEL_SIZE else 1
+    part = -(-size // threads)
+    part += -part % 16
+    starts = range(0, size, part) if size else [0]
+    return [(start, min(start + part, size)) for start in starts]

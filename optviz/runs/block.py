@@ -1,0 +1,143 @@
+"""The compiled loop behind `sweep`: blocks of runs that step together and leave one by one.
+
+A kernel call on about 128 points costs no more a point than the arithmetic does, and LLVM
+vectorises both kernels over them; all that a block needs stays in the first-level cache.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+#: Runs that step together.
+WIDTH = 128
+#: How a run ended.
+UNFINISHED, CONVERGED, DIVERGED = 0, 1, -1
+
+
+def descend_blocks(  # type: ignore[no-untyped-def]  # noqa: PLR0915  (a helper would be a call)
+    step, gradient, value, perturb, starts, keys, fresh, hypers, rates, bounds, stop,
+    final, ends, outcomes
+):  # fmt: skip
+    """Run every start under every row of `hypers`; fills `final`, `ends`, `outcomes`.
+
+    Parameters
+    ----------
+    step, gradient, value, perturb
+        Function pointers (see `jit.blocks_signature`).
+    starts : (n, 2)
+    keys : (n,)
+        The seed of each run's noise; empty for none.
+    fresh : (c, slots)
+        The value that each slot begins with.
+    hypers : (c, k)
+    rates : (c, steps)
+        Scheduled rates; no rows for none.
+    bounds : (5,)
+        The number of steps, the square of the gradient's norm at which a run has converged (a
+        negative number: never), 1 if runs leave early, the noise's standard deviation, and the
+        square of the gradient's norm beyond which f is looked at (a negative number: always).
+    stop : (1,)
+        Set to 1 by another thread, it ends the loop after the current step.
+    final : (c, n, 2), ends : (c, n), outcomes : (c, n)
+    """
+    steps = int(bounds[0])
+    least = bounds[1]
+    leaving = bounds[2] > 0.0
+    largest = bounds[4]
+    slots = fresh.shape[1]
+    places = np.empty(2 * WIDTH, starts.dtype)
+    slopes = np.empty(2 * WIDTH, starts.dtype)
+    states = np.empty(slots * 2 * WIDTH, starts.dtype)
+    who = np.empty(WIDTH, np.int64)
+    seeds = np.empty(WIDTH, np.uint64)
+    spots = np.empty(2 * WIDTH)
+    heights = np.empty(WIDTH)
+    noisy = keys.size > 0
+    # 1 while a run is in the race. Whole numbers: LLVM may not reorder a sum of floats.
+    alive = np.empty(WIDTH, np.int64)
+    for row in range(hypers.shape[0]):
+        for first in range(0, starts.shape[0], WIDTH):
+            hyper = hypers[row].copy()
+            m = min(WIDTH, starts.shape[0] - first)
+            gone = 0
+            for i in range(m):
+                places[i], places[m + i] = starts[first + i, 0], starts[first + i, 1]
+                who[i] = first + i
+                if noisy:
+                    seeds[i] = keys[first + i]
+                alive[i] = 1
+            for slot in range(slots):
+                states[slot * 2 * m : (slot + 1) * 2 * m] = fresh[row, slot]
+            x, g = places[: 2 * m], slopes[: 2 * m]
+            state = states[: slots * 2 * m].reshape(slots, 2 * m)
+            for t in range(1, steps + 1):
+                gradient(x.reshape(2, m), g.reshape(2, m))
+                if leaving:
+                    staying = 0
+                    for i in range(m):
+                        norm = g[i] * g[i] + g[m + i] * g[m + i]
+                        staying += alive[i] if least < norm <= largest else 0
+                    if staying < m - gone:
+                        odd = False
+                        for i in range(m):
+                            norm = g[i] * g[i] + g[m + i] * g[m + i]
+                            odd |= alive[i] > 0 and not norm <= largest
+                        if odd:
+                            # A long gradient is no divergence yet: as in `minimize`, a run is lost
+                            # where its point or its value is not finite.
+                            for i in range(m):
+                                spots[2 * i], spots[2 * i + 1] = x[i], x[m + i]
+                            value(spots[: 2 * m].reshape(m, 2), heights[:m])
+                        for i in range(m):
+                            norm = g[i] * g[i] + g[m + i] * g[m + i]
+                            lost = odd and not (
+                                np.isfinite(x[i]) and np.isfinite(x[m + i])
+                                and np.isfinite(heights[i])
+                            )  # fmt: skip
+                            if alive[i] > 0 and (lost or norm <= least):
+                                alive[i] = 0
+                                gone += 1
+                                final[row, who[i], 0] = x[i]
+                                final[row, who[i], 1] = x[m + i]
+                                ends[row, who[i]] = t - 1
+                                outcomes[row, who[i]] = DIVERGED if lost else CONVERGED
+                        if gone == m:
+                            break
+                    if 4 * gone > m:
+                        # Who is left moves together: in place, as no target lies behind a source
+                        # that is still to be read.
+                        kept = 0
+                        for start in range(0, 2 * m, m):
+                            for i in range(m):
+                                if alive[i] > 0:
+                                    places[kept] = places[start + i]
+                                    slopes[kept] = slopes[start + i]
+                                    kept += 1
+                        kept = 0
+                        for start in range(0, slots * 2 * m, m):
+                            for i in range(m):
+                                if alive[i] > 0:
+                                    states[kept] = states[start + i]
+                                    kept += 1
+                        kept = 0
+                        for i in range(m):
+                            if alive[i] > 0:
+                                who[kept], seeds[kept] = who[i], seeds[i]
+                                kept += 1
+                        alive[:kept] = 1
+                        m, gone = kept, 0
+                        x, g = places[: 2 * m], slopes[: 2 * m]
+                        state = states[: slots * 2 * m].reshape(slots, 2 * m)
+                if noisy:
+                    perturb(seeds[:m], t, bounds[3], g)
+                if rates.shape[0] > 0:
+                    hyper[0] = rates[row, t - 1]
+                step(x, g, state, hyper, t)
+                if stop[0] != 0:
+                    return
+            for i in range(m):
+                if alive[i] > 0:
+                    final[row, who[i], 0], final[row, who[i], 1] = x[i], x[m + i]
+                    ends[row, who[i]] = steps
+                    is_finite = np.isfinite(x[i]) and np.isfinite(x[m + i])
+                    outcomes[row, who[i]] = UNFINISHED if is_finite else DIVERGED

@@ -1,0 +1,197 @@
+"""The work of a sweep: chunks of runs that threads take one after the other.
+
+A chunk takes a fraction of a second, so that progress can be told and Ctrl-C obeyed; what becomes
+of a run does not depend on its chunk.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from optviz.compiled import jit, splitmix
+from optviz.functions.catalogue import Function
+from optviz.optimizers.base import Optimizer
+from optviz.runs import block
+from optviz.runs.block import DIVERGED
+
+Real = NDArray[np.float64]
+
+#: Steps of runs in one chunk of work: about a tenth of a second.
+CHUNK = 1e8
+#: And at least: a few milliseconds.
+LEAST_CHUNK = 2e6
+#: A run has reached a minimum within this share of the diagonal of the bounds (less where minima
+#: lie closer together).
+CAPTURE = 0.01
+#: A gradient whose norm has this square makes f itself be looked at: not far below overflow.
+LONG = 1e280
+NO_KEYS = np.zeros(0, np.uint64)
+
+
+@dataclass(frozen=True)
+class Job:
+    """A checked sweep: n runs under each of c combinations of hyperparameters."""
+
+    f: Function
+    optimizer: Optimizer
+    places: NDArray[Any]
+    hypers: Real
+    fresh: Real
+    rates: Real
+    steps: int
+    tol: float
+    noise: float
+    repeats: int
+    seed: int
+    early_leaving: bool
+
+    def run(self, progress: Callable[[int, int], None] | None) -> Ends:
+        """Do all the work in chunks on all threads."""
+        ends = Ends.empty(len(self.hypers), len(self.places) * self.repeats, self.places.dtype)
+        stop = np.zeros(1, np.uint8)
+        pool = jit.thread_pool()
+        # Here and not in the threads: they would each load kernels and search for minima.
+        chunk = functools.partial(self.chunk, self.kernels(), capture_radius(self.f), stop)
+        waiting: set[Future[int]] = set()
+        total, done = ends.values.size, 0
+        try:
+            for part in self.parts():
+                place = ends.part(*self.lanes(*part))
+                waiting.add(pool.submit(chunk, place, *part))
+            while waiting:
+                finished, waiting = wait(waiting, timeout=0.1, return_when=FIRST_COMPLETED)
+                done += sum(future.result() for future in finished)
+                if progress is not None and finished:
+                    progress(done, total)
+        finally:
+            # After Ctrl-C the threads end within a step.
+            stop[0] = 1
+            for future in waiting:
+                future.cancel()
+        return ends
+
+    def kernels(self) -> tuple[Callable[..., None], ...]:
+        """The loop, and the kernels that it takes as pointers."""
+        real = self.places.dtype
+        loop: Callable[..., None] = block.descend_blocks
+        if self.f.is_compiled:
+            signature = functools.partial(jit.blocks_signature, real.name)
+            loop = jit.compiled(block.descend_blocks, signature)
+        noise = jit.with_vecmath("compiled/noise.py", "compiled/splitmix.py")
+        perturb = jit.compiled(noise.perturb, functools.partial(jit.noise_signature, real.name))
+        return (
+            loop, self.optimizer.kernel(real), self.f.gradient_kernel(real),
+            self.f.value_kernel(), perturb,
+        )  # fmt: skip
+
+    def parts(self) -> Iterator[tuple[slice, slice]]:
+        """The combinations and the starts of each chunk."""
+        # Several chunks for each thread, so that none waits long for the last; but to begin one
+        # takes Python a sixth of a millisecond.
+        total, threads = len(self.hypers) * len(self.places) * self.repeats, jit.thread_count()
+        runs = max(total / (8 * threads), min(LEAST_CHUNK / self.steps, total / threads))
+        runs = min(runs, CHUNK / self.steps, 2**16)
+        # As many for each thread.
+        runs = total / (threads * math.ceil(total / (threads * runs)))
+        runs = max(math.ceil(runs), block.WIDTH) // self.repeats
+        wide = min(len(self.places), max(1, -(-runs // block.WIDTH)) * block.WIDTH)
+        tall = max(1, runs // wide)
+        for row in range(0, len(self.hypers), tall):
+            for first in range(0, len(self.places), wide):
+                yield slice(row, row + tall), slice(first, first + wide)
+
+    def lanes(self, rows: slice, starts: slice) -> tuple[slice, slice]:
+        """Where the results of a part lie: each start has `repeats` runs."""
+        return rows, slice(starts.start * self.repeats, starts.stop * self.repeats)
+
+    def chunk(
+        self, kernels: tuple[Callable[..., None], ...], radius: float, stop: NDArray[np.uint8],
+        ends: Ends, rows: slice, starts: slice,
+    ) -> int:  # fmt: skip
+        """Some of the runs, in this thread; the number of runs done."""
+        loop, *pointers = kernels
+        numbers = np.arange(starts.start, min(starts.stop, len(self.places)))
+        keys = splitmix.keys(self.seed, numbers, self.repeats) if self.noise else NO_KEYS
+        least = self.tol**2 if self.tol > 0 else -1.0
+        # A logarithm's slope 1/x goes on where it has no value; so may a derivative of one's own.
+        is_total = "log(" not in self.f.formula and self.f._python is None
+        longest = LONG if is_total else -1.0
+        with np.errstate(all="ignore"):
+            loop(
+                *pointers,
+                np.repeat(self.places[starts], self.repeats, axis=0), keys, self.fresh[rows],
+                self.hypers[rows], self.rates[rows],
+                np.array([self.steps, least, self.early_leaving, self.noise, longest]), stop,
+                ends.final, ends.steps, ends.outcomes,
+            )  # fmt: skip
+            if not stop[0]:
+                ends.judge(self.f, radius)
+        return ends.values.size
+
+
+@dataclass(frozen=True)
+class Ends:
+    """Where runs ended; all arrays begin with (combinations, runs)."""
+
+    final: NDArray[Any]
+    steps: NDArray[np.int32]
+    outcomes: NDArray[np.int8]
+    values: Real
+    basin: NDArray[np.int16]
+
+    @classmethod
+    def empty(cls, rows: int, runs: int, real: Any) -> Ends:
+        shape = rows, runs
+        return cls(
+            np.empty((*shape, 2), real), np.empty(shape, np.int32), np.empty(shape, np.int8),
+            np.empty(shape), np.empty(shape, np.int16),
+        )  # fmt: skip
+
+    def part(self, rows: slice, runs: slice) -> Ends:
+        part = rows, runs
+        return Ends(
+            self.final[part], self.steps[part], self.outcomes[part], self.values[part],
+            self.basin[part],
+        )  # fmt: skip
+
+    def judge(self, f: Function, radius: float) -> None:
+        """Fill in values and basins; a run that ended where f has no value diverged."""
+        points = self.final.reshape(-1, 2).astype(float)
+        self.values[...] = f.values_along(points).reshape(self.values.shape)
+        lost = (self.outcomes == DIVERGED) | ~np.isfinite(self.values)
+        self.outcomes[lost] = DIVERGED
+        self.values[lost] = np.inf
+        self.final[lost] = np.nan
+        self.basin[...] = nearest(points, f.minima, radius).reshape(self.basin.shape)
+        self.basin[lost] = -1
+
+
+def nearest(points: Real, minima: Real, radius: float) -> NDArray[np.int16]:
+    """The index of the minimum within `radius` of each point (n, 2), −1 if there is none."""
+    best = np.full(len(points), radius**2)
+    index = np.full(len(points), -1, np.int16)
+    for k, (x, y) in enumerate(minima):
+        distance = (points[:, 0] - x) ** 2 + (points[:, 1] - y) ** 2
+        closer = distance <= best
+        index[closer] = k
+        best[closer] = distance[closer]
+    return index
+
+
+def capture_radius(f: Function, minima: Real | None = None) -> float:
+    """How near a run must end to a minimum to have reached it."""
+    minima = f.minima if minima is None else minima
+    (x0, x1), (y0, y1) = f.bounds
+    radius = CAPTURE * math.hypot(x1 - x0, y1 - y0)
+    if len(minima) > 1:
+        apart = np.linalg.norm(minima[:, None] - minima[None], axis=2)
+        radius = min(radius, 0.4 * float(apart[apart > 0].min()))
+    return radius

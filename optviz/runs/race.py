@@ -1,0 +1,191 @@
+"""Several runs beside each other: optimizers from one start, or one optimizer under noise."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from optviz.functions.catalogue import Function, function
+from optviz.optimizers.base import Optimizer
+from optviz.optimizers.parse import names_rate, parse_optimizer
+from optviz.runs.sweep import sweep
+from optviz.runs.trajectory import Band, Trajectory, check_optimizer, minimize
+from optviz.runs.tuning import tune
+
+Real = NDArray[np.float64]
+
+#: Runs of one ensemble.
+MAX_RUNS = 1000
+
+
+def ensemble(
+    f: str | Function,
+    optimizer: Optimizer,
+    *,
+    runs: int,
+    noise: float,
+    rng: int = 0,
+    start: Sequence[float] | None = None,
+    steps: int = 100,
+) -> Trajectory:
+    """The median of several noisy runs, with all of them in its `band`.
+
+    Parameters
+    ----------
+    f, optimizer, start, steps, noise
+        As for `minimize`.
+    runs : int
+        From 2 to 1000.
+    rng : int
+        The seed; run k draws from `np.random.default_rng([rng, k])`.
+
+    Examples
+    --------
+    >>> import optviz as ov
+    >>> t = ov.ensemble("bowl", ov.SGD(lr=0.3), runs=20, noise=0.5, steps=30)
+    >>> t.points.shape, t.band.paths.shape, t.band.values.shape
+    ((31, 2), (20, 31, 2), (3, 31))
+    """
+    if not 2 <= runs <= MAX_RUNS:
+        raise ValueError(f"runs must lie between 2 and {MAX_RUNS}, not {runs!r}")
+    if not noise > 0:
+        raise ValueError(f"several runs differ by their noise: give noise > 0, not {noise!r}")
+    all_runs = [
+        minimize(f, optimizer, start=start, steps=steps, noise=noise,
+                 rng=np.random.default_rng([rng, k]))
+        for k in range(runs)
+    ]  # fmt: skip
+    # As far as most runs go: a median of less than half of them says nothing.
+    lengths = sorted(len(t.points) for t in all_runs)
+    n = lengths[(runs - 1) // 2]
+    paths = np.full((runs, n, 2), np.nan)
+    values = np.full((runs, n), np.nan)
+    for k, t in enumerate(all_runs):
+        m = min(n, len(t.points))
+        paths[k, :m], values[k, :m] = t.points[:m], t.values[:m]
+    quantiles = np.nanquantile(values, [0.1, 0.5, 0.9], axis=0)
+    first = all_runs[0]
+    return dataclasses.replace(
+        first, points=np.nanmedian(paths, axis=0), band=Band(paths, quantiles), seed=int(rng),
+        diverged_at=n if n <= first.steps else None, converged_at=None,
+    )  # fmt: skip
+
+
+def race(
+    f: str | Function,
+    optimizers: Sequence[str | Optimizer],
+    *,
+    start: Sequence[float] | None = None,
+    steps: int = 100,
+    noise: float = 0.0,
+    rng: Any = None,
+    runs: int = 1,
+    tuned: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[Trajectory]:
+    """Several optimizers from one start, each with the rate that it was given or the tuned one.
+
+    Parameters
+    ----------
+    f, start, steps, noise
+        As for `minimize`.
+    optimizers
+        Optimizers, or text such as "adam" or "adam:lr=0.3". Text without a rate gets the one
+        that `tune` finds, and the trajectory's remark says so.
+    rng
+        A seed: the noise is the same for all. (A generator would be used up by the first.)
+    runs : int
+        More than 1 makes each trajectory the median of an `ensemble`.
+    tuned : bool
+        Tune every optimizer, those with a rate as well.
+    progress
+        Called with the optimizers done and in all.
+
+    Examples
+    --------
+    >>> import optviz as ov
+    >>> [t.remark for t in ov.race("bowl", ["sgd", "adam:lr=0.3"], steps=30)]
+    ['best of 61', '']
+    """
+    f = function(f)
+    if runs < 1:
+        raise ValueError(f"runs must be at least 1, not {runs!r}")
+    out = []
+    for k, item in enumerate(optimizers):
+        optimizer, remark = chosen(f, item, start=start, steps=steps, tuned=tuned)
+        if runs > 1:
+            t = ensemble(
+                f, optimizer, runs=runs, noise=noise, rng=rng or 0, start=start, steps=steps
+            )
+        else:
+            t = minimize(f, optimizer, start=start, steps=steps, noise=noise, rng=rng)
+        out.append(dataclasses.replace(t, remark=remark))
+        if progress is not None:
+            progress(k + 1, len(optimizers))
+    return out
+
+
+def several(optimizers: Any, what: str) -> list[Any]:
+    """One optimizer, its text, or several of them, as a list.
+
+    Raises
+    ------
+    ValueError
+        If there is none.
+    """
+    is_one = isinstance(optimizers, str) or not isinstance(optimizers, Iterable)
+    items = [optimizers] if is_one else list(optimizers)
+    if not items:
+        raise ValueError(f"{what} needs at least one optimizer")
+    return items
+
+
+def as_optimizer(item: str | Optimizer) -> Optimizer:
+    """The optimizer, or the one that a text such as "adam:lr=0.3" describes.
+
+    Raises
+    ------
+    ValueError
+        If it is neither.
+    """
+    if isinstance(item, str):
+        return parse_optimizer(item)
+    check_optimizer(item)
+    return item
+
+
+def chosen(
+    f: Function,
+    item: str | Optimizer,
+    *,
+    start: Sequence[float] | None = None,
+    steps: int = 100,
+    tuned: bool = False,
+) -> tuple[Optimizer, str]:
+    """The optimizer that `item` names, tuned if it names no rate (or in any case), and what a
+    legend says of it."""
+    optimizer = as_optimizer(item)
+    if not tuned and (not isinstance(item, str) or names_rate(item)):
+        return optimizer, ""
+    found = tune(f, optimizer, start=start, steps=steps)
+    return found.best, found.remark
+
+
+def first_steps(f: Function, optimizer: Optimizer, count: int = 17) -> tuple[Real, Real]:
+    """A grid of points in the bounds and the first step from each: two arrays (n, 2)."""
+    (x0, x1), (y0, y1) = f.bounds
+    spacing = max(x1 - x0, y1 - y0) / count
+    x, y = (
+        low + (np.arange(n) + 0.5) * (high - low) / n
+        for (low, high), n in (
+            (axis, max(3, round((axis[1] - axis[0]) / spacing))) for axis in f.bounds
+        )
+    )
+    places = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
+    taken = sweep(f, optimizer, places, steps=1, tol=0.0)
+    seen = ~taken.diverged
+    return places[seen], taken.final[seen] - places[seen]

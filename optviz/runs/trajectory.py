@@ -1,0 +1,361 @@
+"""The loop: an optimizer walks on a function, and every point is kept."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from optviz.compiled import jit
+from optviz.functions.catalogue import Function, function
+from optviz.optimizers.base import Optimizer
+
+Real = NDArray[np.float64]
+
+#: All points are kept: this many take 160 MB.
+MAX_STEPS = 10_000_000
+
+NO_RATES: Real = np.zeros(0)
+NO_NOISE: Real = np.zeros((0, 2))
+NO_BOX: Real = np.zeros((0, 2))
+
+
+@dataclass(frozen=True)
+class Band:
+    """Many noisy runs behind a median path.
+
+    Attributes
+    ----------
+    paths : ndarray (runs, n, 2)
+        All runs as far as the median path goes; nan after a run ended.
+    values : ndarray (3, n)
+        The 10 %, 50 % and 90 % quantiles of f over the runs.
+    """
+
+    paths: Real
+    values: Real
+
+    @property
+    def runs(self) -> int:
+        """How many runs there were."""
+        return len(self.paths)
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """A recorded path.
+
+    Attributes
+    ----------
+    points : ndarray (recorded + 1, 2)
+        The start and the point after each step; `recorded` is `steps` unless the run ended
+        early. All of them are finite.
+    diverged_at : int or None
+        The first step whose point or value was not finite; recording ended before it.
+    converged_at : int or None
+        The step at which the gradient's norm fell to `tol`; recording ended with it.
+    function, optimizer
+        What ran on what (the optimizer without state).
+    steps : int
+        The steps asked for.
+    band
+        The noisy runs of which `points` are the median at each step, coordinate by coordinate.
+    noise, seed, tol, box
+        As given to `minimize` (a generator instead of a seed is not remembered).
+    """
+
+    points: Real
+    function: Function
+    optimizer: Optimizer
+    steps: int
+    diverged_at: int | None = None
+    converged_at: int | None = None
+    noise: float = 0.0
+    seed: int | None = None
+    tol: float = 0.0
+    box: bool = False
+    #: The runs behind it, if this is the median of several.
+    band: Band | None = field(default=None, compare=False)
+    #: A remark for legends, such as "best of 61".
+    remark: str = field(default="", compare=False)
+
+    @functools.cached_property
+    def values(self) -> Real:
+        """f along the path, shape (recorded + 1,)."""
+        return self.function.values_along(self.points)
+
+    @property
+    def start(self) -> tuple[float, float]:
+        """Where it began."""
+        return float(self.points[0, 0]), float(self.points[0, 1])
+
+    def left_at(self) -> int | None:
+        """The first step outside the function's bounds, or that diverged; None if it stayed."""
+        (x0, x1), (y0, y1) = self.function.bounds
+        x, y = self.points.T
+        outside = np.flatnonzero((x < x0) | (x > x1) | (y < y0) | (y > y1))
+        return int(outside[0]) if outside.size else self.diverged_at
+
+
+def minimize(
+    f: str | Function,
+    optimizer: Optimizer,
+    *,
+    start: Sequence[float] | None = None,
+    steps: int = 100,
+    noise: float = 0.0,
+    rng: Any = None,
+    tol: float = 0.0,
+    box: bool = False,
+) -> Trajectory:
+    """Run an optimizer on a function and record every point.
+
+    Parameters
+    ----------
+    f
+        A Function, a name or a formula (see `optviz.function`).
+    optimizer
+        Its settings are used; its own state is neither read nor changed.
+    start : (x, y), optional
+        Inside the function's bounds; the function's own start unless given.
+    steps : int
+        From 1 to 10,000,000.
+    noise : float ≥ 0
+        The standard deviation of Gaussian noise on each component of each gradient.
+    rng
+        Seed or generator of the noise (`np.random.default_rng(rng)`).
+    tol : float ≥ 0
+        Stop when the norm of the (noiseless) gradient is at most this.
+    box : bool
+        Project each point back onto the function's bounds.
+
+    Returns
+    -------
+    Trajectory
+        A run that overflows is a result too: it ends there, with `diverged_at`.
+
+    Raises
+    ------
+    ValueError
+        For an argument outside its range; the message names it.
+
+    Examples
+    --------
+    >>> import optviz as ov
+    >>> t = ov.minimize("bowl", ov.Momentum(lr=0.1), start=(-7, 2), steps=30)
+    >>> t.points.shape, t.diverged_at
+    ((31, 2), None)
+    >>> ov.minimize("bowl", ov.SGD(lr=1.5), steps=5000).diverged_at
+    511
+    """
+    f = function(f)
+    check_optimizer(optimizer)
+    steps = check_steps(steps)
+    check_amounts(noise=noise, tol=tol)
+    origin = f.check_start(f.start if start is None else start)
+    noises = np.random.default_rng(rng).normal(0.0, noise, (steps, 2)) if noise else NO_NOISE
+    block, ends = record(
+        f, optimizer, np.array([origin]), optimizer.hyper_vector()[None], steps,
+        rates=scheduled_rates(optimizer, steps), noises=noises, tol=float(tol), box=box,
+    )  # fmt: skip
+    end, points = int(ends[0]), block[0]
+    diverged_at = -end if end < 0 else None
+    converged_at = end if 0 <= end < steps else None
+    if diverged_at is not None:
+        points = points[:diverged_at].copy()
+    elif converged_at is not None:
+        points = points[: end + 1].copy()
+    t = Trajectory(
+        points, f, optimizer.fresh(), steps, diverged_at, converged_at, float(noise),
+        int(rng) if isinstance(rng, int | np.integer) else None, float(tol), bool(box),
+    )  # fmt: skip
+    return _before_infinite_values(t)
+
+
+def record(
+    f: Function,
+    optimizer: Optimizer,
+    starts: Real,
+    hypers: Real,
+    steps: int,
+    *,
+    rates: Real = NO_RATES,
+    noises: Real = NO_NOISE,
+    tol: float = 0.0,
+    box: bool = False,
+) -> tuple[Real, NDArray[np.int64]]:
+    """The recorded loop for several runs of one kernel, without checks.
+
+    Parameters
+    ----------
+    starts, hypers
+        (n, 2) and (n, k): where each run starts, and its `hyper_vector`.
+    rates, noises
+        (steps,) and (steps, 2), shared by all runs; empty for none.
+
+    Returns
+    -------
+    points : ndarray (n, steps + 1, 2)
+        Meaningful up to each run's end.
+    ends : ndarray (n,)
+        The last step of each run; −t if step t diverged.
+    """
+    limits = np.array(f.bounds, dtype=float) if box else NO_BOX
+    points = np.empty((len(starts), steps + 1, 2))
+    ends = np.empty(len(starts), dtype=np.int64)
+    loop: Callable[..., None] = descend
+    if f.is_compiled:
+        loop = jit.compiled(descend, jit.descend_signature)
+    with np.errstate(all="ignore"):
+        loop(
+            optimizer.kernel(), f.gradient_kernel(), np.ascontiguousarray(starts, dtype=float),
+            optimizer.initial_state(2), np.array(hypers, dtype=float, order="C"), rates, noises,
+            tol, limits, points, ends,
+        )  # fmt: skip
+    return points, ends
+
+
+def scheduled_rates(optimizer: Optimizer, steps: int) -> Real:
+    """The rate of each step (steps,), for the compiled loops; empty without a schedule.
+
+    Raises
+    ------
+    ValueError
+        If the rate is not the first hyperparameter, to which the loops write it.
+    """
+    if optimizer.schedule is None:
+        return NO_RATES
+    if next(iter(optimizer.hyper)) != "lr":
+        raise ValueError(f"{optimizer!r}: a scheduled lr must be the first hyperparameter")
+    return np.asarray(optimizer.schedule(np.arange(steps)), float)
+
+
+def check_steps(steps: int) -> int:
+    """`steps` if it is a whole number that can be recorded.
+
+    Raises
+    ------
+    ValueError
+        If it is not.
+    """
+    is_whole = isinstance(steps, int | np.integer) and not isinstance(steps, bool)
+    if not (is_whole and 1 <= steps <= MAX_STEPS):
+        raise ValueError(f"steps must be a whole number from 1 to {MAX_STEPS:,}, not {steps!r}")
+    return int(steps)
+
+
+def check_optimizer(optimizer: object) -> None:
+    """Refuse what is no optimizer, such as its name or its class.
+
+    Raises
+    ------
+    ValueError
+        With what would do.
+    """
+    if not isinstance(optimizer, Optimizer):
+        raise ValueError(f"optimizer must be one such as ov.Adam(lr=0.1), not {optimizer!r}")
+
+
+def check_amounts(**amounts: float) -> None:
+    """Refuse what is no finite number ≥ 0, by name.
+
+    Raises
+    ------
+    ValueError
+        For the first that is not.
+    """
+    for name, value in amounts.items():
+        is_number = isinstance(value, int | float | np.number)
+        if not (is_number and math.isfinite(value) and value >= 0):
+            raise ValueError(f"{name} must be a number ≥ 0, not {value!r}")
+
+
+def _before_infinite_values(t: Trajectory) -> Trajectory:
+    """End the path before the first point at which f has no finite value."""
+    infinite = np.flatnonzero(~np.isfinite(t.values))
+    if not infinite.size:
+        return t
+    first = int(infinite[0])
+    return dataclasses.replace(
+        t, points=t.points[:first].copy(), diverged_at=first, converged_at=None
+    )
+
+
+def descend(  # type: ignore[no-untyped-def]
+    step, gradient, starts, fresh, hypers, rates, noises, tol, limits, points, ends
+):
+    """The compiled loop: fill `points` (n, steps + 1, 2) and `ends` (n,); see `record`.
+
+    `step` and `gradient` are function pointers (see `jit.descend_signature`); `fresh` is the
+    state before the first step. What a run does without (rates, noises, limits) has no rows:
+    a clamp to infinity would cost a tenth of the step.
+    """
+    steps = points.shape[1] - 1
+    place = np.empty((2, 1))
+    slope = np.empty((2, 1))
+    x = place.reshape(2)
+    g = slope.reshape(2)
+    for run in range(points.shape[0]):
+        state = fresh.copy()
+        hyper = hypers[run]
+        path = points[run]
+        for axis in range(2):
+            x[axis] = path[0, axis] = starts[run, axis]
+        ends[run] = steps
+        for t in range(1, steps + 1):
+            gradient(place, slope)
+            if tol > 0.0 and g[0] * g[0] + g[1] * g[1] <= tol * tol:
+                ends[run] = t - 1
+                break
+            if noises.shape[0] > 0:
+                g[0] += noises[t - 1, 0]
+                g[1] += noises[t - 1, 1]
+            if rates.shape[0] > 0:
+                hyper[0] = rates[t - 1]
+            step(x, g, state, hyper, t)
+            if not (np.isfinite(x[0]) and np.isfinite(x[1])):
+                ends[run] = -t
+                break
+            if limits.shape[0] > 0:
+                for axis in range(2):
+                    x[axis] = min(max(x[axis], limits[axis, 0]), limits[axis, 1])
+            path[t, 0], path[t, 1] = x[0], x[1]
+
+
+def parse_point(text: str, name: str = "start") -> tuple[float, float]:
+    """Two numbers from `x,y`.
+
+    >>> parse_point("-7, 2")
+    (-7.0, 2.0)
+    """
+    parts = text.replace("−", "-").strip("() ").split(",")
+    try:
+        x, y = (float(part) for part in parts)
+    except ValueError:
+        raise ValueError(f"{name} must be two numbers x,y, not {text!r}") from None
+    return x, y
+
+
+def same_function(trajectories: Sequence[Trajectory]) -> Function:
+    """The function that all paths ran on.
+
+    Raises
+    ------
+    ValueError
+        If there is no path, or they ran on different ones.
+    """
+    if not trajectories:
+        raise ValueError("there is no trajectory to show: give at least one")
+    first = trajectories[0].function
+    for f in (t.function for t in trajectories[1:]):
+        if (f.formula, f.bounds, f._python) != (first.formula, first.bounds, first._python):
+            raise ValueError(
+                f"one picture shows one function in one domain, not {first.name} and {f.name}"
+            )
+    return trajectories[0].function
