@@ -7,7 +7,7 @@
 array([1., 1.], dtype=float32)
 """
 
-from optviz.data.catalogue import datasets, load
+from optviz.data.catalogue import datasets, is_made_here, load
 from optviz.data.dataset import Dataset
 from optviz.data.generators import blobs, circles, moons, spirals, text
 from optviz.data.loaders import csv, digits, fashion_mnist, images, imdb, mnist, npz
@@ -24,6 +24,7 @@ __all__ = [
     "fashion_mnist",
     "images",
     "imdb",
+    "is_made_here",
     "load",
     "min_max",
     "mnist",

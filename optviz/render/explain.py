@@ -1,4 +1,4 @@
-"""The picture of an explanation: each step as arrows on the map and as a line of numbers."""
+"""An explanation drawn: each step as arrows on the map and as a line of numbers."""
 
 from __future__ import annotations
 
@@ -8,106 +8,80 @@ from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from matplotlib.patches import Ellipse
 from numpy.typing import NDArray
 
-from optviz.functions.catalogue import Bounds, Function
-from optviz.render import compose, contour, output, paths, style
+from optviz.functions.base import Bounds, Function
+from optviz.render import contour, paths, style
 from optviz.render.film import Film, Pixels
-from optviz.render.spec import Spec
-from optviz.render.style import Look, Stroke
+from optviz.render.layout import Box
+from optviz.render.sheet import DPI, Sheet
+from optviz.render.style import Stroke
+from optviz.runs.explanation import Explanation
 from optviz.shared.text import rounded
-from optviz.studies.explain import Explanation
 
 Real = NDArray[np.float64]
 
-SIZE = (1280, 660)
 #: The parts of a step, in the order in which a film shows them.
 PARTS = ("−∇f", "carried over", "this gradient's part", "the step")
 CARRIED, FRESH = "#8E6BBF", "#C28A00"
 
 
-def explain_figure(
-    e: Explanation, *, size: tuple[int, int] | None = None, theme: str = "light"
-) -> Figure:
-    """All steps of an explanation in one picture.
+def draw_explanation(sheet: Sheet, e: Explanation) -> None:
+    """All steps in one picture.
 
     Left the map: at each point a thin arrow along −∇f (direction only), the part of the step
     that was carried over, the part that this gradient added, and an ellipse whose half axes are
     the rates of the two coordinates. Right the numbers.
     """
-    stage = _Stage(e, size, theme)
+    stage = _Stage(e, sheet)
     for k in range(len(e.gradients)):
         stage.draw_step(k, len(PARTS))
     stage.write_rows(range(len(e.gradients)), len(PARTS))
     stage.finish()
-    setattr(stage.figure, output.SPEC, _spec(e, size, theme))
-    return stage.figure
 
 
 @dataclass(frozen=True)
 class ExplainFilm(Film):
     """The same, one part after the other."""
 
-    explanation: Explanation
-    size: tuple[int, int] | None = None
-    fps: int = 2
-    theme: str = "light"
-
     def __len__(self) -> int:
         """Each part of each step is a frame."""
-        return len(PARTS) * len(self.explanation.gradients)
+        return len(PARTS) * len(self.result.gradients)
 
     def drawer(self) -> Callable[[int], Pixels]:
         """A function that draws the k-th frame."""
 
         def draw(k: int) -> Pixels:
             # Two frames a second: a whole redraw is fast enough.
-            stage = _Stage(self.explanation, self.size, self.theme)
+            sheet = self.study.sheet(self.result)
+            stage = _Stage(self.result, sheet)
             step, part = divmod(k, len(PARTS))
             for earlier in range(step):
                 stage.draw_step(earlier, len(PARTS), faded=True)
             stage.draw_step(step, part + 1)
             stage.write_rows([step], part + 1)
             stage.finish()
-            canvas = stage.figure.canvas
-            assert isinstance(canvas, FigureCanvasAgg)
-            canvas.draw()
-            return np.asarray(canvas.buffer_rgba())
+            sheet.canvas.draw()
+            return np.asarray(sheet.canvas.buffer_rgba())
 
         return draw
-
-    def spec(self) -> Spec:
-        """Everything that makes this film again."""
-        return _spec(self.explanation, self.size, self.theme, fps=self.fps)
-
-
-def _spec(e: Explanation, size: tuple[int, int] | None, theme: str, fps: int = 0) -> Spec:
-    return Spec.of("explain", [e.trajectory], size=size, theme=theme, fps=fps)
 
 
 class _Stage:
     """The figure: a map zoomed to the path on the left, text on the right."""
 
-    def __init__(self, e: Explanation, size: tuple[int, int] | None, theme: str) -> None:
+    def __init__(self, e: Explanation, sheet: Sheet) -> None:
         self.e = e
         t, f = e.trajectory, e.trajectory.function
-        width, height = compose.check_size(size) if size else SIZE
-        unit = float(np.clip(13.0 * np.sqrt(width * height / (SIZE[0] * SIZE[1])), 9, 60))
-        self.look = Look(style.theme(theme), unit * 72 / compose.DPI, unit)
+        self.sheet, self.figure, self.look = sheet, sheet.figure, sheet.look
+        width, height, unit = sheet.width, sheet.height, sheet.unit
         self.stroke: Stroke = style.strokes([t], self.look.theme)[0]
-        self.figure = Figure(
-            figsize=(width / compose.DPI, height / compose.DPI), dpi=compose.DPI,
-            facecolor=self.look.theme.paper,
-        )  # fmt: skip
-        FigureCanvasAgg(self.figure)
-        top, bottom, left = 7.2 * unit, 7.0 * unit, 3.9 * unit
+        #: Heading and equation take so many units.
+        self.top = sheet.top + 2.2
+        top, bottom, left = self.top * unit, 7.0 * unit, 3.9 * unit
         side = min(height - top - bottom, 0.46 * width)
-        self.axes: Axes = self.figure.add_axes(
-            (left / width, 1 - (top + side) / height, side / width, side / height)
-        )
+        self.axes: Axes = sheet.axes(Box(left, top, side, side), "map")
         self.text_left = (left + side + 1.6 * unit) / width
         self.view = _view(e)
         near = _within(f, self.view)
@@ -158,10 +132,11 @@ class _Stage:
     def write_rows(self, steps: Sequence[int] | range, parts: int) -> None:
         """The numbers: a line for each step, or all of one step."""
         theme, font = self.look.theme, self.font
-        top = 1 - 7.2 * self.look.unit / (self.figure.get_size_inches()[1] * compose.DPI)
+        height = self.sheet.height
+        top = 1 - self.top * self.look.unit / height
         lines = _one_step(self.e, steps[0], parts) if len(steps) == 1 else _table(self.e, steps)
         small = font * (1.15 if len(steps) == 1 else 0.82)
-        pitch = small * 2.1 * compose.DPI / 72 / (self.figure.get_size_inches()[1] * compose.DPI)
+        pitch = small * 2.1 * DPI / 72 / height
         room = (top - 0.1) / max(len(lines), 1)
         for row, (text, color) in enumerate(lines):
             self.figure.text(
@@ -174,7 +149,7 @@ class _Stage:
         """Title, equation, marks on top, legend, small print."""
         e, look = self.e, self.look
         t, f = e.trajectory, e.trajectory.function
-        width, height = self.figure.get_size_inches() * compose.DPI
+        sheet, width, height = self.sheet, self.sheet.width, self.sheet.height
         unit, font = look.unit, look.font
         left = 0.9 * unit / width
         (x0, x1), (y0, y1) = self.view
@@ -184,13 +159,8 @@ class _Stage:
         paths.draw_start(self.axes, t.start, look)
         self.axes.set_xlim(x0, x1)
         self.axes.set_ylim(y0, y1)
-        compose.quiet(self.axes, look)
-        self.figure.text(left, 1 - 0.75 * unit / height, f"{style.title(f, [t])}, step by step",
-                         va="top", fontsize=1.3 * font, fontweight="bold",
-                         color=look.theme.ink)  # fmt: skip
-        self.figure.text(left, 1 - 2.6 * unit / height, f"$f(x, y) = {f.latex}$", va="top",
-                         fontsize=font, color=look.theme.quiet)  # fmt: skip
-        self.figure.text(left, 1 - 4.6 * unit / height,
+        sheet.heading(f"{style.title(f, [t])}, step by step", style.formula(f))
+        self.figure.text(left, 1 - (sheet.top - 0.3) * unit / height,
                          f"{t.optimizer.equation or 'a rule of your own'}     "
                          f"[{self.stroke.label}]", va="top", fontsize=font,
                          color=self.stroke.color)  # fmt: skip
@@ -203,8 +173,7 @@ class _Stage:
         self.figure.text(x, 2.2 * unit / height, "● half axes: √ of each coordinate's rate",
                          va="bottom", fontsize=0.95 * font, color=look.theme.quiet)  # fmt: skip
         note = "carried over: what a zero gradient would have done from the same state"
-        self.figure.text(left, 0.5 * unit / height, style.choices(f, [t], [note]), va="bottom",
-                         fontsize=0.72 * font, color=look.theme.quiet)  # fmt: skip
+        sheet.small_print(style.choices(f, [t], [note]))
 
 
 def _view(e: Explanation) -> Bounds:

@@ -4,29 +4,50 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from optviz.render import encode, metadata, output
-from optviz.render.spec import Spec
 from optviz.shared.files import replacing
+
+if TYPE_CHECKING:
+    from optviz.render.sheet import Sheet
 
 Pixels = NDArray[np.uint8]
 
 HOLD_SECONDS = 2.0
 
 
+class Recipe(Protocol):
+    """What made a picture: a study."""
+
+    def to_json(self) -> str:
+        """Everything that makes it again, as text."""
+
+    def sheet(self, result: Any) -> Sheet:
+        """An empty sheet for it."""
+
+
+@dataclass(frozen=True)
 class Film(ABC):
     """Frames that `save` writes; a subclass draws them.
 
     Attributes
     ----------
+    study
+        What makes this film again.
+    result
+        What it shows.
     fps
         Frames a second.
     """
 
+    study: Recipe
+    result: Any
     fps: int
 
     @abstractmethod
@@ -36,10 +57,6 @@ class Film(ABC):
     @abstractmethod
     def drawer(self) -> Callable[[int], Pixels]:
         """A function that draws the k-th frame, RGBA (height, width, 4), over the one before."""
-
-    @abstractmethod
-    def spec(self) -> Spec:
-        """Everything that makes this film again."""
 
     def formats(self) -> list[str]:
         """The suffixes that `save` knows."""
@@ -84,7 +101,7 @@ class Film(ABC):
         '.gif'
         """
         target = output.check_target(path, self.formats())
-        draw, count, text = self.drawer(), len(self), self.spec().to_json()
+        draw, count, text = self.drawer(), len(self), self.study.to_json()
         # The palette needs every colour: those of the middle (faded trails) and of the end.
         samples = [draw(k).copy() for k in (count // 2, count - 1)]
         height, width = samples[0].shape[:2]

@@ -17,11 +17,11 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from optviz.render import curves, paths, style
-from optviz.render.compose import DPI, Frame
+from optviz.render.frame import Frame
+from optviz.render.sheet import DPI
 from optviz.shared.text import rounded
 
 Real = NDArray[np.float64]
@@ -30,7 +30,7 @@ Real = NDArray[np.float64]
 SHORTEST, LONGEST = 4.0, 12.0
 
 
-def page(frame: Frame, figure: Figure, *, last: int, trail: int, spec: str) -> str:
+def page(frame: Frame, *, last: int, trail: int, spec: str) -> str:
     """The text of the page.
 
     Parameters
@@ -38,14 +38,12 @@ def page(frame: Frame, figure: Figure, *, last: int, trail: int, spec: str) -> s
     frame
         The composed picture; its moving artists must be animated, so that they stay out of the
         background.
-    figure
-        The figure of the frame.
     last, trail
         The last step, and how many steps stay unfaded.
     spec
         The specification as JSON.
     """
-    width, height = (float(v) for v in figure.get_size_inches() * DPI)
+    figure, width, height = frame.sheet.figure, frame.sheet.width, frame.sheet.height
     picture = io.BytesIO()
     figure.savefig(picture, format="png", dpi=2 * DPI, pil_kwargs={"optimize": True})
     data = {
@@ -76,7 +74,7 @@ def _run(frame: Frame, k: int, height: float) -> Mapping[str, Any]:
     t, stroke, axes = frame.trajectories[k], frame.strokes[k], frame.map_of(k)
     points = paths.shown_points(t)
     curve: list[list[float]] = []
-    beside = frame.curve_of(k)
+    beside = frame.curve
     if beside is not None:
         y = curves.series("gap", frame.function, t)[0]
         curve = _pixels(beside, np.column_stack([np.arange(len(y)), y]), height)

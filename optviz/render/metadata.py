@@ -1,7 +1,7 @@
 """The specification inside a picture's file: put in, and read out again.
 
 Each format has its own place for such text. Nothing here trusts a file: what is read is a text
-of bounded length, and `spec.Spec.from_json` decides what it is worth.
+of bounded length, and a study decides what it is worth.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from optviz.render.fields import MAX_JSON, SpecError
+from optviz.shared.spec import MAX_JSON, SpecError
 
 #: The key under which the text stands where a format has keys.
 KEY = "optviz"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import errno
 import os
 from collections.abc import Iterable
@@ -17,12 +16,12 @@ from optviz.shared.text import did_you_mean
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from optviz.render.spec import Spec
-    from optviz.render.train_spec import TrainSpec
 
-#: The attribute of a figure that holds its specification.
-SPEC = "optviz_spec"
+#: The attribute of a figure that holds the study that made it.
+STUDY = "optviz_study"
 
+#: Of a file's name, in bytes: what common file systems take, less the temporary name's part.
+MAX_NAME = 230
 #: Still formats by suffix.
 STILL = {".png": "PNG", ".svg": "SVG", ".pdf": "PDF", ".jpg": "JPEG", ".jpeg": "JPEG"}
 
@@ -44,6 +43,8 @@ def check_target(path: str | Path, formats: Iterable[str]) -> Path:
         hint = did_you_mean(target.suffix, formats) if target.suffix else ""
         what = f"the file type {target.suffix!r}" if target.suffix else "a file without a suffix"
         raise ValueError(f"{what} is not known here{hint}: name the file with one of {known}")
+    if len(target.name.encode()) > MAX_NAME:
+        raise ValueError(f"the file's name has more than {MAX_NAME} bytes: choose a shorter one")
     if target.is_dir():
         raise ValueError(f"{target} is a folder: name a file in it, such as {target / 'adam.gif'}")
     if not target.parent.is_dir():
@@ -55,11 +56,9 @@ def check_target(path: str | Path, formats: Iterable[str]) -> Path:
     return target
 
 
-def save(figure: Figure, path: str | Path, *, dpi: int = 200) -> Path:
-    """Write a still picture in one step; the suffix of `path` chooses PNG, SVG, PDF or JPG.
-
-    A figure that `plot` made carries its specification into the file, so that `optviz replay`
-    can make it again.
+def save_figure(figure: Figure, path: str | Path, *, dpi: int, spec: str = "") -> Path:
+    """Write a still picture in one step, with its specification inside; the suffix of `path`
+    chooses PNG, SVG, PDF or JPG.
 
     Raises
     ------
@@ -70,11 +69,9 @@ def save(figure: Figure, path: str | Path, *, dpi: int = 200) -> Path:
 
     target = check_target(path, STILL)
     if not 20 <= dpi <= 600:
-        raise ValueError(f"dpi must lie between 20 and 600, not {dpi!r}")
+        raise ValueError(f"dpi must be a whole number from 20 to 600, not {dpi!r}")
     suffix = target.suffix.lower()
-    spec: Spec | TrainSpec | None = getattr(figure, SPEC, None)
-    text = "" if spec is None else dataclasses.replace(spec, dpi=dpi).to_json()
     with replacing(target) as temporary, mpl.rc_context({"svg.hashsalt": "optviz"}):
         kind = suffix.removeprefix(".")
-        figure.savefig(temporary, format=kind, dpi=dpi, **savefig_options(suffix, text))
+        figure.savefig(temporary, format=kind, dpi=dpi, **savefig_options(suffix, spec))
     return target

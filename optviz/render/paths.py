@@ -9,7 +9,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-from optviz.render.compose import Frame
+from optviz.render.frame import Frame
 from optviz.render.style import Look, Stroke
 from optviz.runs.trajectory import Trajectory
 

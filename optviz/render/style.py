@@ -10,7 +10,7 @@ from optviz.functions.catalogue import Function
 from optviz.optimizers.base import Optimizer, Setting
 from optviz.optimizers.schedules import Schedule
 from optviz.runs.trajectory import Trajectory
-from optviz.shared.text import rounded
+from optviz.shared.text import readable, rounded
 
 #: For optimizers that a user wrote.
 OWN_COLORS = ("#7A7A00", "#B0005B", "#008B8B", "#6B6B6B")
@@ -211,7 +211,7 @@ def title(f: Function, trajectories: Sequence[Trajectory]) -> str:
 
 def heading(f: Function, optimizers: Sequence[Optimizer]) -> str:
     """The title of a picture of these optimizers."""
-    where = f.title or (f.name if ":" in f.formula else "f(x, y)")
+    where = f.title or (f.name if ":" in f.formula else short(f.formula))
     names = heading_of([type(o).__name__ for o in optimizers])
     return f"{names} on {where}" if names else where
 
@@ -232,25 +232,53 @@ def heading_of(optimizers: Sequence[str]) -> str:
     return f"{len(names)} optimizers"
 
 
-def choices(f: Function, trajectories: Sequence[Trajectory], extra: Sequence[str] = ()) -> str:
+def short(formula: str, longest: int = 40) -> str:
+    """A typed formula for a title, cut if it is long: the typeset one stands below.
+
+    >>> short("sin(x)*cos(y) + x**2/10")
+    'sin(x)·cos(y) + x²/10'
+    """
+    formula = readable(formula)
+    return formula if len(formula) <= longest else f"{formula[: longest - 2].rstrip()} …"
+
+
+def formula(f: Function) -> str:
+    """f(x, y) = …, typeset."""
+    return f"$f(x, y) = {f.latex}$"
+
+
+def conventions_text(optimizers: Sequence[Optimizer]) -> str:
+    """ "book convention", "book, torch conventions"."""
+    names = list(dict.fromkeys(o.convention for o in optimizers))
+    return f"{', '.join(names)} convention{'s' if len(names) > 1 else ''}"
+
+
+def noise_text(noise: float, seed: int | None) -> str:
+    """ "gradient noise σ = 0.5, seed 3"; nothing without noise."""
+    if not noise:
+        return ""
+    told = "unseeded" if seed is None else f"seed {seed}"
+    return f"gradient noise σ = {rounded(noise)}, {told}"
+
+
+def choices(
+    f: Function, trajectories: Sequence[Trajectory], extra: Sequence[str] = ()
+) -> list[str]:
     """The small print: every choice behind the picture."""
     if not trajectories:
-        return " · ".join(extra)
+        return list(extra)
     t = trajectories[0]
     starts = list(dict.fromkeys(point_text(t.start) for t in trajectories))
-    conventions = list(dict.fromkeys(t.optimizer.convention for t in trajectories))
     parts = [
         f"start {', '.join(starts)}",
         f"{max(t.steps for t in trajectories):,} steps",
-        f"{', '.join(conventions)} convention{'s' if len(conventions) > 1 else ''}",
+        conventions_text([t.optimizer for t in trajectories]),
+        noise_text(t.noise, t.seed),
     ]
-    if t.noise:
-        seed = "unseeded" if t.seed is None else f"seed {t.seed}"
-        parts.append(f"gradient noise σ = {rounded(t.noise)}, {seed}")
     if t.band is not None:
         parts.append(f"median of {t.band.runs} runs, band from 10 % to 90 %")
     if any(t.remark for t in trajectories):
         parts.append("rates without a number: lowest mean log10(f − f*), 16 starts")
     if f.source == "yours" and f.minimum is not None and "f*" not in "".join(extra):
         parts.append(f"f* = {rounded(f.minimum, 4)} found numerically")
-    return " · ".join([*parts, *extra])
+    return [*parts, *extra]

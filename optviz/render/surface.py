@@ -6,17 +6,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from mpl_toolkits.mplot3d.axes3d import Axes3D
 from numpy.typing import NDArray
 
 from optviz.functions.catalogue import Function
-from optviz.render import compose, contour, layout, style
+from optviz.render import contour, style
 from optviz.render.film import Film, Pixels
+from optviz.render.frame import begin, write_words
 from optviz.render.paths import shown_points
-from optviz.render.spec import Spec
+from optviz.render.sheet import Sheet
 from optviz.render.style import Look, Stroke
 from optviz.runs.trajectory import Trajectory
 
@@ -24,7 +24,6 @@ Real = NDArray[np.float64]
 
 #: Above this ratio of largest to median height the walls hide everything: heights are logs.
 STEEP = 12.0
-SIZE = (960, 600)
 ELEVATION, AZIMUTH = 34.0, -58.0
 
 
@@ -37,7 +36,9 @@ def draw_surface(
     look: Look,
 ) -> tuple[Axes3D, list[Walker], str]:
     """The axes, the paths, and a remark for the small print if heights are logarithmic."""
-    axes: Axes3D = figure.add_axes(rectangle, projection="3d", computed_zorder=False)
+    axes: Axes3D = figure.add_axes(
+        rectangle, projection="3d", computed_zorder=False, facecolor=look.theme.paper, label="map"
+    )
     g = contour.ground(f, 90)
     gap = g.z - g.lowest
     is_steep = float(gap.max()) > STEEP * max(
@@ -111,23 +112,19 @@ class Walker:
             artist.set_data_3d(*points.T)
 
 
-def picture(
-    f: Function,
-    trajectories: Sequence[Trajectory],
-    size: tuple[int, int] | None,
-    theme: str,
-    remarks: Sequence[str] = (),
-) -> tuple[Figure, Axes3D, list[Walker]]:
-    """The whole picture: surface, paths, legend, texts."""
-    figure, strokes, rows, look = compose.begin(f, trajectories, size or SIZE, theme)
-    height = figure.get_size_inches()[1] * compose.DPI
-    bottom, top = layout.bottom_of(rows) * look.unit / height, layout.TOP * look.unit / height
-    box = (0.02, 1.3 * bottom, 0.96, 1 - 1.3 * bottom - 0.8 * top)
-    axes, walkers, remark = draw_surface(figure, box, f, trajectories, strokes, look)
-    remarks = [*remarks, *([remark] if remark else [])]
-    title, choices = style.title(f, trajectories), style.choices(f, trajectories, remarks)
-    compose.write_texts(figure, f, title, choices, look)
-    return figure, axes, walkers
+def draw_picture(
+    sheet: Sheet, f: Function, trajectories: Sequence[Trajectory], remarks: Sequence[str] = ()
+) -> tuple[Axes3D, list[Walker]]:
+    """The whole picture: surface, paths, legend, words."""
+    strokes = style.strokes(trajectories, sheet.look.theme)
+    if sheet.is_natural:
+        sheet.resize(sheet.width, 0.625 * sheet.width)
+    begin(sheet, f, trajectories, strokes, is_map=False)
+    bottom, top = (v * sheet.unit / sheet.height for v in (sheet.bottom, sheet.top))
+    box = (0.02, 1.2 * bottom, 0.96, 1 - 1.2 * bottom - 0.85 * top)
+    axes, walkers, remark = draw_surface(sheet.figure, box, f, trajectories, strokes, sheet.look)
+    write_words(sheet, f, trajectories, [*remarks, remark])
+    return axes, walkers
 
 
 @dataclass(frozen=True)
@@ -136,17 +133,13 @@ class SurfaceFilm(Film):
 
     Attributes
     ----------
-    trajectories, size, fps, steps_per_frame, theme
+    study, result, fps, steps_per_frame
         As for `Animation`.
     turn
         Degrees from the first frame to the last.
     """
 
-    trajectories: tuple[Trajectory, ...]
-    size: tuple[int, int] | None = None
-    fps: int = 15
-    steps_per_frame: int = 1
-    theme: str = "light"
+    steps_per_frame: int
     turn: float = 0.0
 
     def __len__(self) -> int:
@@ -155,29 +148,22 @@ class SurfaceFilm(Film):
 
     @property
     def _last(self) -> int:
-        return max(len(t.points) - 1 for t in self.trajectories)
+        return max(len(t.points) - 1 for t in self.result.trajectories)
 
     def drawer(self) -> Callable[[int], Pixels]:
         """A function that draws the k-th frame; a turned surface must be drawn anew."""
-        f = self.trajectories[0].function
+        sheet = self.study.sheet(self.result)
         remark = f"{self.steps_per_frame} step{'s' * (self.steps_per_frame > 1)} a frame"
-        figure, axes, walkers = picture(f, self.trajectories, self.size, self.theme, [remark])
-        canvas = figure.canvas
-        assert isinstance(canvas, FigureCanvasAgg)
+        axes, walkers = draw_picture(
+            sheet, self.result.function, self.result.trajectories, [remark]
+        )
 
         def draw(k: int) -> Pixels:
             step = min(k * self.steps_per_frame, self._last)
             for walker in walkers:
                 walker.pose(step)
             axes.view_init(elev=ELEVATION, azim=AZIMUTH + self.turn * k / max(len(self) - 1, 1))
-            canvas.draw()
-            return np.asarray(canvas.buffer_rgba())
+            sheet.canvas.draw()
+            return np.asarray(sheet.canvas.buffer_rgba())
 
         return draw
-
-    def spec(self) -> Spec:
-        """Everything that makes this film again."""
-        return Spec.of(
-            "animate", self.trajectories, view="surface", size=self.size, fps=self.fps,
-            steps_per_frame=self.steps_per_frame, theme=self.theme, turn=self.turn,
-        )  # fmt: skip

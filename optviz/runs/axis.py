@@ -59,16 +59,21 @@ class Axis:
 
 
 def parse_axis(text: str, count: int) -> Axis:
-    """An axis from `NAME=LOW,HIGH` or `NAME=LOW,HIGH,log`.
+    """An axis from `NAME=LOW,HIGH`, with `,log` and the number of its values if that is not
+    `count`.
 
     >>> parse_axis("lr=0.01,2", 100)
     Axis(name='lr', low=0.01, high=2.0, count=100, log=False)
+    >>> parse_axis("lr=0.01,2,log,50", 100).count
+    50
     """
     name, _, range_ = text.partition("=")
-    parts = range_.replace("−", "-").split(",")
-    log = parts[-1].strip() == "log"
+    low, high, *rest = [*(part.strip() for part in range_.replace("−", "-").split(",")), ""]
+    log = rest[:1] == ["log"]
+    rest = [part for part in rest[log:] if part]
     try:
-        low, high = (float(part) for part in parts[: -1 if log else None])
+        ends = float(low), float(high)
+        (count,) = (int(part) for part in rest or [str(count)])
     except ValueError:
-        raise ValueError(f"an axis is NAME=LOW,HIGH or NAME=LOW,HIGH,log, not {text!r}") from None
-    return Axis(name.strip(), low, high, count, log)
+        raise ValueError(f"an axis is NAME=LOW,HIGH[,log][,COUNT], not {text!r}") from None
+    return Axis(name.strip(), *ends, count, log)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from optviz.functions.catalogue import Function, function
 from optviz.optimizers.base import Optimizer
 from optviz.optimizers.parse import names_rate, parse_optimizer
+from optviz.runs.entry import Entry
 from optviz.runs.sweep import sweep
 from optviz.runs.trajectory import Band, Trajectory, check_optimizer, minimize
 from optviz.runs.tuning import tune
@@ -77,7 +78,7 @@ def ensemble(
 
 def race(
     f: str | Function,
-    optimizers: Sequence[str | Optimizer],
+    optimizers: Sequence[str | Optimizer | Entry],
     *,
     start: Sequence[float] | None = None,
     steps: int = 100,
@@ -85,17 +86,19 @@ def race(
     rng: Any = None,
     runs: int = 1,
     tuned: bool = False,
+    tol: float = 0.0,
+    box: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[Trajectory]:
     """Several optimizers from one start, each with the rate that it was given or the tuned one.
 
     Parameters
     ----------
-    f, start, steps, noise
+    f, start, steps, noise, tol, box
         As for `minimize`.
     optimizers
-        Optimizers, or text such as "adam" or "adam:lr=0.3". Text without a rate gets the one
-        that `tune` finds, and the trajectory's remark says so.
+        Optimizers, or text such as "adam" or "adam:lr=0.3,start=(1,2)" (see `runs/entry.py`).
+        Text without a rate gets the one that `tune` finds, and the trajectory's remark says so.
     rng
         A seed: the noise is the same for all. (A generator would be used up by the first.)
     runs : int
@@ -114,15 +117,20 @@ def race(
     f = function(f)
     if runs < 1:
         raise ValueError(f"runs must be at least 1, not {runs!r}")
+    common = {"start": start, "steps": steps, "noise": noise, "seed": rng, "tol": tol, "box": box}
     out = []
-    for k, item in enumerate(optimizers):
-        optimizer, remark = chosen(f, item, start=start, steps=steps, tuned=tuned)
+    for k, entry in enumerate([Entry.read(item) for item in optimizers]):
+        mine = {**common, **entry.own}
+        seed, remark = mine.pop("seed"), mine.pop("remark", "")
+        optimizer = entry.optimizer
+        if tuned or entry.is_tuned:
+            found = tune(f, optimizer, start=mine["start"], steps=mine["steps"])
+            optimizer, remark = found.best, found.remark
         if runs > 1:
-            t = ensemble(
-                f, optimizer, runs=runs, noise=noise, rng=rng or 0, start=start, steps=steps
-            )
+            of_ensemble = {key: mine[key] for key in ("start", "steps", "noise")}
+            t = ensemble(f, optimizer, runs=runs, rng=seed or 0, **of_ensemble)
         else:
-            t = minimize(f, optimizer, start=start, steps=steps, noise=noise, rng=rng)
+            t = minimize(f, optimizer, rng=seed, **mine)
         out.append(dataclasses.replace(t, remark=remark))
         if progress is not None:
             progress(k + 1, len(optimizers))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 
 
@@ -33,3 +34,14 @@ def rounded(value: float, digits: int = 3) -> str:
     ('0.123', '−2')
     """
     return f"{value:.{digits}g}".replace("-", "−")
+
+
+def readable(formula: str) -> str:
+    """A formula for reading in a line of text.
+
+    >>> readable("2*x**2 + y**10")
+    '2·x² + y**10'
+    """
+    raised = str.maketrans("23456789", "²³⁴⁵⁶⁷⁸⁹")
+    formula = re.sub(r"(?:\*\*|\^)([2-9])(?![\d.])", lambda m: m[1].translate(raised), formula)
+    return re.sub(r"(?<!\*)\*(?!\*)", "·", formula)

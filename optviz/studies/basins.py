@@ -4,23 +4,51 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import model_validator
 
-from optviz.functions.catalogue import Function, function
+from optviz.functions.base import Function
 from optviz.functions.stationary import StationaryPoints, stationary_points
 from optviz.optimizers.base import Optimizer
 from optviz.runs.axis import Axis
 from optviz.runs.chunks import capture_radius, nearest
-from optviz.runs.race import chosen, several
+from optviz.runs.race import several
 from optviz.runs.sweep import Sweep, check_memory, part_of, sweep
+from optviz.runs.tuning import tune
+from optviz.shared.text import rounded
+from optviz.studies.settings import Entries, Noise, On, Seed, Starts, Steps, Tol
+from optviz.studies.study import Drawn, OnFunction, Progress
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from optviz.render import style
+    from optviz.render.layout import Box
+    from optviz.render.sheet import Sheet
+    from optviz.render.style import Look
 
 #: Starts along the longer side unless told.
 SIZE = 800
 #: In `Basins.reached`: overflow, and neither at a minimum nor gone.
 LOST, NOWHERE = -2, -1
+
+#: One for each minimum, in this order: distinct for the colour-blind, and told apart from black.
+HUES = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
+#: The rest of the minima, all in one.
+OTHER = "#8D99A6"
+SHADES = 64
+#: How much of its hue is left in the lightest shade, and of its light in the deepest.
+FAST, SLOW = 0.45, 0.62
+#: More saddles than this are not marked: they would hide what they lie in.
+MAX_SADDLES = 60
+#: Starts for each pixel of the layout: at the usual dpi of 200 a start is a pixel.
+STARTS_PER_PIXEL = 2
+COLUMNS = 3
 
 
 @dataclass(frozen=True)
@@ -37,12 +65,15 @@ class Basins:
         Starts across and down.
     stationary
         The minima (global ones first) and saddles inside the bounds.
+    study
+        What made it.
     """
 
     sweeps: tuple[Sweep, ...]
     remarks: tuple[str, ...]
     size: tuple[int, int]
     stationary: StationaryPoints
+    study: BasinsStudy = field(repr=False, compare=False)
 
     @property
     def function(self) -> Function:
@@ -86,6 +117,93 @@ class Basins:
         return np.array(rows)
 
 
+class BasinsStudy(OnFunction, Drawn):
+    """Runs from each point of a grid: the hue is the minimum reached, the shade the steps taken."""
+
+    examples = ("basins adam momentum --on himmelblau",)
+
+    optimizers: Entries
+    on: On = "himmelblau"  # type: ignore[assignment]
+    steps: Steps = 1000
+    tol: Tol = 1e-6
+    noise: Noise = 0.0
+    seed: Seed = 0
+    size: Starts = None
+
+    @model_validator(mode="after")
+    def _has_somebody(self) -> BasinsStudy:
+        several(self.optimizers, "basins")
+        axes_of(self.f, self.size)
+        return self
+
+    def run(self, progress: Progress | None = None) -> Basins:
+        """A sweep over all starts for each optimizer, tuned first where its rate is open."""
+        f, items, seed = self.f, self.optimizers, self.seed or 0
+        x, y = axes_of(f, self.size)
+        check_memory(x.count * y.count * len(items))
+        starts = np.stack(np.meshgrid(_centers(x), _centers(y)), axis=-1).reshape(-1, 2)
+        sweeps, remarks = [], []
+        for k, entry in enumerate(items):
+            optimizer, remark = entry.optimizer, str(entry.own.get("remark", ""))
+            if entry.is_tuned:
+                found = tune(f, optimizer, steps=self.steps)
+                optimizer, remark = found.best, found.remark
+            remarks.append(remark)
+            sweeps.append(
+                sweep(f, optimizer, starts, steps=self.steps, tol=self.tol, noise=self.noise,
+                      rng=seed, progress=part_of(progress, k, len(items)))
+            )  # fmt: skip
+        size = (x.count, y.count)
+        return Basins(tuple(sweeps), tuple(remarks), size, stationary_points(f), self)
+
+    def finding(self, result: Basins) -> str:
+        """The share of starts that reach a global minimum; where there is none, any."""
+        from optviz.render.style import THEMES, strokes_of
+
+        names = [s.name for s in strokes_of([x.optimizer for x in result.sweeps], THEMES["light"])]
+        known = len(result.function.minima)
+        shares = result.shares()[:, : known or -2].sum(axis=1)
+        what = "a global minimum" if known else "a local minimum"
+        parts = [f"{n}: {100 * share:.1f} %" for n, share in zip(names, shares, strict=True)]
+        return f"Starts that reach {what}: {', '.join(parts)}"
+
+    def sheet(self, result: Basins) -> Sheet:
+        """A sheet that is as large as its maps: `size` counts starts, not pixels."""
+        from optviz.render.sheet import Sheet
+
+        return Sheet(self.natural, self.theme, self.finding(result), True)
+
+    def draw(self, result: Basins, sheet: Sheet) -> None:  # type: ignore[override]
+        """A map for each optimizer, and below it the shares."""
+        from optviz.render import style
+
+        b, figure = result, sheet.figure
+        colors = sheet.look.theme
+        kinds, index = _kinds(b, colors)
+        place = _Place.of(b, len(kinds), sheet.top)
+        sheet.resize(place.width, place.height, place.unit)
+        fast, slow = _range_of_steps(b)
+        table = _table(kinds, colors)
+        (x0, x1), (y0, y1) = b.function.bounds
+        for k, (s, remark) in enumerate(zip(b.sweeps, b.remarks, strict=True)):
+            axes = sheet.axes(place.map(k), "map")
+            shade = np.log(np.clip(b.steps_taken[k], fast, slow) / fast) / np.log(slow / fast)
+            pixels = table[index[k], (shade * (SHADES - 1)).astype(np.uint8)]
+            axes.imshow(pixels, origin="lower", extent=(x0, x1, y0, y1), interpolation="nearest",
+                        aspect="auto")  # fmt: skip
+            _draw_marks(axes, b, sheet.look)
+            axes.set_title(style.optimizer_text(s.optimizer, [remark]), loc="left",
+                           fontsize=sheet.look.font, pad=4, color=colors.optimizers.get(
+                               s.optimizer.name, style.OWN_COLORS[0]))  # fmt: skip
+            axes.set_xlabel("x", labelpad=1)
+            axes.set_ylabel("y", labelpad=1)
+            _write_shares(figure, place, k, kinds, sheet.look)
+        _draw_bar(figure, place, fast, slow, sheet.look)
+        heading = style.heading(b.function, [s.optimizer for s in b.sweeps])
+        sheet.heading(f"{heading}: where each start goes", style.formula(b.function))
+        sheet.small_print(_choices(b), lines=3)
+
+
 def basins(
     f: str | Function,
     optimizers: str | Optimizer | Sequence[str | Optimizer],
@@ -117,20 +235,10 @@ def basins(
     >>> b.reached.shape, b.shares().tolist()
     ((1, 40, 60), [[0.5, 0.5, 0.0, 0.0]])
     """
-    f = function(f)
-    x, y = axes_of(f, size)
-    items = several(optimizers, "basins")
-    check_memory(x.count * y.count * len(items))
-    starts = np.stack(np.meshgrid(_centers(x), _centers(y)), axis=-1).reshape(-1, 2)
-    made = [chosen(f, item, steps=steps) for item in items]
-    sweeps = []
-    for k, (optimizer, _) in enumerate(made):
-        sweeps.append(
-            sweep(f, optimizer, starts, steps=steps, tol=tol, noise=noise, rng=rng,
-                  progress=part_of(progress, k, len(made)))
-        )  # fmt: skip
-    remarks = tuple(remark for _, remark in made)
-    return Basins(tuple(sweeps), remarks, (x.count, y.count), stationary_points(f))
+    made = BasinsStudy.checked(
+        optimizers=optimizers, on=f, size=size, steps=steps, tol=tol, noise=noise, seed=rng
+    )
+    return made.run(progress)
 
 
 def axes_of(f: Function, size: tuple[int, int] | None) -> tuple[Axis, Axis]:
@@ -150,3 +258,208 @@ def _centers(axis: Axis) -> NDArray[np.float64]:
     """The middles of `count` pixels between the ends."""
     share = (np.arange(axis.count) + 0.5) / axis.count
     return np.asarray(axis.low + share * (axis.high - axis.low))
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """What may become of a start: a row of the legend."""
+
+    name: str
+    color: str
+    share: NDArray[np.float64]
+    is_reached: bool
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where the parts of the picture stand, in pixels of the layout."""
+
+    width: float
+    height: float
+    unit: float
+    top: float
+    side: tuple[float, float]
+    columns: int
+    rows_of_shares: int
+
+    @classmethod
+    def of(cls, b: Basins, kinds: int, top: float) -> _Place:
+        from optviz.render.layout import AXIS
+
+        # Small maps grow, so that their titles and shares fit.
+        scale = max(1 / STARTS_PER_PIXEL, 300 / b.size[0])
+        w, h = b.size[0] * scale, b.size[1] * scale
+        columns = min(len(b.sweeps), COLUMNS)
+        unit = float(np.clip(0.031 * w, 11, 40))
+        share_rows = -(-kinds // 2)
+        cell = h + (AXIS + 1.9 + 1.5 * share_rows) * unit
+        return cls(
+            round(columns * (w + AXIS * unit) + 7.5 * unit),
+            round((top - 0.2) * unit + -(-len(b.sweeps) // columns) * cell + 3.4 * unit),
+            unit, top, (w, h), columns, share_rows,
+        )  # fmt: skip
+
+    def map(self, k: int) -> Box:
+        """The k-th map, on whole pixels."""
+        from optviz.render.layout import AXIS, Box
+
+        row, column = divmod(k, self.columns)
+        w, h = self.side
+        pitch = h + (AXIS + 1.9 + 1.5 * self.rows_of_shares) * self.unit
+        left = AXIS * self.unit + column * (w + AXIS * self.unit)
+        return Box(round(left), round((self.top + 1.7) * self.unit + row * pitch), w, h)
+
+
+def _kinds(b: Basins, colors: style.Theme) -> tuple[list[_Kind], NDArray[np.uint8]]:
+    """What the starts became, the most frequent minima first, and its number for each pixel."""
+    from optviz.render.style import point_text
+
+    shares = b.shares()
+    minima = b.stationary.minima
+    count, known = len(minima), len(b.function.minima)
+    # Global minima first, then the local ones by the number of starts that end there.
+    local = sorted(range(known, count), key=lambda k: -float(shares[:, k].sum()))
+    order = [k for k in [*range(known), *local] if k < known or shares[:, k].any()]
+    kinds = []
+    number = np.zeros(count + 2, np.uint8)
+    for place, k in enumerate(order[: len(HUES)]):
+        name = point_text(minima[k])
+        name += "" if k < known else "  local"
+        kinds.append(_Kind(name, HUES[place], shares[:, k], True))
+        number[k] = place
+    if rest := order[len(HUES) :]:
+        number[rest] = len(kinds)
+        name = f"{len(rest)} more {'minima' if any(k < known for k in rest) else 'local minima'}"
+        kinds.append(_Kind(name, OTHER, shares[:, rest].sum(axis=1), True))
+    for column, name, color in (
+        (NOWHERE, "nowhere yet", colors.faint),
+        (LOST, "diverged", colors.ink if colors.name != "dark" else "#000000"),
+    ):
+        at = count if column == NOWHERE else count + 1
+        if shares[:, at].any():
+            number[at] = len(kinds)
+            kinds.append(_Kind(name, color, shares[:, at], False))
+    index = np.where(b.reached >= 0, b.reached, np.where(b.reached == LOST, count + 1, count))
+    return kinds, number[index]
+
+
+def _table(kinds: Sequence[_Kind], colors: style.Theme) -> NDArray[np.uint8]:
+    """The colour of each kind (first axis) at each shade, from fast to slow."""
+    from matplotlib.colors import to_rgb
+
+    shade = np.linspace(0, 1, SHADES)[:, None]
+    out = np.empty((len(kinds), SHADES, 3))
+    for k, kind in enumerate(kinds):
+        hue = np.array(to_rgb(kind.color))
+        # Fast is light, slow is deep; what was not reached has no speed.
+        fast, slow = FAST * hue + 1 - FAST, SLOW * hue
+        out[k] = fast + shade * (slow - fast) if kind.is_reached else hue
+    return np.round(255 * out).astype(np.uint8)
+
+
+def _range_of_steps(b: Basins) -> tuple[float, float]:
+    """The steps at the ends of the shades, the same for all maps."""
+    taken = b.steps_taken[b.reached >= 0]
+    if not taken.size:
+        return 1.0, float(max(2, b.sweeps[0].steps))
+    # A sample: all of a million steps would have to be sorted.
+    low, high = np.quantile(taken[:: max(1, taken.size // 50_000)], [0.01, 0.99])
+    low = max(float(low), 1.0)
+    return low, max(float(high), 1.2 * low)
+
+
+def _draw_marks(axes: Axes, b: Basins, look: Look) -> None:
+    """Stars for global minima, rings for local ones, crosses for saddles; the axes' zero lines."""
+    known = len(b.function.minima)
+    ink, paper = look.theme.ink, "#FFFFFF"
+    (x0, x1), (y0, y1) = b.function.bounds
+    if x0 < 0 < x1:
+        axes.axvline(0, color=paper, linewidth=0.6, alpha=0.6)
+    if y0 < 0 < y1:
+        axes.axhline(0, color=paper, linewidth=0.6, alpha=0.6)
+    size = 9 if len(b.stationary.minima) + len(b.stationary.saddles) < 40 else 4
+    local, saddles = b.stationary.minima[known:], b.stationary.saddles
+    saddles = saddles if len(saddles) <= MAX_SADDLES else saddles[:0]
+    axes.plot(*saddles.T, "x", color="#000000", markersize=0.75 * size, markeredgewidth=2.4,
+              linestyle="", zorder=6)  # fmt: skip
+    axes.plot(*saddles.T, "x", color=paper, markersize=0.65 * size, markeredgewidth=1.1,
+              linestyle="", zorder=6.1)  # fmt: skip
+    axes.plot(*local.T, "o", markersize=0.6 * size, markerfacecolor=paper,
+              markeredgecolor="#000000", markeredgewidth=0.8, linestyle="", zorder=7)  # fmt: skip
+    axes.plot(*b.function.minima.T, "*", markersize=1.3 * size, markerfacecolor=look.theme.star,
+              markeredgecolor="#000000", markeredgewidth=0.8, linestyle="", zorder=8,
+              clip_on=False)  # fmt: skip
+    axes.set_xlim(x0, x1)
+    axes.set_ylim(y0, y1)
+    axes.tick_params(colors=ink)
+
+
+def _write_shares(
+    figure: Figure, place: _Place, k: int, kinds: Sequence[_Kind], look: Look
+) -> None:
+    """Under a map: a swatch, a name and a share for each kind, in two columns."""
+    from matplotlib.patches import Rectangle
+
+    from optviz.render.layout import AXIS
+
+    box, unit = place.map(k), place.unit
+    w, h = place.width, place.height
+    for row, kind in enumerate(kinds):
+        column, line = divmod(row, place.rows_of_shares)
+        left = box.left + column * 0.52 * box.width
+        middle = box.top + box.height + (AXIS - 0.6 + 1.5 * line) * unit
+        figure.add_artist(
+            Rectangle((left / w, 1 - (middle + 0.4 * unit) / h), 0.8 * unit / w, 0.8 * unit / h,
+                      color=kind.color, transform=figure.transFigure)
+        )  # fmt: skip
+        share = f"{100 * kind.share[k]:.1f} %" if kind.share[k] else "–"
+        figure.text((left + 1.2 * unit) / w, 1 - middle / h, f"{share:>7}  {kind.name}",
+                    va="center", fontsize=0.85 * look.font, color=look.theme.ink)  # fmt: skip
+
+
+def _draw_bar(figure: Figure, place: _Place, fast: float, slow: float, look: Look) -> None:
+    """Grey from light to dark: the steps."""
+    from matplotlib.colors import to_rgb
+
+    from optviz.render.layout import Box
+
+    last, unit = place.map(place.columns - 1), place.unit
+    box = Box(last.left + last.width + 1.2 * unit, last.top, 0.8 * unit, last.height)
+    bar = figure.add_axes(box.fraction(place.width, place.height), label="bar")
+    hue = np.array(to_rgb(OTHER))
+    shade = np.linspace(0, 1, SHADES)[:, None]
+    fast_end, slow_end = FAST * hue + 1 - FAST, SLOW * hue
+    ramp = (fast_end + shade * (slow_end - fast_end))[:, None]
+    bar.imshow(ramp, origin="lower", aspect="auto", extent=(0, 1, np.log(fast), np.log(slow)))
+    ticks = np.unique([float(f"{v:.2g}") for v in np.geomspace(fast, slow, 6)])
+    ticks = ticks[(ticks >= fast) & (ticks <= slow)]
+    bar.set_yticks(np.log(ticks), [f"{v:,.0f}" for v in ticks])
+    bar.set_ylim(np.log(fast), np.log(slow))
+    bar.set_xticks([])
+    bar.yaxis.tick_right()
+    bar.tick_params(length=2, labelsize=0.8 * look.font, colors=look.theme.quiet)
+    bar.text(0, 1 + 0.5 * unit / box.height, "steps", transform=bar.transAxes,
+             fontsize=0.8 * look.font, color=look.theme.quiet)  # fmt: skip
+    for spine in bar.spines.values():
+        spine.set_color(look.theme.faint)
+
+
+def _choices(b: Basins) -> list[str]:
+    from optviz.render import style
+
+    s = b.sweeps[0]
+    (w, h), f = b.size, b.function
+    parts = [
+        f"each pixel a start ({w:,} × {h:,})",
+        f"at most {s.steps:,} steps",
+        f"done when ‖∇f‖ ≤ {s.tol:g}" if s.tol else "all steps made",
+        "★ minimum, ○ local minimum, × saddle",
+    ]
+    if len(b.stationary.saddles) > MAX_SADDLES:
+        parts[-1] = f"★ minimum, ○ local minimum, {len(b.stationary.saddles)} saddles not marked"
+    parts.append(style.noise_text(s.noise, s.seed))
+    if any(b.remarks):
+        parts.append("rates without a number: lowest mean log10(f − f*) near the function's start")
+    if f.source == "yours" and f.minimum is not None:
+        parts.append(f"f* = {rounded(f.minimum, 4)} found numerically")
+    return parts

@@ -1,58 +1,87 @@
-"""What a rule did in each step, read off its kernel: no code per optimizer.
-
-Each step is made twice, once as it is and once with a zero gradient from the same state. The
-second one is what the optimizer would have done anyway (momentum carried over, weight decay);
-the rest is due to this gradient, and its ratio to the gradient is the rate that each coordinate
-was given.
-"""
+"""An optimizer taken apart, step by step: what was carried over, and what the gradient added."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import dataclasses
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
-from numpy.typing import NDArray
+from pydantic import Field, model_validator
 
-from optviz.functions.catalogue import Function
+from optviz.functions.base import Function
 from optviz.optimizers.base import Optimizer
-from optviz.runs.trajectory import Trajectory, minimize
+from optviz.runs.explanation import MAX_STEPS, Explanation, take_apart
+from optviz.runs.race import race
+from optviz.shared.text import rounded
+from optviz.studies.settings import Fps, Noise, On, OneEntry, Seed, Start
+from optviz.studies.study import Drawn, Filmed, OnFunction, Progress
 
-Real = NDArray[np.float64]
+if TYPE_CHECKING:
+    from optviz.render.explain import ExplainFilm
+    from optviz.render.sheet import Sheet
 
-MAX_STEPS = 60
 
+class ExplainStudy(OnFunction, Drawn, Filmed):
+    """Each step as arrows and numbers: −∇f, the part carried over, this gradient's part, the step.
 
-@dataclass(frozen=True)
-class Explanation:
-    """The parts of each step of a trajectory with n recorded steps.
-
-    Attributes
-    ----------
-    trajectory
-        The path itself.
-    gradients : ndarray (n, 2)
-        ∇f before each step (with its noise, if there was any).
-    carried : ndarray (n, 2)
-        The displacement that a zero gradient would have made.
-    fresh : ndarray (n, 2)
-        The rest of the step: what this gradient added.
-    rates : ndarray (n, 2)
-        −fresh/gradient for each coordinate; nan where the gradient is zero.
-    states : ndarray (n + 1, slots, 2)
-        The optimizer's slots before the first step and after each.
+    The part carried over is what a zero gradient would have done from the same state. A still
+    shows all steps, a film (-o adam.gif) one part after the other.
     """
 
-    trajectory: Trajectory
-    gradients: Real
-    carried: Real
-    fresh: Real
-    rates: Real
-    states: Real
+    natural = (1280, 660)
+    examples = ("explain momentum --on bowl --steps 12", "explain adam -o adam-explained.gif")
 
-    @property
-    def slots(self) -> tuple[str, ...]:
-        """The names of the slots in `states`."""
-        return self.trajectory.optimizer.slots
+    optimizer: OneEntry
+    on: On = "bowl"  # type: ignore[assignment]
+    steps: Annotated[int, Field(ge=1, le=MAX_STEPS, description="Steps to explain.")] = 12
+    start: Start = None
+    noise: Noise = 0.0
+    seed: Seed = 0
+    fps: Fps = 2
+
+    @model_validator(mode="after")
+    def _same_noise(self) -> ExplainStudy:
+        if self.noise and self.seed is None:
+            raise ValueError("an explanation with noise needs a seed: its parts share the noise")
+        return self
+
+    def run(self, progress: Progress | None = None) -> Explanation:
+        """One path, and each of its steps made twice."""
+        (t,) = race(
+            self.f, [self.optimizer], start=self.f.start, steps=self.steps, noise=self.noise,
+            rng=self.seed, progress=progress,
+        )  # fmt: skip
+        return dataclasses.replace(take_apart(t), study=self)
+
+    def finding(self, result: Explanation) -> str:
+        """How much of the way was carried over, and how far apart the coordinates' rates were."""
+        steps = np.linalg.norm(np.diff(result.trajectory.points, axis=0), axis=1)
+        if not len(steps):
+            return "The first step diverged"
+        carried = float(np.linalg.norm(result.carried, axis=1).sum())
+        fresh = float(np.linalg.norm(result.fresh, axis=1).sum())
+        share = carried / (carried + fresh) if carried + fresh > 0 else 0.0
+        rates = np.abs(result.rates)
+        seen = np.isfinite(rates).all(axis=1) & (rates > 0).all(axis=1)
+        apart = ""
+        if seen.any():
+            ratio = float(np.max(rates[seen].max(axis=1) / rates[seen].min(axis=1)))
+            apart = f"; the coordinates' rates differ by up to × {rounded(ratio)}"
+            if ratio < 1 + 1e-6:
+                apart = "; both coordinates have the same rate"
+        return f"{100 * share:.0f} % of the displacements were carried over{apart}"
+
+    def draw(self, result: Explanation, sheet: Sheet) -> None:  # type: ignore[override]
+        """All steps at once."""
+        from optviz.render.explain import draw_explanation
+
+        draw_explanation(sheet, result)
+
+    def film(self, result: Explanation) -> ExplainFilm:
+        """One part after the other."""
+        from optviz.render.explain import ExplainFilm
+
+        return ExplainFilm(self, result, self.fps)
 
 
 def explain(
@@ -85,38 +114,8 @@ def explain(
     >>> e.carried[1].round(3), e.fresh[1].round(3)  # half of the last step, and −0.1 of ∇f
     (array([ 0.035, -0.2  ]), array([ 0.069, -0.32 ]))
     """
-    if not 1 <= steps <= MAX_STEPS:
-        raise ValueError(f"explain takes 1 to {MAX_STEPS} steps, not {steps!r}")
     if noise and rng is None:
         rng = int(np.random.default_rng().integers(2**63 - 1))  # the parts need the same noise
-    return take_apart(minimize(f, optimizer, start=start, steps=steps, noise=noise, rng=rng))
-
-
-def take_apart(t: Trajectory) -> Explanation:
-    """The parts of each step of a trajectory that `minimize` recorded with a seed."""
-    if len(t.points) - 1 > MAX_STEPS:
-        raise ValueError(f"explain takes 1 to {MAX_STEPS} steps, not {len(t.points) - 1!r}")
-    optimizer, n = t.optimizer, len(t.points) - 1
-    noises = np.random.default_rng(t.seed).normal(0, t.noise, (t.steps, 2)) if t.noise else None
-    schedule, kernel = optimizer.schedule, optimizer.kernel()
-    state, hyper = optimizer.initial_state(2), optimizer.hyper_vector()
-    states = [state.copy()]
-    gradients, carried = np.empty((n, 2)), np.empty((n, 2))
-    for k in range(n):
-        if schedule is not None:
-            hyper[0] = schedule(k)
-        gradients[k] = t.function.gradient(*t.points[k])
-        if noises is not None:
-            gradients[k] += noises[k]
-        coasting = t.points[k].copy()
-        kernel(coasting, np.zeros(2), state.copy(), hyper.copy(), k + 1)
-        carried[k] = coasting - t.points[k]
-        kernel(t.points[k].copy(), gradients[k].copy(), state, hyper, k + 1)
-        states.append(state.copy())
-    # A zero gradient makes 0/0 of some rules (AdaDelta has none carried over then).
-    carried = np.where(np.isfinite(carried), carried, 0.0)
-    fresh = np.diff(t.points, axis=0) - carried
-    rates = np.full((n, 2), np.nan)
-    np.divide(-fresh, gradients, out=rates, where=gradients != 0)
-    shape = (n + 1, len(optimizer.slots), 2)
-    return Explanation(t, gradients, carried, fresh, rates, np.array(states).reshape(shape))
+    made = ExplainStudy.checked(optimizer=optimizer, on=f, start=start, steps=steps, noise=noise,
+                        seed=0 if rng is None else rng)  # fmt: skip
+    return made.run()

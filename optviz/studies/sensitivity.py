@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field, model_validator
 
-from optviz.functions.catalogue import Function, function
+from optviz.functions.base import Function
 from optviz.optimizers.base import Optimizer
 from optviz.runs.axis import Axis
-from optviz.runs.race import as_optimizer, several
-from optviz.runs.sweep import Sweep, check_seed, sweep
-from optviz.runs.trajectory import Trajectory
+from optviz.runs.race import several
+from optviz.runs.sweep import Sweep, part_of, sweep
 from optviz.runs.tuning import jittered_starts, lowest_value, rates_to_try
+from optviz.shared.text import listed, rounded
+from optviz.studies.settings import Entries, Noise, On, Rates, Seed, Start, Steps
+from optviz.studies.study import Drawn, OnFunction, Progress
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from optviz.render.sheet import Sheet
+    from optviz.render.style import Look, Stroke
 
 Real = NDArray[np.float64]
 
@@ -36,15 +46,15 @@ class Sensitivity:
         diverged.
     first_gap : float
         The median of f − f* at the starts.
-    axis : Axis or None
-        The rates as an axis, if they are not those of `tune`.
+    study
+        What made it.
     """
 
     sweeps: tuple[Sweep, ...]
     rates: Real
     gaps: Real
     first_gap: float
-    axis: Axis | None = None
+    study: SensitivityStudy = field(repr=False, compare=False)
 
     @property
     def function(self) -> Function:
@@ -62,6 +72,86 @@ class Sensitivity:
         medians = self.gaps[k, 1]
         good = self.works(k)
         return int(np.argmin(np.where(good, medians, np.inf) if good.any() else medians))
+
+
+class SensitivityStudy(OnFunction, Drawn):
+    """Runs with each of many rates from the same starts, and what the choice of a rate costs.
+
+    A rate works if at least nine of ten runs end no higher than they began. The own rates of the
+    optimizers do not matter (a schedule's shape does).
+    """
+
+    examples = ("sensitivity adam rmsprop --on rosenbrock",)
+
+    optimizers: Entries
+    on: On = "bowl"  # type: ignore[assignment]
+    steps: Steps = 100
+    start: Start = None
+    rates: Rates = None
+    starts: Annotated[int, Field(ge=1, le=10_000, description="Starts around the start.")] = 64
+    noise: Noise = 0.0
+    seed: Seed = 0
+
+    @model_validator(mode="after")
+    def _has_somebody(self) -> SensitivityStudy:
+        several(self.optimizers, "sensitivity")
+        return self
+
+    def run(self, progress: Progress | None = None) -> Sensitivity:
+        """A sweep for each optimizer."""
+        f, seed = self.f, self.seed or 0
+        places = jittered_starts(f, f.start, self.starts, seed)
+        tried = rates_to_try(f, 61) if self.rates is None else self.rates.values
+        low = lowest_value(f)
+        sweeps, gaps = [], []
+        for k, entry in enumerate(self.optimizers):
+            s = sweep(
+                f, entry.optimizer, places, over={"lr": tried}, steps=self.steps, tol=0.0,
+                noise=self.noise, rng=seed, progress=part_of(progress, k, len(self.optimizers)),
+            )  # fmt: skip
+            sweeps.append(s)
+            # "lower": between a number and infinity there is nothing to interpolate.
+            gaps.append(np.quantile(s.values - low, QUANTILES, axis=1, method="lower"))
+        first = float(np.median(f(*places.T))) - low
+        return Sensitivity(tuple(sweeps), tried, np.array(gaps), first, self)
+
+    def finding(self, result: Sensitivity) -> str:
+        """With how many of the rates each works; of many, the most and the least tolerant."""
+        from optviz.render.style import THEMES, strokes_of
+
+        names = [s.name for s in strokes_of([x.optimizer for x in result.sweeps], THEMES["light"])]
+        counts = [int(result.works(k).sum()) for k in range(len(names))]
+        order = sorted(range(len(names)), key=lambda k: (-counts[k], k))
+        shown = order if len(order) <= 3 else [order[0], order[-1]]
+        parts = [f"{names[k]} {counts[k]}" for k in shown]
+        return f"Rates that work, of {len(result.rates)}: {listed(parts)}"
+
+    def draw(self, result: Sensitivity, sheet: Sheet) -> None:  # type: ignore[override]
+        """Medians and bands over the rates; for each optimizer those that work, and the best."""
+        from optviz.render import style
+        from optviz.render.layout import AXIS, Box
+
+        s, look, unit = result, sheet.look, sheet.unit
+        strokes = style.strokes_of([x.optimizer for x in s.sweeps], look.theme)
+        count = len(s.sweeps)
+        sheet.legend([
+            sheet.handle(f"{stroke.name}  {_best_text(s, k)}", stroke.color, stroke.marker)
+            for k, stroke in enumerate(strokes)
+        ])  # fmt: skip
+        bars = 1.5 * count
+        box = sheet.free(left=AXIS + 2.2, below=AXIS + 1.2 + bars)
+        axes = sheet.axes(box, "curves")
+        below = Box(box.left, box.top + box.height + 1.2 * unit, box.width, bars * unit)
+        strip = sheet.figure.add_axes(
+            below.fraction(sheet.width, sheet.height), sharex=axes, label="works"
+        )
+        for k, stroke in enumerate(strokes):
+            _draw_curve(axes, s, k, stroke)
+            _draw_stable(strip, s, k, count, stroke, look)
+        _finish(axes, strip, s, look, box.height / unit)
+        heading = style.heading(s.function, [x.optimizer for x in s.sweeps])
+        sheet.heading(f"{heading}: the choice of a rate", style.formula(s.function))
+        sheet.small_print(_choices(s))
 
 
 def sensitivity(
@@ -99,33 +189,96 @@ def sensitivity(
     >>> s.gaps.shape, float(s.rates[s.best(0)])
     ((2, 3, 61), 0.794)
     """
-    f = function(f)
-    made = [as_optimizer(item) for item in several(optimizers, "sensitivity")]
-    if not (isinstance(starts, int | np.integer) and starts >= 1):
-        raise ValueError(f"starts must be a whole number ≥ 1, not {starts!r}")
-    if rates is not None and not (isinstance(rates, Axis) and rates.name == "lr"):
-        raise ValueError(f'rates must be an Axis("lr", ...), not {rates!r}')
-    check_seed(rng)
-    places = jittered_starts(f, start, starts, rng)
-    tried = rates_to_try(f, 61) if rates is None else rates.values
-    lowest = lowest_value(f)
-    sweeps, gaps = [], []
-    for k, optimizer in enumerate(made):
-        s = sweep(
-            f, optimizer, places, over={"lr": tried}, steps=steps, tol=0.0, noise=noise, rng=rng
-        )
-        sweeps.append(s)
-        # "lower": between a number and infinity there is nothing to interpolate.
-        gaps.append(np.quantile(s.values - lowest, QUANTILES, axis=1, method="lower"))
-        if progress is not None:
-            progress(k + 1, len(made))
-    first = float(np.median(f(*places.T))) - lowest
-    return Sensitivity(tuple(sweeps), tried, np.array(gaps), first, rates)
+    made = SensitivityStudy.checked(
+        optimizers=optimizers, on=f, rates=rates, start=start, starts=starts, steps=steps,
+        noise=noise, seed=rng,
+    )  # fmt: skip
+    return made.run(progress)
 
 
-def strip_of(runs: Sequence[Trajectory]) -> Sensitivity:
-    """What other rates would have done, for the strip below a picture of paths."""
-    first = runs[0]
-    return sensitivity(
-        first.function, [t.optimizer for t in runs], start=first.start, steps=first.steps
-    )
+def _best_text(s: Sensitivity, k: int) -> str:
+    if not s.works(k).any():
+        return "no rate works"
+    best = s.best(k)
+    return f"best lr = {rounded(s.rates[best])}: f − f* = {rounded(s.gaps[k, 1, best], 2)}"
+
+
+def _draw_curve(axes: Axes, s: Sensitivity, k: int, stroke: Stroke) -> None:
+    from optviz.render.strip import FLOOR, ceiling, clipped, scale
+
+    median = clipped(s, s.gaps[k, 1])
+    low, high = (np.clip(s.gaps[k, row], FLOOR * scale(s), 10 * ceiling(s)) for row in (0, 2))
+    axes.fill_between(s.rates, low, high, color=stroke.color, alpha=0.13, linewidth=0)
+    axes.plot(s.rates, median, color=stroke.color, linewidth=1.8)
+    if not s.works(k).any():
+        return
+    best = s.best(k)
+    axes.plot(s.rates[best], median[best], stroke.marker, color=stroke.color, markersize=8,
+              markeredgecolor=axes.get_facecolor(), zorder=6, clip_on=False)  # fmt: skip
+
+
+def _draw_stable(
+    strip: Axes, s: Sensitivity, k: int, count: int, stroke: Stroke, look: Look
+) -> None:
+    """Bars over the rates that work, with a mark at the best."""
+    works = s.works(k)
+    half = np.sqrt(s.rates[1] / s.rates[0])
+    starts = np.flatnonzero(works & ~np.append(False, works[:-1]))
+    ends = np.flatnonzero(works & ~np.append(works[1:], False))
+    y = count - 1 - k
+    strip.plot(s.rates[[0, -1]], [y, y], color=look.theme.faint, linewidth=0.8, zorder=1)
+    strip.hlines(np.full(len(starts), y), s.rates[starts] / half, s.rates[ends] * half,
+                 colors=stroke.color, linewidth=5, zorder=2)  # fmt: skip
+    if not works.any():
+        return
+    strip.plot(s.rates[s.best(k)], y, stroke.marker, color=stroke.color, markersize=7,
+               markeredgecolor=look.theme.paper, zorder=3)  # fmt: skip
+
+
+def _finish(axes: Axes, strip: Axes, s: Sensitivity, look: Look, tall: float) -> None:
+    """Scales, limits and labels; `tall` is the height of the curves in units."""
+    from matplotlib.ticker import LogLocator
+
+    from optviz.render.sheet import quiet
+    from optviz.render.strip import ceiling, lowest
+
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.set_ylim(0.3 * lowest(s, 0), ceiling(s))
+    axes.set_xlim(s.rates[0], s.rates[-1])
+    if s.first_gap > 0:
+        axes.axhline(s.first_gap, color=look.theme.quiet, linewidth=0.8, linestyle=(0, (4, 3)))
+        axes.annotate("where the runs began", (s.rates[0], s.first_gap), (4, 3), va="bottom",
+                      textcoords="offset points", fontsize=0.8 * look.font,
+                      color=look.theme.quiet)  # fmt: skip
+    axes.grid(axis="both", color=look.theme.faint, linewidth=0.5)
+    steps = f" after {s.sweeps[0].steps:,} steps"
+    axes.set_ylabel("f − f*" + (steps if tall >= 13 else ""))
+    axes.tick_params(labelbottom=False)
+    axes.minorticks_off()
+    strip.minorticks_off()
+    axes.yaxis.set_major_locator(LogLocator(numticks=int(np.clip(tall / 2, 2, 9))))
+    strip.set_ylim(-0.7, len(s.sweeps) - 0.3)
+    strip.set_yticks([len(s.sweeps) / 2 - 0.5], ["works"])
+    strip.tick_params(axis="y", length=0)
+    strip.set_xlabel("learning rate")
+    quiet(strip, look)
+    strip.grid(axis="x", color=look.theme.faint, linewidth=0.5)
+
+
+def _choices(s: Sensitivity) -> list[str]:
+    from optviz.render import style
+
+    first = s.sweeps[0]
+    parts = [
+        f"{len(s.rates)} rates × {len(first.starts)} starts within 5 % of the bounds around "
+        f"{style.point_text(first.starts[0])}",
+        "median, band from 10 % to 90 %",
+        f"{first.steps:,} steps",
+        "works: at least nine of ten runs end no higher than they began",
+        style.conventions_text([sweep.optimizer for sweep in s.sweeps]),
+        style.noise_text(first.noise, first.seed),
+    ]
+    if s.function.minimum is None:
+        parts.append("f* is the lowest value on a grid")
+    return parts

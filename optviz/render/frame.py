@@ -1,0 +1,154 @@
+"""A race's sheet without the paths: maps on the ground of the function, curve, legend, words.
+
+A still adds whole paths to it, a film growing ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+
+from optviz.functions.base import Function
+from optviz.render import contour, curves, layout, style
+from optviz.render.sheet import Sheet
+from optviz.render.style import Look, Stroke
+from optviz.runs.trajectory import Trajectory
+
+#: Room for a strip of sensitivities below the maps, in units.
+STRIP = 9.6
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A composed sheet and where its parts are."""
+
+    sheet: Sheet
+    function: Function
+    trajectories: tuple[Trajectory, ...]
+    strokes: tuple[Stroke, ...]
+    maps: tuple[Axes, ...]
+    #: The axes of the curves, which all share; None for none.
+    curve: Axes | None
+    every: int
+
+    @property
+    def look(self) -> Look:
+        """Theme, font and unit."""
+        return self.sheet.look
+
+    def map_of(self, k: int) -> Axes:
+        """The map on which the k-th trajectory is drawn."""
+        return self.maps[k] if len(self.maps) > 1 else self.maps[0]
+
+
+def compose(
+    sheet: Sheet,
+    f: Function,
+    trajectories: Sequence[Trajectory],
+    *,
+    panels: bool = False,
+    curve_kind: str | None = "gap",
+    with_field: bool = False,
+    with_marks: bool = True,
+    remarks: Sequence[str] = (),
+    with_strip: bool = False,
+) -> Frame:
+    """Everything but the paths."""
+    count = len(trajectories) if panels else 1
+    with_curve = curve_kind is not None and bool(trajectories)
+    strokes = style.strokes(trajectories, sheet.look.theme)
+    below = STRIP if with_strip else 0.0
+    begin(sheet, f, trajectories, strokes, panels=count, with_curve=with_curve, below=below)
+    every = mark_interval(max((t.steps for t in trajectories), default=0))
+    ground = contour.ground(f)
+    names = 2.4 + 0.62 * max((len(s.name) for s in strokes), default=0)
+    page = layout.Page(
+        sheet.width, sheet.height, sheet.top, sheet.bottom + below, sheet.unit,
+        names if with_curve else 0.0,
+    )  # fmt: skip
+    placed = layout.grid(page, count, aspect(f)) if count > 1 else layout.arrange(page, aspect(f))
+    maps = [sheet.axes(box, "map") for box in placed.maps]
+    curve = None if placed.curve is None else sheet.axes(placed.curve, "curve")
+    for axes in maps:
+        contour.draw_ground(axes, f, ground, sheet.look)
+        if with_field:
+            contour.draw_field(axes, f, sheet.look)
+    remarks = list(remarks)
+    if curve is not None:
+        note = curves.draw_axes(curve, curve_kind or "gap", f, trajectories, sheet.look)
+        remarks += [note] if note else []
+    if placed.bar is not None:
+        contour.draw_bar(sheet.figure, placed.bar, f, ground, sheet.look)
+    if trajectories and with_marks:
+        remarks.insert(0, f"a mark every {every} steps" if every > 1 else "a mark every step")
+    if len(maps) > 1:
+        for axes, stroke in zip(maps, strokes, strict=True):
+            name_panel(axes, stroke, sheet.look)
+    write_words(sheet, f, trajectories, remarks)
+    return Frame(sheet, f, tuple(trajectories), tuple(strokes), tuple(maps), curve, every)
+
+
+def name_panel(axes: Axes, stroke: Stroke, look: Look, remark: str = "") -> None:
+    """The name of the one whose panel it is."""
+    axes.set_title(f"{stroke.name}{remark}", loc="left", fontsize=look.font, color=stroke.color,
+                   pad=3)  # fmt: skip
+
+
+def begin(
+    sheet: Sheet, f: Function, trajectories: Sequence[Trajectory], strokes: Sequence[Stroke],
+    *, panels: int = 1, with_curve: bool = True, below: float = 0.0, is_map: bool = True,
+) -> None:  # fmt: skip
+    """The legend; before it, the height at which maps leave no empty strip.
+
+    `below` is room in units between the maps and the legend.
+    """
+    handles = _handles(f, trajectories, strokes, sheet)
+    if sheet.is_natural and is_map:
+        _, sheet.rows = sheet.legend_shape([str(handle.get_label()) for handle in handles])
+        height = layout.natural_height(
+            sheet.width, aspect(f), sheet.top + sheet.bottom + below, sheet.unit, panels=panels,
+            with_curve=with_curve,
+        )  # fmt: skip
+        sheet.resize(sheet.width, height)
+    sheet.legend(handles)
+
+
+def write_words(
+    sheet: Sheet, f: Function, trajectories: Sequence[Trajectory], remarks: Sequence[str]
+) -> None:
+    """Title, formula and small print."""
+    sheet.heading(style.title(f, trajectories), style.formula(f))
+    sheet.small_print(style.choices(f, trajectories, remarks))
+
+
+def aspect(f: Function) -> float:
+    """The width of the bounds over their height."""
+    (x0, x1), (y0, y1) = f.bounds
+    return (x1 - x0) / (y1 - y0)
+
+
+def mark_interval(steps: int) -> int:
+    """1, 2 or 5 times a power of ten, for about a dozen marks."""
+    target = max(1.0, steps / 15)
+    power = 10 ** int(np.floor(np.log10(target)))
+    return next(int(m * power) for m in (1, 2, 5, 10) if m * power >= target)
+
+
+def _handles(
+    f: Function, trajectories: Sequence[Trajectory], strokes: Sequence[Stroke], sheet: Sheet
+) -> list[Line2D]:
+    theme = sheet.look.theme
+    handles = [sheet.handle(s.label, s.color, s.marker, s.dash) for s in strokes]
+    if trajectories:
+        handles.append(Line2D([], [], linestyle="", marker="o", markersize=7, label="start",
+                              markerfacecolor="none", markeredgecolor=theme.ink))  # fmt: skip
+    if len(f.minima):
+        name = "minimum" if len(f.minima) == 1 else "minima"
+        handles.append(Line2D([], [], linestyle="", marker="*", markersize=9, label=name,
+                              markerfacecolor=theme.star, markeredgecolor=theme.ink,
+                              markeredgewidth=0.7))  # fmt: skip
+    return handles

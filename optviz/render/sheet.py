@@ -1,0 +1,277 @@
+"""The sheet that every picture is drawn on: heading, places for axes, legend, small print.
+
+Lengths are in units, the size of the base font: a picture twice as large is the same picture.
+Places are boxes in pixels from the top left (`layout.py` knows where maps and curves go).
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.text import Text
+
+from optviz.render import style
+from optviz.render.layout import AXIS, Box
+from optviz.render.style import Look
+
+DPI = 100
+#: Room for title, finding and the line below them, each in units from the top.
+TITLE, FINDING, BELOW, TOP = 0.75, 2.55, 1.75, 5.0
+
+
+class Sheet:
+    """An empty figure and the look of what is drawn on it.
+
+    Parameters
+    ----------
+    size
+        Width and height in pixels.
+    theme
+        "light", "dark" or "print".
+    finding
+        What the picture shows, in one line under its title.
+    is_natural
+        Whether the size is only proposed: a picture may then change its height.
+
+    Attributes
+    ----------
+    figure, look
+        Matplotlib's figure (at 100 dots per inch), and theme, font and unit.
+    rows
+        Of the legend, once it stands.
+    """
+
+    def __init__(
+        self, size: tuple[int, int], theme: str, finding: str = "", is_natural: bool = False
+    ) -> None:
+        width, height = size
+        # The font grows with the picture.
+        unit = float(np.clip(13.5 * np.sqrt(width * height / 5e5), 9, 60))
+        self.look = Look(style.theme(theme), unit * 72 / DPI, unit)
+        self.finding, self.is_natural, self.rows = finding, is_natural, 0
+        #: Room for a line below title and finding is left until a heading has none.
+        self.has_below = True
+        self.figure = Figure(
+            figsize=(width / DPI, height / DPI), dpi=DPI, facecolor=self.look.theme.paper
+        )
+        self.canvas = FigureCanvasAgg(self.figure)
+
+    @property
+    def width(self) -> float:
+        """In pixels."""
+        return float(self.figure.get_size_inches()[0] * DPI)
+
+    @property
+    def height(self) -> float:
+        """In pixels."""
+        return float(self.figure.get_size_inches()[1] * DPI)
+
+    @property
+    def unit(self) -> float:
+        """The base font's size in pixels."""
+        return self.look.unit
+
+    @property
+    def top(self) -> float:
+        """Room for the heading, in units."""
+        return TOP + (BELOW if self.finding else 0.0) - (0.0 if self.has_below else BELOW)
+
+    @property
+    def bottom(self) -> float:
+        """Room for the legend and the small print, in units."""
+        return 1.75 * self.rows + 2.6
+
+    def resize(self, width: float, height: float, unit: float | None = None) -> None:
+        """Another size in pixels, before anything is drawn."""
+        self.figure.set_size_inches(width / DPI, height / DPI)
+        if unit is not None:
+            self.look = Look(self.look.theme, unit * 72 / DPI, unit)
+
+    # -- places --------------------------------------------------------------------------------
+
+    def free(self, left: float = AXIS, right: float = 1.5, below: float = AXIS) -> Box:
+        """What heading, legend and small print leave, less margins in units."""
+        unit = self.unit
+        return Box(
+            left * unit, self.top * unit, self.width - (left + right) * unit,
+            self.height - (self.top + self.bottom + below - 0.4) * unit,
+        )  # fmt: skip
+
+    def grid(
+        self, rows: int, columns: int, *, left: float = AXIS, title: float = 2.2, below: float = 3.4
+    ) -> list[Axes]:
+        """Equal axes in reading order over the free room; the margins of each are in units."""
+        box, unit = self.free(left=0.0, right=1.2, below=0.4), self.unit
+        across, down = box.width / columns, box.height / rows
+        return [
+            self.axes(Box(
+                column * across + left * unit, box.top + row * down + title * unit,
+                across - (left + 0.8) * unit, down - (title + below) * unit,
+            ))
+            for row in range(rows) for column in range(columns)
+        ]  # fmt: skip
+
+    def axes(self, box: Box, label: str = "") -> Axes:
+        """Axes in a box, with two thin spines and small ticks.
+
+        Raises
+        ------
+        ValueError
+            If the sheet is too small for anything to be seen there.
+        """
+        self.check_room(box)
+        place = box.fraction(self.width, self.height)
+        axes: Axes = self.figure.add_axes(place, label=label)
+        quiet(axes, self.look)
+        return axes
+
+    def place(self, axes: Axes, box: Box) -> None:
+        """Move axes that stand already (a legend needs what is drawn, a box the legend's rows)."""
+        self.check_room(box)
+        axes.set_position(box.fraction(self.width, self.height))
+        quiet(axes, self.look)
+
+    def check_room(self, box: Box) -> None:
+        """Refuse a size at which legend and small print leave no room for a map or curve.
+
+        Raises
+        ------
+        ValueError
+            With a height or a width that would do.
+        """
+        least = 3 * self.unit
+        if box.width >= least and box.height >= least:
+            return
+        # The margins grow with the font, and that with the root of the area.
+        wide, tall = (
+            v if has >= least else max(v + 1.5 * (least - has), 1.2 * v)
+            for v, has in ((self.width, box.width), (self.height, box.height))
+        )
+        raise ValueError(
+            f"size {self.width:.0f}x{self.height:.0f} leaves no room for the picture: "
+            f"give about {10 * round(wide / 10)}x{10 * round(tall / 10)}"
+        )
+
+    # -- words ---------------------------------------------------------------------------------
+
+    def heading(self, title: str, below: str = "") -> None:
+        """The title, the finding under it, and a line below them, such as a formula.
+
+        A heading without that line comes first: places that follow gain its room.
+        """
+        self.has_below = bool(below)
+        theme, font = self.look.theme, self.look.font
+        head = self._line(title, TITLE, 1.3 * font, theme.ink, least=0.5)
+        if head is not None:
+            head.set_fontweight("bold")
+            self._shrink(head, 0.4)
+        if self.finding:
+            self._line(self.finding, FINDING, font, theme.ink, least=0.45)
+        # A formula too long for one line at a readable size is left to `optviz list functions`.
+        self._line(below, FINDING + (BELOW if self.finding else 0.0), font, theme.quiet, least=0.55)
+
+    def _line(self, words: str, at: float, size: float, color: str, least: float) -> Text | None:
+        """A line of the heading, `at` units from the top, in smaller letters if it must be;
+        left out if they would be smaller than the share `least`."""
+        if not words:
+            return None
+        line = self.figure.text(
+            0.9 * self.unit / self.width, 1 - at * self.unit / self.height, words, va="top",
+            fontsize=size, color=color,
+        )  # fmt: skip
+        if not self._shrink(line, least):
+            line.remove()
+            return None
+        return line
+
+    def _shrink(self, line: Text, least: float) -> bool:
+        room, size = self.width - 1.8 * self.unit, float(line.get_fontsize())
+        # Hinting makes letters up to a tenth wider at another dpi.
+        wide = line.get_window_extent().width
+        if wide > room:
+            line.set_fontsize(max(0.97 * size * room / wide, least * size))
+        return bool(wide * least <= room)
+
+    def handle(self, label: str, color: str, marker: str = "", dash: style.Dash = "-") -> Line2D:
+        """An entry of a legend: a line, with a mark if there is one."""
+        scale = self.unit / 13.5
+        return Line2D(
+            [], [], color=color, linestyle=dash, marker=marker, markersize=5 * scale,
+            linewidth=1.8 * scale, markeredgecolor=self.look.theme.paper, markeredgewidth=0.5,
+            label=label,
+        )  # fmt: skip
+
+    def legend(self, handles: Sequence[Artist]) -> None:
+        """The legend above the small print, in as many rows as it takes (`rows`)."""
+        columns, self.rows = self.legend_shape([str(h.get_label()) for h in handles])
+        if not handles:
+            return
+        unit, font = self.unit, 0.95 * self.look.font
+        legend = self.figure.legend(
+            handles=handles, loc="upper left", ncols=columns, frameon=False, fontsize=font,
+            bbox_to_anchor=(0.4 * unit / self.width, (1.75 * self.rows + 2.2) * unit / self.height),
+            borderaxespad=0, columnspacing=1.8, handlelength=2.4, labelcolor=self.look.theme.ink,
+        )  # fmt: skip
+        texts = legend.get_texts()
+        beside = legend.get_window_extent().width - max((_wide(t) for t in texts), default=0)
+        for text in texts if columns == 1 else ():
+            # A label that is wider than the page gets smaller letters. Hinting rounds their widths.
+            size = font
+            while _wide(text) > self.width - beside - unit and size > 0.5 * font:
+                size *= 0.96
+                text.set_fontsize(size)
+
+    def legend_shape(self, labels: Sequence[str]) -> tuple[int, int]:
+        """Columns and rows that hold the labels."""
+        if not labels:
+            return 1, 0
+        widest = max(len(label) for label in labels) * 0.55 * self.unit + 5 * self.unit
+        columns = int(np.clip(self.width // widest, 1, len(labels)))
+        return columns, -(-len(labels) // columns)
+
+    def small_print(self, choices: Sequence[str], lines: int = 2) -> None:
+        """Every choice behind the picture, in at most so many lines.
+
+        No choice is left out: what does not fit is written smaller.
+        """
+        words = " · ".join(choice for choice in choices if choice)
+        small, room = 0.72 * self.look.font, self.width - 1.8 * self.unit
+        note = self.figure.text(
+            0.9 * self.unit / self.width, 0.35 * self.unit / self.height, words, va="bottom",
+            fontsize=small, color=self.look.theme.quiet, linespacing=1.15,
+        )  # fmt: skip
+        long = note.get_window_extent().width
+        # Hinting makes small texts up to a tenth wider at another dpi; and letters differ in width.
+        if long > 0.9 * room:
+            for shrunk in (1.0, 0.9, 0.8, 0.7, 0.6, 0.5):
+                characters = max(1, int(0.86 * len(words) * room / long / shrunk))
+                wrapped = textwrap.wrap(words, characters, break_long_words=False)
+                if len(wrapped) <= lines:
+                    break
+            note.set_fontsize(shrunk * small)
+            note.set_text("\n".join(wrapped))
+
+
+def quiet(axes: Axes, look: Look) -> None:
+    """Two thin spines, small ticks."""
+    axes.set_facecolor(look.theme.paper)
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    for side in ("left", "bottom"):
+        axes.spines[side].set_color(look.theme.quiet)
+        axes.spines[side].set_linewidth(0.8)
+    axes.tick_params(labelsize=0.85 * look.font, colors=look.theme.quiet, length=3)
+    for label in (axes.xaxis.label, axes.yaxis.label):
+        label.set_fontsize(0.9 * look.font)
+        label.set_color(look.theme.ink)
+
+
+def _wide(text: Text) -> float:
+    return float(text.get_window_extent().width)

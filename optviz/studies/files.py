@@ -1,0 +1,143 @@
+"""Studies and pictures on disk: written with what made them inside, read again, made again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from optviz.render import encode, metadata, output
+from optviz.render.film import Film
+from optviz.shared.spec import SpecError, read_json
+from optviz.shared.text import did_you_mean, listed
+from optviz.studies.catalogue import LISTED, studies
+from optviz.studies.study import FORMAT, Drawn, Filmed, Progress, Study
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def save(
+    what: Study | Figure | Film, path: str | Path, *, dpi: int | None = None,
+    progress: Progress | None = None,
+) -> Path:  # fmt: skip
+    """Write a picture; the suffix of `path` chooses the format.
+
+    What optviz made carries its specification into the file, so that `optviz replay` can make it
+    again.
+
+    Parameters
+    ----------
+    what
+        A study, which is run and drawn; a figure; or a film.
+    path
+        Where to; the folder must exist.
+    dpi
+        Dots per inch of a still, 20 to 600; the study's, or 200, unless given.
+    progress
+        Called with frames (or runs) done and in all.
+
+    Returns
+    -------
+    Path
+        The file: complete, or as it was before.
+
+    Raises
+    ------
+    ValueError, OSError
+        For an unknown suffix, a missing folder, or one that cannot be written.
+    """
+    if isinstance(what, Study):
+        check_formats(what, path)
+        if dpi is not None:
+            what = type(what)(**{**what.settings(), "dpi": dpi})
+        return write(what, what.run(progress), path, progress)
+    if isinstance(what, Film):
+        return what.save(path, progress=progress)
+    made: Study | None = getattr(what, output.STUDY, None)
+    dots = 200 if dpi is None else dpi
+    if isinstance(made, Drawn):
+        dots = made.dpi if dpi is None else dpi
+        made = made.model_copy(update={"dpi": dots})
+    return output.save_figure(
+        what, path, dpi=dots, spec="" if made is None else made.to_json()
+    )  # fmt: skip
+
+
+def write(study: Study, result: Any, path: str | Path, progress: Progress | None = None) -> Path:
+    """Draw or film what a study found, as the suffix asks."""
+    target = check_formats(study, path)
+    if isinstance(study, Drawn) and target.suffix.lower() in output.STILL:
+        return save(study.draw(result), target)
+    assert isinstance(study, Filmed)
+    return study.film(result).save(target, progress=progress)
+
+
+def formats_of(study: Study) -> list[str]:
+    """The suffixes that a study's picture may have, the usual one first."""
+    stills = list(output.STILL) if isinstance(study, Drawn) else []
+    films = list(encode.FORMATS) if isinstance(study, Filmed) else []
+    pages = [".html"] if isinstance(study, Filmed) and study.is_page() else []
+    return list(dict.fromkeys([*stills, *films, *pages]))
+
+
+def check_formats(study: Study, path: str | Path) -> Path:
+    """The path, if the study can be written there."""
+    return output.check_target(path, formats_of(study))
+
+
+def read_study(path: str | Path) -> Study:
+    """The study inside a picture.
+
+    Raises
+    ------
+    SpecError
+        If there is none, or it is damaged.
+    OSError
+        If the file cannot be read.
+    """
+    return from_json(metadata.read(Path(path)))
+
+
+def from_json(text: str) -> Study:
+    """A study from its specification, which nobody vouches for.
+
+    Raises
+    ------
+    SpecError
+        If anything in it is not what it should be.
+    """
+    data = read_json(text)
+    head = {name: data.pop(name, None) for name in ("optviz", "format", "study")}
+    if head["format"] is None:
+        raise SpecError("this file was made before files had a format number: draw it anew")
+    if head["format"] != FORMAT:
+        raise SpecError(
+            f"this file has the format {str(head['format'])[:20]!r}, and this optviz reads {FORMAT}"
+        )
+    name = str(head["study"])
+    if name not in LISTED:
+        known = f"{did_you_mean(name[:40], LISTED)}; there are {listed(LISTED)}"
+        raise SpecError(f"no study is called {name[:40]!r}{known}")
+    return studies[name].from_data(data)
+
+
+def replay(
+    path: str | Path, to: str | Path | None = None, *, progress: Progress | None = None
+) -> Path:
+    """Make the picture in `path` again, as `to` (beside the original unless given).
+
+    Raises
+    ------
+    ValueError, OSError
+        If the file has no sound specification, or `to` cannot be written.
+    """
+    path = Path(path)
+    study = read_study(path)
+    if getattr(study, "noise", 0) and getattr(study, "seed", 0) is None:
+        raise SpecError("its noise had no seed: this path cannot be made again")
+    target = Path(to) if to is not None else path.with_name(f"{path.stem}-again{path.suffix}")
+    if target.suffix.lower() not in formats_of(study):
+        known = listed(formats_of(study))
+        raise SpecError(f"{path.name} makes one of {known}, not {target.suffix!r}")
+    check_formats(study, target)
+    return write(study, study.run(progress), target, progress)

@@ -1,0 +1,245 @@
+"""The kinds of settings that studies are made of, each with its one text form.
+
+A study's fields are annotated with these. What stands on the command line and in a specification
+is the same text, and what Python hands over may be an object as well; all of it passes here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, PlainSerializer
+
+from optviz.functions.base import Bounds as _Bounds
+from optviz.functions.base import Function
+from optviz.functions.catalogue import function, function_text
+from optviz.runs.axis import Axis, parse_axis
+from optviz.runs.entry import Entry
+from optviz.runs.trajectory import MAX_STEPS, parse_point
+from optviz.shared.text import number
+
+#: Pixels that can be read, and held.
+MIN_SIZE, MAX_SIZE = (320, 240), (7680, 4320)
+#: Rates of a scan, and values along the axes of a phase diagram, unless told.
+RATES = 61
+
+
+@dataclass(frozen=True)
+class Option:
+    """How a setting stands on the command line, where that is not plain from its type.
+
+    Attributes
+    ----------
+    metavar
+        What stands for the value in the help.
+    completes
+        The catalogue whose names complete it: "optimizers", "functions" or "data".
+    name
+        Another name than the field's.
+    many
+        It may be given several times.
+    positional
+        It stands without a name.
+    flags
+        Words that are flags of their own: `{"surface": "--surface"}`.
+    """
+
+    metavar: str = ""
+    completes: str = ""
+    name: str = ""
+    many: bool = False
+    positional: bool = False
+    flags: tuple[tuple[str, str], ...] = ()
+
+
+def _read_function(value: Any) -> Any:
+    return value if isinstance(value, Function) else function(value)
+
+
+def _read_point(value: Any) -> Any:
+    return parse_point(value) if isinstance(value, str) else _floats(value, 2, "two numbers x,y")
+
+
+def _floats(values: Any, count: int, what: str) -> tuple[float, ...]:
+    try:
+        numbers = tuple(float(v) for v in values)
+    except (TypeError, ValueError):
+        numbers = ()
+    if len(numbers) != count:
+        raise ValueError(f"this must be {what}, not {values!r}")
+    return numbers
+
+
+def _read_bounds(value: Any) -> Any:
+    if value is None:
+        return None
+    flat: Any = value
+    if isinstance(value, str):
+        flat = value.replace("−", "-").split(",")
+    elif len(value) == 2:
+        flat = [end for pair in value for end in pair]
+    try:
+        x0, x1, y0, y1 = (float(v) for v in flat)
+    except (TypeError, ValueError):
+        raise ValueError(f"bounds must be four numbers x0,x1,y0,y1, not {value!r}") from None
+    return (x0, x1), (y0, y1)
+
+
+def _read_pair_of_pixels(value: Any) -> Any:
+    if value is None:
+        return None
+    sides = value.lower().replace("×", "x").split("x") if isinstance(value, str) else list(value)
+    is_pair = len(sides) == 2 and all(str(v).isascii() and str(v).isdigit() for v in sides)
+    if not is_pair:
+        raise ValueError(f"size must be WIDTHxHEIGHT in pixels, such as 800x600, not {value!r}")
+    return int(str(sides[0])[:9]), int(str(sides[1])[:9])
+
+
+def check_size(value: Any) -> Any:
+    """A size in pixels that can be read and held, or None.
+
+    Raises
+    ------
+    ValueError
+        If it cannot.
+    """
+    size = _read_pair_of_pixels(value)
+    if size is None:
+        return None
+    (w0, h0), (w1, h1) = MIN_SIZE, MAX_SIZE
+    if not (w0 <= size[0] <= w1 and h0 <= size[1] <= h1):
+        raise ValueError(
+            f"size must lie between {w0}x{h0} and {w1}x{h1} pixels, not {size[0]}x{size[1]}"
+        )
+    return size
+
+
+def _read_entries(value: Any) -> Any:
+    is_one = isinstance(value, str) or not isinstance(value, Iterable)
+    return tuple(Entry.read(item) for item in ([value] if is_one else value))
+
+
+def _read_whole_numbers(value: Any) -> Any:
+    parts = value.split(",") if isinstance(value, str) else value
+    try:
+        return None if parts is None else tuple(int(part) for part in parts)
+    except (TypeError, ValueError):
+        raise ValueError(f"layers must be sizes such as 64,100,100,10, not {value!r}") from None
+
+
+def _read_words(value: Any) -> Any:
+    return tuple(value.split(",")) if isinstance(value, str) else value
+
+
+def _read_rates(value: Any) -> Any:
+    if value is None or isinstance(value, Axis):
+        if value is not None and value.name != "lr":
+            raise ValueError(f'rates must be an Axis("lr", ...), not {value!r}')
+        return value
+    if not isinstance(value, str):
+        raise ValueError(f'rates must be LOW,HIGH or an Axis("lr", ...), not {value!r}')
+    text = value if value.count(",") > 1 else f"{value},log"
+    return parse_axis(f"lr={text}", RATES)
+
+
+def _read_axis(value: Any) -> Any:
+    if isinstance(value, Axis):
+        return axis_text(value)
+    if not isinstance(value, str):
+        raise ValueError(f"an axis is NAME, NAME=LOW,HIGH[,log][,COUNT] or an Axis, not {value!r}")
+    if "=" in value:
+        parse_axis(value, 2)
+    return value.strip()
+
+
+def axis_text(axis: Axis) -> str:
+    """The axis as `parse_axis` reads it again."""
+    log = ",log" if axis.log else ""
+    return f"{axis.name}={number(axis.low)},{number(axis.high)}{log},{axis.count}"
+
+
+def _rates_text(axis: Axis | None) -> str | None:
+    return None if axis is None else axis_text(axis).removeprefix("lr=")
+
+
+def _point_text(point: tuple[float, float] | None) -> str | None:
+    return None if point is None else ",".join(number(v) for v in point)
+
+
+def _bounds_text(bounds: _Bounds | None) -> str | None:
+    return None if bounds is None else ",".join(number(v) for pair in bounds for v in pair)
+
+
+def _size_text(size: tuple[int, int] | None) -> str | None:
+    return None if size is None else f"{size[0]}x{size[1]}"
+
+
+def _texts(entries: tuple[Entry, ...]) -> list[str]:
+    return [entry.text for entry in entries]
+
+
+On = Annotated[
+    Function, BeforeValidator(_read_function), PlainSerializer(function_text),
+    Option("FUNCTION", completes="functions"),
+    Field(description="A function's name, a formula in x and y, or module:function."),
+]  # fmt: skip
+Start = Annotated[
+    tuple[float, float] | None,
+    BeforeValidator(lambda v: None if v is None else _read_point(v)),
+    PlainSerializer(_point_text), Option("X,Y"),
+    Field(description="Where the paths begin."),
+]  # fmt: skip
+Bounds = Annotated[
+    _Bounds | None, BeforeValidator(_read_bounds), PlainSerializer(_bounds_text),
+    Option("X0,X1,Y0,Y1"), Field(description="The part of the plane that is shown."),
+]  # fmt: skip
+Size = Annotated[
+    tuple[int, int] | None, BeforeValidator(check_size), PlainSerializer(_size_text),
+    Option("WxH"), Field(description="Pixels, such as 800x600."),
+]  # fmt: skip
+Starts = Annotated[
+    tuple[int, int] | None, BeforeValidator(_read_pair_of_pixels), PlainSerializer(_size_text),
+    Option("WxH"), Field(description="Starts across and down, a pixel each."),
+]  # fmt: skip
+Entries = Annotated[
+    tuple[Entry, ...], BeforeValidator(_read_entries), PlainSerializer(_texts),
+    Option("OPTIMIZER...", completes="optimizers", positional=True),
+    Field(description="NAME or NAME:key=value,key=value; without lr= the rate is tuned."),
+]  # fmt: skip
+OneEntry = Annotated[
+    Entry, BeforeValidator(Entry.read), PlainSerializer(lambda entry: entry.text),
+    Option("OPTIMIZER", completes="optimizers", positional=True),
+    Field(description="NAME or NAME:key=value,…; without lr= the rate is tuned."),
+]  # fmt: skip
+Rates = Annotated[
+    Axis | None, BeforeValidator(_read_rates), PlainSerializer(_rates_text), Option("LOW,HIGH"),
+    Field(description="The range of the rates."),
+]  # fmt: skip
+AxisSetting = Annotated[
+    str, BeforeValidator(_read_axis), Option("NAME[=LOW,HIGH[,log]]"),
+]  # fmt: skip
+Words = Annotated[
+    tuple[str, ...], BeforeValidator(_read_words),
+    PlainSerializer(",".join), Option("NAME,NAME,…"),
+]  # fmt: skip
+Sizes = Annotated[
+    tuple[int, ...] | None, BeforeValidator(_read_whole_numbers),
+    PlainSerializer(lambda sizes: None if sizes is None else ",".join(map(str, sizes))),
+    Option("N,N,…"),
+]  # fmt: skip
+Steps = Annotated[int, Field(ge=1, le=MAX_STEPS, description="Steps of each path.")]
+Noise = Annotated[
+    float, Field(ge=0, description="Standard deviation of noise on the gradient.")
+]  # fmt: skip
+Tol = Annotated[float, Field(ge=0, description="A gradient's norm at which a run is done.")]
+Seed = Annotated[
+    int | None, Field(ge=0, le=2**63 - 1, description="Seed of everything random.")
+]  # fmt: skip
+Fps = Annotated[int, Field(ge=1, le=100, description="Frames a second.")]
+Dpi = Annotated[int, Field(ge=20, le=600, description="Dots per inch; a size is meant at 100.")]
+Theme = Annotated[
+    Literal["light", "dark", "print"],
+    Field(description="Colours for a page, a dark page, or paper."),
+]  # fmt: skip

@@ -1,0 +1,365 @@
+"""The mechanism: from one frozen class come a command, a Python call, a specification, a replay.
+
+A study declares its settings as typed fields with range, default and help (kinds that several
+share are in `settings.py`), and says what it does in up to four methods:
+
+- `run(progress)` computes a result, a frozen dataclass of arrays;
+- `draw(result, sheet)` puts it on paper, and never computes;
+- `film(result)`, if it moves;
+- `finding(result)` tells in one line what this run showed.
+
+Pydantic checks the settings, however they arrive, and its errors are put into our words here; the
+command line is built from the same fields in `cli/commands.py`.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import shlex
+import typing
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic.fields import FieldInfo
+
+import optviz
+from optviz.functions.base import Function
+from optviz.functions.catalogue import function, function_text
+from optviz.shared.spec import SpecError
+from optviz.shared.text import did_you_mean, listed, number
+from optviz.studies.catalogue import LISTED
+from optviz.studies.settings import Bounds, Dpi, Fps, On, Option, Size, Theme
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from optviz.render.film import Film
+    from optviz.render.sheet import Sheet
+
+Progress = Callable[..., None]
+
+#: Of the specification inside a file; it changes when older files could be misread.
+FORMAT = 1
+#: What an untrusted specification may hold.
+MAX_TEXT, MAX_ITEMS = 1000, 100
+
+
+def _on_a_sheet(draw: Callable[..., None]) -> Callable[..., Figure]:
+    """`draw` with a new sheet unless one is given; the figure carries the study."""
+
+    @functools.wraps(draw)
+    def drawn(self: Study, result: Any, sheet: Sheet | None = None) -> Figure:
+        from optviz.render import output
+
+        sheet = self.sheet(result) if sheet is None else sheet
+        draw(self, result, sheet)
+        setattr(sheet.figure, output.STUDY, self)
+        return sheet.figure
+
+    return drawn
+
+
+class Study(BaseModel):
+    """The base of all studies; see the module.
+
+    Attributes
+    ----------
+    name
+        That of its command.
+    natural
+        Width and height in pixels of a picture whose size is not given.
+    """
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", arbitrary_types_allowed=True, allow_inf_nan=False,
+        validate_default=True,
+    )  # fmt: skip
+
+    name: ClassVar[str]
+    natural: ClassVar[tuple[int, int]] = (960, 600)
+    #: Example command lines for the help, without "optviz".
+    examples: ClassVar[tuple[str, ...]] = ()
+
+    size: Size = None
+    theme: Theme = "light"
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        homes = {entry.home.partition(":")[2]: name for name, entry in LISTED.items()}
+        cls.name = homes.get(cls.__name__, cls.__name__)
+        if "draw" in cls.__dict__:
+            setattr(cls, "draw", _on_a_sheet(cls.__dict__["draw"]))  # noqa: B010
+
+    def __init__(self, **settings: Any) -> None:
+        try:
+            super().__init__(**settings)
+        except ValidationError as error:
+            raise ValueError(_refusal(error, type(self))) from None
+
+    @classmethod
+    def checked(cls, **settings: Any) -> Self:
+        """A study from settings in any of the forms that its fields read."""
+        return cls(**settings)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _plain_numbers(cls, settings: dict[str, Any]) -> dict[str, Any]:
+        """NumPy's numbers as Python's; True is no number, whatever Python says."""
+        out = {}
+        for name, given in settings.items():
+            field = cls.model_fields.get(name)
+            value = given.item() if getattr(given, "shape", None) == () else given
+            kind = None if field is None else kind_of(field)
+            if field and kind in (int, float) and isinstance(value, bool):
+                raise ValueError(f"{name} must be {expected(field)}, not {value!r}")
+            if kind in (int, float) and isinstance(value, str):
+                value = str(value).replace("−", "-").strip()
+            out[name] = value
+        return out
+
+    # -- what a study does ---------------------------------------------------------------------
+
+    def run(self, progress: Progress | None = None) -> Any:
+        """Compute the result; `progress(done, total)` is called along the way."""
+        raise NotImplementedError
+
+    def finding(self, result: Any) -> str:
+        """What this run showed, in one line; computed, never written in advance."""
+        return ""
+
+    def sheet(self, result: Any) -> Sheet:
+        """An empty sheet for a picture of `result`, with its finding."""
+        from optviz.render.sheet import Sheet
+
+        return Sheet(self.size or self.natural, self.theme, self.finding(result), self.size is None)
+
+    def settings(self) -> dict[str, Any]:
+        """Every setting by name."""
+        return {name: getattr(self, name) for name in type(self).model_fields}
+
+    # -- its text ------------------------------------------------------------------------------
+
+    def texts(self) -> dict[str, Any]:
+        """Every setting as JSON has it."""
+        return self.model_dump(mode="json")
+
+    def to_json(self) -> str:
+        """The specification: ASCII JSON in one line."""
+        head = {"optviz": optviz.__version__, "format": FORMAT, "study": self.name}
+        return json.dumps({**head, **self.texts()})
+
+    def command(self) -> str:
+        """The command line that makes this study again."""
+        words = ["optviz", self.name]
+        named = []
+        for name, value in self.texts().items():
+            field, option = type(self).model_fields[name], option_of(type(self).model_fields[name])
+            if option.positional:
+                words += value if isinstance(value, list) else [value]
+            elif value != default_text(type(self), name):
+                named += _words(name, value, field, option)
+        return shlex.join([*words, *named])
+
+    @classmethod
+    def from_data(cls, data: Mapping[str, Any]) -> Study:
+        """A study from JSON data that nobody vouches for: types are strict, texts are bounded.
+
+        Raises
+        ------
+        SpecError
+            If anything in it is not what it should be.
+        """
+        for name, value in data.items():
+            field = cls.model_fields.get(name)
+            if field is None:
+                raise SpecError(f"unknown field {name!r}{did_you_mean(name, cls.model_fields)}")
+            _check_untrusted(name, value, field)
+        try:
+            return cls(**data)
+        except SpecError:
+            raise
+        except ValueError as error:
+            raise SpecError(str(error)) from None
+
+
+class Drawn(Study):
+    """A study with a still picture."""
+
+    dpi: Dpi = 200
+
+    def draw(self, result: Any, sheet: Sheet | None = None) -> Figure:
+        """Put `result` on the sheet, a new one unless given; the figure."""
+        raise NotImplementedError
+
+
+class Filmed(Study):
+    """A study that moves."""
+
+    fps: Fps = 25
+
+    def is_page(self) -> bool:
+        """Whether its film can be an HTML page too."""
+        return False
+
+    def film(self, result: Any) -> Film:
+        """The film of `result`."""
+        raise NotImplementedError
+
+
+class OnFunction(Study):
+    """A study that runs on a function of the plane."""
+
+    on: On
+    bounds: Bounds = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _parts_of_function(cls, settings: dict[str, Any]) -> dict[str, Any]:
+        """Bounds and start of a Function that was changed become settings of their own."""
+        f = settings.get("on")
+        if not isinstance(f, Function):
+            return settings
+        known = f if f._python is not None else function(function_text(f))
+        own: dict[str, Any] = {
+            name: getattr(f, name) for name in ("bounds", "start")
+            if name in cls.model_fields and getattr(f, name) != getattr(known, name)
+        }  # fmt: skip
+        given = {name: value for name, value in settings.items() if value is not None}
+        return {**settings, **own, **given, "on": known}
+
+    @model_validator(mode="after")
+    def _fits(self) -> OnFunction:
+        _ = self.f
+        return self
+
+    @functools.cached_property
+    def f(self) -> Function:
+        """The function, with the bounds and the start of this study."""
+        return function(self.on, bounds=self.bounds, start=getattr(self, "start", None))
+
+
+# -- what a field says ------------------------------------------------------------------------
+
+
+def kind_of(field: FieldInfo) -> Any:
+    """The type of a field, without None."""
+    arms = [arm for arm in typing.get_args(field.annotation) if arm is not type(None)]
+    is_optional = type(None) in typing.get_args(field.annotation)
+    return arms[0] if is_optional and len(arms) == 1 else field.annotation
+
+
+def option_of(field: FieldInfo) -> Option:
+    """How a field stands on the command line."""
+    # The last one: a study's own stands behind that of the kind of setting.
+    return next((m for m in reversed(field.metadata) if isinstance(m, Option)), Option())
+
+
+def default_text(cls: type[Study], name: str) -> Any:
+    """A field's default as JSON has it; None if it must be given."""
+    field = cls.model_fields[name]
+    return None if field.is_required() else _defaults(cls).get(name)
+
+
+@functools.cache
+def _defaults(cls: type[Study]) -> Mapping[str, Any]:
+    fields = cls.model_fields
+    probe = {name: _PROBES[option_of(f).completes] for name, f in fields.items() if f.is_required()}
+    return cls(**probe).texts()
+
+
+#: Any value of a field that must be given, to see the defaults of the others.
+_PROBES = {"optimizers": "sgd:lr=0.01", "functions": "bowl", "data": "digits"}
+
+
+def expected(field: FieldInfo) -> str:
+    """What a field takes, in words: "a whole number from 1 to 60"."""
+    kind = kind_of(field)
+    if typing.get_origin(kind) is Literal:
+        return f"one of {listed(typing.get_args(kind))}"
+    if kind is bool:
+        return "true or false"
+    if kind not in (int, float):
+        return "a text"
+    what = "a whole number" if kind is int else "a number"
+    low, high = _end(field, "ge"), _end(field, "le")
+    above, below = _end(field, "gt"), _end(field, "lt")
+    match low, high, above, below:
+        case (None, None, None, None):
+            return what
+        case (None, None, a, None):
+            return f"{what} > {_count(a)}"
+        case (a, None, None, None):
+            return f"{what} ≥ {_count(a)}"
+        case (a, None, None, b):
+            return f"{what} from {_count(a)} to below {_count(b)}"
+        case (a, b, None, None):
+            return f"{what} from {_count(a)} to {_count(b)}"
+    return f"{what} above {_count(above)} and up to {_count(high)}"
+
+
+def _end(field: FieldInfo, name: str) -> Any:
+    return next((getattr(m, name) for m in field.metadata if hasattr(m, name)), None)
+
+
+def _count(value: float) -> str:
+    return f"{value:,}" if isinstance(value, int) else number(value)
+
+
+def _words(name: str, value: Any, field: FieldInfo, option: Option) -> list[str]:
+    """A setting on the command line."""
+    flag = option.name or f"--{name.replace('_', '-')}"
+    if value in dict(option.flags):
+        return [dict(option.flags)[value]]
+    if kind_of(field) is bool:
+        return [flag if value else flag.replace("--", "--no-", 1)]
+    if isinstance(value, list):
+        return [word for item in value for word in (flag, str(item))]
+    text = number(value) if isinstance(value, float) else str(value)
+    return [f"{flag}={text}"] if text.startswith("-") else [flag, text]
+
+
+def _refusal(error: ValidationError, cls: type[Study]) -> str:
+    """The first of pydantic's complaints, in our words."""
+    first = error.errors()[0]
+    name = str(first["loc"][0]) if first["loc"] else ""
+    if first["type"] == "value_error":
+        why = str(first["ctx"]["error"])
+        return why.replace("this must be", f"{name} must be", 1) if name else why
+    if first["type"] == "extra_forbidden":
+        known = list(cls.model_fields)
+        return f"{cls.name} has no {name!r}{did_you_mean(name, known)}; it has {listed(known)}"
+    if first["type"] == "missing":
+        return f"{cls.name} needs {name}: {cls.model_fields[name].description}"
+    return f"{name} must be {expected(cls.model_fields[name])}, not {_shown(first['input'])}"
+
+
+def _shown(value: Any) -> str:
+    """What was given, the same words whether it came as a text or as a number."""
+    try:
+        return number(float(value)) if isinstance(value, str | float) else repr(value)[:60]
+    except ValueError:
+        return repr(value)[:60]
+
+
+def _check_untrusted(name: str, value: Any, field: FieldInfo) -> None:
+    """JSON's types and nothing else; no function in Python, no control characters, no megabytes."""
+    kind = kind_of(field)
+    if value is None:
+        return
+    if kind in (int, float, bool):
+        fits = type(value) is kind or (kind is float and type(value) is int)
+        if not fits:
+            raise SpecError(f"{name} must be {expected(field)}, not {value!r}"[:200])
+        return
+    items = value if isinstance(value, list) else [value]
+    if len(items) > MAX_ITEMS:
+        raise SpecError(f"{name} must be a list of at most {MAX_ITEMS}")
+    for item in items:
+        if not isinstance(item, str) or len(item) > MAX_TEXT or not item.isprintable():
+            raise SpecError(f"{name} must be a text of at most {MAX_TEXT:,} characters")
+        if kind is Function and ":" in item:
+            raise SpecError(
+                f"{name} {item!r} is a Python function: only names and formulas can be replayed"
+            )
