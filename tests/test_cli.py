@@ -14,20 +14,29 @@ import pytest
 
 import optviz as ov
 from optviz.cli.app import main
-from optviz.studies.remake import read_spec
+from optviz.studies.catalogue import LISTED
+from optviz.studies.files import read_study
 from tests.processes import interruptible
+
+
+def last_line(done: subprocess.CompletedProcess[str]) -> str:
+    """Before the file's name stands what the picture shows."""
+    return done.stdout.splitlines()[-1]
 
 
 def test_animate_names_its_file(run, tmp_path: Path) -> None:
     done = run("animate", "adam", "--steps", "20", "--size", "400x300")
-    assert (done.returncode, done.stdout) == (0, "adam-on-bowl.gif\n"), done.stderr
+    assert done.returncode == 0, done.stderr
+    finding, name = done.stdout.splitlines()
+    assert finding.startswith("Adam is at f − f* = ")
+    assert name == "adam-on-bowl.gif"
     assert (tmp_path / "adam-on-bowl.gif").read_bytes()[:6] == b"GIF89a"
 
 
 def test_race_to_mp4(run, tmp_path: Path) -> None:
     done = run("animate", "adam:lr=0.3", "momentum:lr=0.01", "--on", "beale", "--steps", "30",
                "-o", "race.mp4", "--size", "400x300", "--layout", "panels")  # fmt: skip
-    assert (done.returncode, done.stdout) == (0, "race.mp4\n"), done.stderr
+    assert (done.returncode, last_line(done)) == (0, "race.mp4"), done.stderr
     assert b"ftyp" in (tmp_path / "race.mp4").read_bytes()[:12]
 
 
@@ -44,7 +53,7 @@ def test_race_to_mp4(run, tmp_path: Path) -> None:
 def test_plots(run, tmp_path: Path, args) -> None:
     done = run("plot", *args, "--steps", "30")
     name = args[args.index("-o") + 1]
-    assert (done.returncode, done.stdout) == (0, f"{name}\n"), done.stderr
+    assert (done.returncode, last_line(done)) == (0, name), done.stderr
     assert (tmp_path / name).stat().st_size > 2000
 
 
@@ -66,7 +75,7 @@ def test_plots(run, tmp_path: Path, args) -> None:
 )  # fmt: skip
 def test_pictures_of_sweeps(run, tmp_path: Path, args, name: str) -> None:
     done = run(*args, PYTHONWARNINGS="error")
-    assert (done.returncode, done.stdout) == (0, f"{name}\n"), done.stderr
+    assert (done.returncode, last_line(done)) == (0, name), done.stderr
     assert (tmp_path / name).stat().st_size > 2000
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
@@ -74,7 +83,7 @@ def test_pictures_of_sweeps(run, tmp_path: Path, args, name: str) -> None:
 def test_plot_of_a_python_function(run, tmp_path: Path) -> None:
     (tmp_path / "hills.py").write_text("def hill(x, y):\n    return (x - 1)**2 + y**4\n")
     done = run("plot", "adam", "--on", "hills:hill")
-    assert (done.returncode, done.stdout) == (0, "adam-on-formula.png\n"), done.stderr
+    assert (done.returncode, last_line(done)) == (0, "adam-on-formula.png"), done.stderr
 
 
 def test_quiet_prints_nothing(run) -> None:
@@ -115,14 +124,17 @@ def test_help_needs_nothing_heavy() -> None:
         (("animate", "adam:beta1=1"), "beta1 must be a number in [0, 1)"),
         (("animate", "adam", "--steps", "0"), "steps must be a whole number from 1"),
         (("animate", "adam", "--steps", "1000000000"), "to 10,000,000"),
-        (("animate", "adam", "--steps", "x"), "--steps"),
+        (
+            ("animate", "adam", "--steps", "x"),
+            "steps must be a whole number from 1 to 10,000,000, not 'x'",
+        ),
         (("animate", "adam", "--start", "99,1"), "outside bowl's domain"),
         (("animate", "adam", "--start", "1"), "start must be two numbers"),
         (("animate", "adam", "--bounds", "1,2"), "bounds must be four numbers"),
         (("animate", "adam", "--size", "huge"), "size must be WIDTHxHEIGHT"),
         (("animate", "adam", "--size", "99999x99999"), "size must lie between"),
-        (("animate", "adam", "--fps", "0"), "fps must lie between"),
-        (("animate", "adam", "--noise", "-1"), "noise must be"),
+        (("animate", "adam", "--fps", "0"), "fps must be a whole number from 1 to 100, not 0"),
+        (("animate", "adam", "--noise=-1"), "noise must be a number ≥ 0, not -1"),
         (("animate", "adam", "-o", "no/such/a.gif"), "does not exist"),
         (("animate", "adam", "-o", "a.xyz"), "one of .gif, .mp4, .webm"),
         (("plot", "adam", "-o", "a.gif"), "one of .png, .svg, .pdf, .jpg"),
@@ -132,15 +144,23 @@ def test_help_needs_nothing_heavy() -> None:
         (("basins", "adam", "--on", "himelblau"), "did you mean 'himmelblau'"),
         (("basins", "adam:lr=0.1", "--size", "1x5"), "x takes from 2 to 100,000 values"),
         (("basins", "adam:lr=0.1", "--size", "100000x100000"), "at most"),
-        (("basins", "adam:lr=0.1", "--tol", "-1"), "tol must be"),
+        (("basins", "adam:lr=0.1", "--tol=-1"), "tol must be a number ≥ 0, not -1"),
         (("sensitivity", "sgd", "--rates", "3"), "LOW,HIGH"),
         (("sensitivity", "sgd", "--starts", "0"), "starts must be"),
         (("phase", "adam"), "Adam has no 'momentum'"),
         (("phase", "momentum", "--y", "lr"), "not lr twice"),
         (("plot", "sgd", "--sensitivity", "--surface"), "goes with contour or field"),
-        (("animate",), "Missing argument"),
-        (("animat", "adam"), "animat"),
-        (("list", "optimisers"), "optimisers"),
+        (
+            ("explain", "adam", "--fps", "0", "-o", "a.gif"),
+            "fps must be a whole number from 1 to 100",
+        ),
+        (
+            ("animate", "adam", "--surface", "-o", "x.html"),
+            "one of .gif, .mp4, .webm, .webp, .apng, .png",
+        ),
+        (("animate", "adam", "--stpes", "3"), "no option --stpes (did you mean '--steps'?)"),
+        (("animat", "adam"), "no command is called animat (did you mean 'animate'?)"),
+        (("list", "optimisers"), "'optimisers' is not one of 'optimizers'"),
     ],
 )
 def test_bad_input_is_one_line_and_code_2(run, tmp_path: Path, args, says: str) -> None:
@@ -182,15 +202,15 @@ def here(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tm
         (("--init", "hee"), "did you mean 'he'"),
         (("--layers", "64,x"), "layers must be sizes such as 64,100,100,10"),
         (("--layers", "63,10"), "layers must be such as 64,100,100,10"),
-        (("--dropout", "1"), "rate must lie in [0, 1)"),
-        (("--dropout", "x"), "--dropout"),
+        (("--dropout", "1"), "dropout must be a number from 0 to below 1, not 1"),
+        (("--dropout", "x"), "dropout must be a number from 0 to below 1, not 'x'"),
         (("--epochs", "0"), "epochs must be a whole number"),
         (("--batch-size", "0"), "batch_size must be a whole number"),
         (("--patience", "0"), "patience must be a whole number"),
         (("--runs", "0"), "runs must be a whole number"),
-        (("--seed", "-1"), "--seed"),
-        (("--l2", "-1"), "l2 must be a number ≥ 0"),
-        (("--weight-decay", "nan"), "weight_decay must be a number ≥ 0"),
+        (("--seed=-1",), "seed must be a whole number from 0"),
+        (("--l2=-1",), "l2 must be a number ≥ 0"),
+        (("--weight-decay", "nan"), "weight_decay must be a number ≥ 0, not nan"),
         (("--size", "1x1"), "size must lie between"),
         (("-o", "a.gif"), "one of .png, .svg, .pdf, .jpg"),
         (("-o", "no/such/a.png"), "does not exist"),
@@ -198,7 +218,7 @@ def here(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tm
         (("--save", "no/such/net.npz"), "does not exist"),
         (("--checkpoint", "a.txt"), "checkpoint must be named .npz"),
         (("--checkpoint", "a.npz", "--runs", "2"), "one optimizer and one run"),
-        (("--epoch", "3"), "--epoch"),
+        (("--epoch", "3"), "no option --epoch (did you mean '--epochs'?)"),
     ],
 )
 def test_bad_training_is_one_line_and_code_2(here, tmp_path: Path, args, says: str) -> None:
@@ -213,7 +233,8 @@ def test_bad_training_is_one_line_and_code_2(here, tmp_path: Path, args, says: s
 def test_train_with_no_options(run, tmp_path: Path) -> None:
     done = run("train")
     assert done.returncode == 0, done.stderr
-    *table, last, name = done.stdout.splitlines()
+    *table, last, finding, name = done.stdout.splitlines()
+    assert finding == f"Accuracy in the test: Adam {float(last.split()[3].rstrip('%,')):.1f} %"
     assert table[0].split()[:3] == ["epoch", "loss", "accuracy"]
     assert [line.split()[0] for line in table[1:]] == [str(k) for k in range(1, 31)]
     assert last.startswith("adam:lr=0.001  test accuracy ")
@@ -230,7 +251,7 @@ def test_train_goes_on_from_its_checkpoint(here, tmp_path: Path) -> None:
     network, picture = (tmp_path / "n.npz").read_bytes(), (tmp_path / "a.png").read_bytes()
     again = here(*words, "3")
     assert (first.returncode, again.returncode) == (0, 0), first.stderr + again.stderr
-    assert first.stdout.splitlines()[-2:] == again.stdout.splitlines()[-2:]
+    assert first.stdout.splitlines()[-3:] == again.stdout.splitlines()[-3:]
     assert (tmp_path / "n.npz").read_bytes() == network
     assert (tmp_path / "a.png").read_bytes() == picture
     more = here(*words, "5")
@@ -252,7 +273,8 @@ def test_train_compares(here, tmp_path: Path) -> None:
     done = here(*TRAIN, "--optimizer", "sgd:lr=0.1", "--optimizer", "adam", "--runs", "3",
                "--epochs", "3", "--size", "640x400")  # fmt: skip
     assert done.returncode == 0, done.stderr
-    sgd, adam, name = done.stdout.splitlines()
+    sgd, adam, finding, name = done.stdout.splitlines()
+    assert finding.startswith("Accuracy in the test, median of 3 runs: ")
     assert sgd.startswith("sgd:lr=0.1     test accuracy")
     assert adam.startswith("adam")
     assert "(from " in adam
@@ -358,15 +380,60 @@ def test_the_first_run_says_that_it_compiles(run, tmp_path: Path) -> None:
     assert second.stderr == ""
 
 
-def test_completion_script_is_offered(run) -> None:
-    done = run("--show-completion", "bash")
-    assert done.returncode in (0, 2)
-    program = "from optviz.cli.app import _complete; print(_complete('functions', 'hi'))"
-    names = subprocess.run(
-        [sys.executable, "-c", program],
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    assert names.stdout.strip() == "['himmelblau']"
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_script_is_offered(run, shell: str) -> None:
+    done = run("completion", shell)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"_OPTVIZ_COMPLETE={shell}_complete" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "offers"),
+    [
+        ("optviz an", ["animate"]),
+        ("optviz plot --on hi", ["himmelblau"]),
+        ("optviz plot ada", ["adagrad", "adadelta", "adam", "adamax", "adamw"]),
+        ("optviz plot adam --ste", ["--steps"]),
+        ("optviz plot adam --theme d", ["dark"]),
+        ("optviz train --data moo", ["moons"]),
+        ("optviz train --optimizer rad", ["radam"]),
+    ],
+)
+def test_completion_offers_names(run, words: str, offers: list[str]) -> None:
+    done = run(COMP_WORDS=words, COMP_CWORD=str(words.count(" ")), _OPTVIZ_COMPLETE="bash_complete")
+    assert [line.partition(",")[2] for line in done.stdout.splitlines()] == offers, done.stderr
+
+
+@pytest.mark.skipif(not Path("/bin/bash").exists(), reason="needs bash")
+def test_the_completion_script_is_a_script() -> None:
+    program = [sys.executable, "-m", "optviz", "completion", "bash"]
+    script = subprocess.run(program, capture_output=True, text=True, check=True).stdout
+    subprocess.run(["/bin/bash", "-n"], input=script, text=True, check=True)
+
+
+def test_nothing_that_a_terminal_would_obey_is_printed(run) -> None:
+    bad = "a\x1b[31m\x07dam"
+    for args in ((bad,), ("plot", bad), ("plot", "--on", bad), ("plot", f"--{bad}"),
+                 ("plot", "adam", "--curve", bad),
+                 ("plot", "adam", "-o", f"{bad}.xyz")):  # fmt: skip
+        done = run(*args)
+        assert done.returncode == 2
+        assert done.stderr.rstrip("\n").isprintable(), done.stderr
+
+
+def test_a_name_that_is_too_long_is_refused(run, tmp_path: Path) -> None:
+    done = run("plot", "sgd:lr=0.1", "-o", "a" * 300 + ".png")
+    assert done.returncode == 2
+    assert "more than 230 bytes" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+    assert run("plot", "sgd:lr=0.1", "-o", "a" * 226 + ".png").returncode == 0
+
+
+def test_list_studies(run) -> None:
+    text = run("list", "studies").stdout
+    for name, entry in LISTED.items():
+        assert name in text
+        assert entry.summary.split()[0] in text
 
 
 def test_tune_replaces_a_rate_that_was_given(tmp_path: Path) -> None:
@@ -375,6 +442,8 @@ def test_tune_replaces_a_rate_that_was_given(tmp_path: Path) -> None:
         [sys.executable, "-m", "optviz", *words], cwd=tmp_path, capture_output=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    runs = read_spec(tmp_path / "tuned.png").runs
-    assert [run.remark for run in runs] == ["best of 61", "best of 61"]
-    assert "lr=100" not in runs[0].optimizer
+    study = read_study(tmp_path / "tuned.png")
+    assert study.tune
+    paths = study.run().trajectories
+    assert [t.remark for t in paths] == ["best of 61", "best of 61"]
+    assert paths[0].optimizer.lr < 10

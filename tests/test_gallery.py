@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import html
 from pathlib import Path
 
 import pytest
 
-from optviz.cli.gallery import Entry, build
-from optviz.studies.remake import read_spec
+from optviz.cli import gallery
+from optviz.cli.gallery import build, entries_of
+from optviz.studies.catalogue import LISTED
+from optviz.studies.files import read_study
 
 GALLERY = Path(__file__).parent.parent / "gallery"
 SCRIPTS = sorted(GALLERY.glob("*.py"))
@@ -18,20 +21,31 @@ def test_there_are_enough_and_they_are_small() -> None:
     assert sum(path.stat().st_size for path in GALLERY.iterdir()) < 15 * 2**20
 
 
-@pytest.mark.parametrize("script", SCRIPTS, ids=lambda p: p.stem)
-def test_each_script_is_short_and_has_its_picture(script: Path) -> None:
-    assert len(script.read_text().splitlines()) <= 25
-    entry = Entry(script, GALLERY)
+ENTRIES = entries_of(GALLERY, GALLERY)
+
+
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda e: e.name)
+def test_each_script_is_short_and_has_its_picture(entry: gallery.Entry) -> None:
+    assert len(entry.text.splitlines()) <= 25
     assert entry.picture is not None
     assert entry.caption.endswith(".")
-    spec = read_spec(entry.picture)
-    assert spec.command().startswith("optviz ")
-    assert entry.name in (GALLERY / "README.md").read_text()
-    assert entry.name in (GALLERY / "index.html").read_text()
+    # The picture says which study made it, and that is the one that the script names.
+    study = read_study(entry.picture)
+    assert study.command().startswith(f"optviz {study.name}")
+    for page in ("README.md", "index.html"):
+        text = (GALLERY / page).read_text()
+        assert f'src="{entry.picture.name}"' in text
+        assert html.escape(entry.caption) in text
+
+
+def test_every_study_is_in_the_gallery() -> None:
+    shown = {read_study(entry.picture).name for entry in ENTRIES if entry.picture}
+    assert shown == set(LISTED)
 
 
 @pytest.fixture
-def scripts(tmp_path: Path) -> Path:
+def scripts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(gallery, "LISTED", {})  # the studies' own entries take their time
     folder = tmp_path / "scripts"
     folder.mkdir()
     for name in ("one", "two"):
@@ -76,3 +90,20 @@ def test_bad_calls(run, scripts: Path, tmp_path: Path) -> None:
     done = run("gallery", "--from", str(tmp_path / "nowhere"))
     assert done.returncode == 2
     assert "holds no scripts" in done.stderr
+
+
+def test_a_change_of_the_sources_builds_anew(scripts: Path, tmp_path: Path, monkeypatch) -> None:
+    out = tmp_path / "out"
+    build(scripts, out)
+    assert build(scripts, out) == []
+    monkeypatch.setattr(gallery, "sources", lambda: "another optviz")
+    assert {p.name for p in build(scripts, out)} == {"one.png", "two.png"}
+
+
+def test_a_study_that_no_script_draws_has_an_entry(
+    scripts: Path, tmp_path: Path, monkeypatch
+) -> None:
+    monkeypatch.setattr(gallery, "LISTED", {"activations": LISTED["activations"]})
+    out = tmp_path / "out"
+    assert {p.name for p in build(scripts, out)} == {"one.png", "two.png", "activations.png"}
+    assert LISTED["activations"].summary in (out / "README.md").read_text()

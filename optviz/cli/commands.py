@@ -67,10 +67,8 @@ def _params(cls: type[Study], name: str, field: FieldInfo) -> list[click.Paramet
     complete = _completer(option.completes, field)
     if option.positional:
         many = get_origin(kind_of(field)) is tuple
-        required = field.is_required()
-        metavar = option.metavar if required else f"[{option.metavar}]"
-        return [click.Argument([name], nargs=-1 if many else 1, required=required,
-                               metavar=metavar, shell_complete=complete)]  # fmt: skip
+        return [click.Argument([name], nargs=-1 if many else 1, required=False,
+                               metavar=f"[{option.metavar}]", shell_complete=complete)]  # fmt: skip
     flag = option.name or f"--{name.replace('_', '-')}"
     told = _help(field, default)
     if kind_of(field) is bool:
@@ -142,7 +140,7 @@ def _run(cls: type[Study]) -> Any:
     def run(output: str | None, quiet: bool, open_: bool, **words: Any) -> None:
         from optviz.studies import files
 
-        study = cls(**_settings(cls, words))
+        study = cls(**settings_of(cls, words))
         path = files.check_formats(study, output or _file_name(study))
         _warm_up(quiet)
         _warn_of_padding(study, path)
@@ -158,8 +156,8 @@ def _run(cls: type[Study]) -> Any:
     return run
 
 
-def _settings(cls: type[Study], words: dict[str, Any]) -> dict[str, Any]:
-    """What was given, by field."""
+def settings_of(cls: type[Study], words: dict[str, Any]) -> dict[str, Any]:
+    """What was given on the command line, by field."""
     given: dict[str, Any] = {}
     for name, field in cls.model_fields.items():
         option = option_of(field)

@@ -1,12 +1,14 @@
 """The gallery: one short script a picture, run in a process of its own, in parallel.
 
-A script `NAME.py` writes `NAME` with a picture's suffix into the folder that it runs in. What
-has not changed since it was built is skipped; pages with all pictures are written at the end.
+A script `NAME.py` writes `NAME` with a picture's suffix into the folder that it runs in; a study
+that no script draws has an entry of its own, as it is with no settings. What has not changed since
+it was built is skipped; pages with all pictures are written at the end.
 """
 
 from __future__ import annotations
 
 import ast
+import functools
 import hashlib
 import html
 import json
@@ -24,6 +26,7 @@ import optviz
 from optviz.compiled import jit
 from optviz.shared.files import write_atomically
 from optviz.shared.text import did_you_mean, listed
+from optviz.studies.catalogue import LISTED
 
 MANIFEST = "built.json"
 SUFFIXES = (".gif", ".png", ".svg", ".mp4", ".webm", ".webp", ".html")
@@ -31,20 +34,29 @@ SUFFIXES = (".gif", ".png", ".svg", ".mp4", ".webm", ".webp", ".html")
 
 @dataclass(frozen=True)
 class Entry:
-    """A script and its picture."""
+    """A script and its picture.
 
-    script: Path
+    Attributes
+    ----------
+    name
+        The script's name without suffix.
+    text
+        The script.
+    out
+        Where its picture goes.
+    is_file
+        Whether the script lies in the folder, or was made from a study.
+    """
+
+    name: str
+    text: str
     out: Path
-
-    @property
-    def name(self) -> str:
-        """The script's name without suffix."""
-        return self.script.stem
+    is_file: bool = True
 
     @property
     def caption(self) -> str:
         """The script's docstring."""
-        return ast.get_docstring(ast.parse(self.script.read_text(encoding="utf-8"))) or self.name
+        return ast.get_docstring(ast.parse(self.text)) or self.name
 
     @property
     def picture(self) -> Path | None:
@@ -53,9 +65,38 @@ class Entry:
         return next((path for path in found if path.exists()), None)
 
     def fingerprint(self) -> str:
-        """Changes when the script or optviz does."""
-        text = f"{optviz.__version__}\n{self.script.read_text(encoding='utf-8')}"
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        """Changes when the script does, or any source of optviz."""
+        return hashlib.sha256(f"{sources()}\n{self.text}".encode()).hexdigest()[:16]
+
+
+@functools.cache
+def sources() -> str:
+    """A hash of all that optviz draws with."""
+    found = hashlib.sha256()
+    home = Path(optviz.__file__).parent
+    for path in sorted(p for p in home.rglob("*") if p.suffix in (".py", ".html", ".npz")):
+        found.update(path.relative_to(home).as_posix().encode() + path.read_bytes())
+    return found.hexdigest()
+
+
+def entries_of(scripts: Path, out: Path) -> list[Entry]:
+    """The scripts of a folder, and the studies that none of them draws."""
+    entries = [
+        Entry(path.stem, path.read_text(encoding="utf-8"), out)
+        for path in sorted(scripts.glob("*.py"))
+    ]
+    text = "\n".join(entry.text for entry in entries)
+    for name, listed_as in LISTED.items():
+        # By the study's call, such as ov.phase(, ov.train is nn.compare.
+        drawn = (f"ov.{name}(", f'study("{name}"', *({"train": ("nn.compare(",)}.get(name, ())))
+        if entries and not any(call in text for call in drawn):
+            stem = name.replace("-", "_")
+            code = (
+                f'"""{listed_as.summary}"""\n\nimport optviz as ov\n\nov.save('
+                f'ov.study("{name}"), "{stem}.png")\n'
+            )
+            entries.append(Entry(stem, code, out, is_file=False))
+    return entries
 
 
 def build(
@@ -72,7 +113,7 @@ def build(
     ValueError
         If there are no scripts, a name is unknown, or a script fails.
     """
-    entries = [Entry(path, out) for path in sorted(scripts.glob("*.py"))]
+    entries = entries_of(scripts, out)
     if not entries:
         raise ValueError(f"{scripts} holds no scripts: run this in a clone, or name its gallery/")
     names = {entry.name for entry in entries}
@@ -111,14 +152,17 @@ def _run(entry: Entry) -> Path:
     """Run a script in an empty folder, so that a failure leaves the old picture."""
     with tempfile.TemporaryDirectory(dir=entry.out, prefix=".building-") as folder:
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+        script = Path(folder, f"{entry.name}.py")
+        script.write_text(entry.text, encoding="utf-8")
         done = subprocess.run(
-            [sys.executable, str(entry.script.resolve())], cwd=folder, env=environment,
+            [sys.executable, script.name], cwd=folder, env=environment,
             capture_output=True, text=True, check=False,
         )  # fmt: skip
+        script.unlink()
         made = [path for path in Path(folder).iterdir() if path.stem == entry.name]
         if done.returncode or not made:
             reason = (done.stderr.strip().splitlines() or ["it wrote no picture of its name"])[-1]
-            raise ValueError(f"{entry.script.name} failed: {reason}")
+            raise ValueError(f"{entry.name}.py failed: {reason}")
         target = entry.out / made[0].name
         shutil.move(made[0], target)
     return target
@@ -133,10 +177,11 @@ def _write_pages(entries: list[Entry], out: Path) -> None:
     for entry, picture in shown:
         if picture is None:
             continue
-        rows += [f"## {entry.name}", "", f"{entry.caption} ([script]({entry.script.name}))", "",
+        script = f" ([script]({entry.name}.py))" if entry.is_file else ""
+        rows += [f"## {entry.name}", "", f"{entry.caption}{script}", "",
                  f'<img src="{picture.name}" width="720" alt="{html.escape(entry.caption)}">',
                  ""]  # fmt: skip
-        code = html.escape(entry.script.read_text(encoding="utf-8").strip())
+        code = html.escape(entry.text.strip())
         cards.append(
             f'<figure id="{entry.name}"><a href="{picture.name}"><img loading="lazy" '
             f'src="{picture.name}" alt="{html.escape(entry.caption)}"></a><figcaption>'

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.text import Text
-from matplotlib.ticker import LogLocator
+from matplotlib.ticker import LogLocator, MaxNLocator
 from numpy.typing import NDArray
 
 from optviz.functions.catalogue import Function
@@ -110,7 +110,10 @@ def draw_axes(
             high = max(high, 1.5 * low)
             axes.set_ylim(low / (high / low) ** 0.05, high * (high / low) ** 0.05)
             if high < 30 * low:
-                axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+                # In less than a decade the log locator has few places, or far too many.
+                count = max(2, int(axes.get_window_extent().height / (3 * look.unit)))
+                few = MaxNLocator(min(count, 6))
+                axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)) if high > 5 * low else few)
                 axes.yaxis.set_major_formatter(lambda value, _: rounded(value))
             if low == FLOOR:
                 axes.set_ylim(bottom=FLOOR)

@@ -80,9 +80,13 @@ class _Stage:
         #: Heading and equation take so many units.
         self.top = sheet.top + 2.2
         top, bottom, left = self.top * unit, 7.0 * unit, 3.9 * unit
-        side = min(height - top - bottom, 0.46 * width)
+        is_tall = height > 1.05 * width
+        # Numbers beside the map, or below it on a tall page.
+        room = height - top - bottom
+        side = min(0.5 * room, width - 2 * left) if is_tall else min(room, 0.46 * width)
         self.axes: Axes = sheet.axes(Box(left, top, side, side), "map")
-        self.text_left = (left + side + 1.6 * unit) / width
+        across, down = (left, top + side + 4 * unit) if is_tall else (left + side + 1.6 * unit, top)
+        self.words = Box(across, down, width - across - unit, height - down - 4 * unit)
         self.view = _view(e)
         near = _within(f, self.view)
         contour.draw_ground(self.axes, near, contour.ground(near), self.look)
@@ -131,17 +135,17 @@ class _Stage:
 
     def write_rows(self, steps: Sequence[int] | range, parts: int) -> None:
         """The numbers: a line for each step, or all of one step."""
-        theme, font = self.look.theme, self.font
-        height = self.sheet.height
-        top = 1 - self.top * self.look.unit / height
+        theme, font, box = self.look.theme, self.font, self.words
         lines = _one_step(self.e, steps[0], parts) if len(steps) == 1 else _table(self.e, steps)
         small = font * (1.15 if len(steps) == 1 else 0.82)
-        pitch = small * 2.1 * DPI / 72 / height
-        room = (top - 0.1) / max(len(lines), 1)
+        # A monospaced letter is 0.602 of its size wide; hinting adds up to a tenth.
+        longest = max(len(text) for text, _ in lines)
+        small = min(small, box.width / (0.66 * longest) * 72 / DPI)
+        pitch = min(small * 2.1 * DPI / 72, box.height / max(len(lines), 1))
         for row, (text, color) in enumerate(lines):
             self.figure.text(
-                self.text_left, top - row * min(pitch, room), text, va="top", fontsize=small,
-                family="monospace",
+                box.left / self.sheet.width, 1 - (box.top + row * pitch) / self.sheet.height, text,
+                va="top", fontsize=small, family="monospace",
                 color={"": theme.ink, "step": self.stroke.color}.get(color, color),
             )  # fmt: skip
 
@@ -165,13 +169,19 @@ class _Stage:
                          f"[{self.stroke.label}]", va="top", fontsize=font,
                          color=self.stroke.color)  # fmt: skip
         colors = (look.theme.quiet, CARRIED, FRESH, self.stroke.color)
-        x = left
-        for name, color in zip((f"{PARTS[0]} (direction)", *PARTS[1:]), colors, strict=True):
-            label = self.figure.text(x, 2.2 * unit / height, f"→ {name}", va="bottom",
-                                     fontsize=0.95 * font, color=color)  # fmt: skip
-            x += (label.get_window_extent().width + 1.6 * unit) / width
-        self.figure.text(x, 2.2 * unit / height, "● half axes: √ of each coordinate's rate",
-                         va="bottom", fontsize=0.95 * font, color=look.theme.quiet)  # fmt: skip
+        entries = [*zip((f"→ {PARTS[0]} (direction)", *(f"→ {p}" for p in PARTS[1:])), colors,
+                        strict=True),
+                   ("● half axes: √ of each coordinate's rate", look.theme.quiet)]  # fmt: skip
+        placed, x, row = [], left, 0
+        for text, color in entries:
+            label = self.figure.text(0, 0, text, va="bottom", fontsize=0.95 * font, color=color)
+            wide = label.get_window_extent().width / width
+            if x > left and x + wide > 1 - left:
+                x, row = left, row + 1
+            placed.append((label, x, row))
+            x += wide + 1.6 * unit / width
+        for label, x, k in placed:
+            label.set_position((x, (2.2 + 1.7 * (row - k)) * unit / height))
         note = "carried over: what a zero gradient would have done from the same state"
         sheet.small_print(style.choices(f, [t], [note]))
 

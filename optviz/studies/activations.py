@@ -96,7 +96,7 @@ class ActivationsStudy(Drawn):
         if sheet.is_natural and rows != 2:
             sheet.resize(sheet.width, 200 + 180 * rows)
         sheet.heading("Activations and their derivatives")
-        panels = sheet.grid(rows, 4, left=3.0, below=2.2)
+        panels = sheet.grid(rows, 4, left=3.6, below=2.2)
         for k, (name, saturated) in enumerate(
             zip(self.activations, result.saturated(), strict=True)
         ):

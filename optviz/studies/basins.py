@@ -122,7 +122,7 @@ class BasinsStudy(OnFunction, Drawn):
 
     examples = ("basins adam momentum --on himmelblau",)
 
-    optimizers: Entries
+    optimizers: Entries = ("adam", "momentum")  # type: ignore[assignment]
     on: On = "himmelblau"  # type: ignore[assignment]
     steps: Steps = 1000
     tol: Tol = 1e-6

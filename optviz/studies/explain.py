@@ -13,7 +13,7 @@ from optviz.optimizers.base import Optimizer
 from optviz.runs.explanation import MAX_STEPS, Explanation, take_apart
 from optviz.runs.race import race
 from optviz.shared.text import rounded
-from optviz.studies.settings import Fps, Noise, On, OneEntry, Seed, Start
+from optviz.studies.settings import Fps, Noise, OneEntry, Seed, Start
 from optviz.studies.study import Drawn, Filmed, OnFunction, Progress
 
 if TYPE_CHECKING:
@@ -31,8 +31,7 @@ class ExplainStudy(OnFunction, Drawn, Filmed):
     natural = (1280, 660)
     examples = ("explain momentum --on bowl --steps 12", "explain adam -o adam-explained.gif")
 
-    optimizer: OneEntry
-    on: On = "bowl"  # type: ignore[assignment]
+    optimizer: OneEntry = "adam"  # type: ignore[assignment]
     steps: Annotated[int, Field(ge=1, le=MAX_STEPS, description="Steps to explain.")] = 12
     start: Start = None
     noise: Noise = 0.0

@@ -17,7 +17,7 @@ from optviz.runs.axis import Axis, parse_axis
 from optviz.runs.sweep import Sweep, part_of, sweep
 from optviz.runs.tuning import jittered_starts, rates_to_try
 from optviz.shared.text import listed, rounded
-from optviz.studies.settings import AxisSetting, On, OneEntry, Start, Steps
+from optviz.studies.settings import AxisSetting, OneEntry, Start, Steps
 from optviz.studies.study import Drawn, OnFunction, Progress
 
 if TYPE_CHECKING:
@@ -102,8 +102,7 @@ class PhaseStudy(OnFunction, Drawn):
     natural = (960, 640)
     examples = ("phase momentum --on bowl --x lr --y momentum",)
 
-    optimizer: OneEntry
-    on: On = "bowl"  # type: ignore[assignment]
+    optimizer: OneEntry = "momentum"  # type: ignore[assignment]
     x: Annotated[AxisSetting, Field(description="What varies across.")] = "lr"
     y: Annotated[AxisSetting, Field(description="The same: what varies upwards.")] = "momentum"
     steps: Steps = 1000

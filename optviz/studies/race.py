@@ -21,7 +21,7 @@ from optviz.runs.race import first_steps, race
 from optviz.runs.trajectory import MAX_STEPS, Trajectory, same_function
 from optviz.shared.text import listed, rounded
 from optviz.studies.sensitivity import Sensitivity, SensitivityStudy
-from optviz.studies.settings import Entries, Noise, On, Option, Seed, Start, Steps
+from optviz.studies.settings import Entries, Noise, Option, Seed, Start, Steps
 from optviz.studies.study import Drawn, Filmed, OnFunction, Progress
 
 if TYPE_CHECKING:
@@ -66,8 +66,7 @@ class Race:
 class _RaceStudy(OnFunction):
     """What still and film share."""
 
-    optimizers: Entries
-    on: On = "bowl"  # type: ignore[assignment]
+    optimizers: Entries = ("adam",)  # type: ignore[assignment]
     steps: Steps = 100
     start: Start = None
     noise: Noise = 0.0

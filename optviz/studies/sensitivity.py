@@ -17,7 +17,7 @@ from optviz.runs.race import several
 from optviz.runs.sweep import Sweep, part_of, sweep
 from optviz.runs.tuning import jittered_starts, lowest_value, rates_to_try
 from optviz.shared.text import listed, rounded
-from optviz.studies.settings import Entries, Noise, On, Rates, Seed, Start, Steps
+from optviz.studies.settings import Entries, Noise, Rates, Seed, Start, Steps
 from optviz.studies.study import Drawn, OnFunction, Progress
 
 if TYPE_CHECKING:
@@ -83,8 +83,7 @@ class SensitivityStudy(OnFunction, Drawn):
 
     examples = ("sensitivity adam rmsprop --on rosenbrock",)
 
-    optimizers: Entries
-    on: On = "bowl"  # type: ignore[assignment]
+    optimizers: Entries = ("sgd", "momentum", "adam")  # type: ignore[assignment]
     steps: Steps = 100
     start: Start = None
     rates: Rates = None

@@ -75,12 +75,12 @@ def _floats(values: Any, count: int, what: str) -> tuple[float, ...]:
 def _read_bounds(value: Any) -> Any:
     if value is None:
         return None
-    flat: Any = value
-    if isinstance(value, str):
-        flat = value.replace("−", "-").split(",")
-    elif len(value) == 2:
-        flat = [end for pair in value for end in pair]
     try:
+        flat: Any = value
+        if isinstance(value, str):
+            flat = value.replace("−", "-").split(",")
+        elif len(value) == 2:
+            flat = [end for pair in value for end in pair]
         x0, x1, y0, y1 = (float(v) for v in flat)
     except (TypeError, ValueError):
         raise ValueError(f"bounds must be four numbers x0,x1,y0,y1, not {value!r}") from None
@@ -90,7 +90,9 @@ def _read_bounds(value: Any) -> Any:
 def _read_pair_of_pixels(value: Any) -> Any:
     if value is None:
         return None
-    sides = value.lower().replace("×", "x").split("x") if isinstance(value, str) else list(value)
+    if isinstance(value, str):
+        value = value.lower().replace("×", "x").split("x")
+    sides = list(value) if isinstance(value, Iterable) else []
     is_pair = len(sides) == 2 and all(str(v).isascii() and str(v).isdigit() for v in sides)
     if not is_pair:
         raise ValueError(f"size must be WIDTHxHEIGHT in pixels, such as 800x600, not {value!r}")

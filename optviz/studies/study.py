@@ -114,8 +114,10 @@ class Study(BaseModel):
             kind = None if field is None else kind_of(field)
             if field and kind in (int, float) and isinstance(value, bool):
                 raise ValueError(f"{name} must be {expected(field)}, not {value!r}")
-            if kind in (int, float) and isinstance(value, str):
-                value = str(value).replace("−", "-").strip()
+            if isinstance(value, bytes):
+                raise ValueError(f"{name} must be a text, not {value[:40]!r}")
+            if isinstance(value, str):
+                value = _plain_text(name, value, kind in (int, float))
             out[name] = value
         return out
 
@@ -156,9 +158,11 @@ class Study(BaseModel):
         named = []
         for name, value in self.texts().items():
             field, option = type(self).model_fields[name], option_of(type(self).model_fields[name])
+            if value == default_text(type(self), name):
+                continue
             if option.positional:
                 words += value if isinstance(value, list) else [value]
-            elif value != default_text(type(self), name):
+            else:
                 named += _words(name, value, field, option)
         return shlex.join([*words, *named])
 
@@ -211,7 +215,7 @@ class Filmed(Study):
 class OnFunction(Study):
     """A study that runs on a function of the plane."""
 
-    on: On
+    on: On = "bowl"  # type: ignore[assignment]
     bounds: Bounds = None
 
     @model_validator(mode="before")
@@ -257,20 +261,13 @@ def option_of(field: FieldInfo) -> Option:
 
 
 def default_text(cls: type[Study], name: str) -> Any:
-    """A field's default as JSON has it; None if it must be given."""
-    field = cls.model_fields[name]
-    return None if field.is_required() else _defaults(cls).get(name)
+    """A field's default as JSON has it: every study works as it is."""
+    return _defaults(cls).get(name)
 
 
 @functools.cache
 def _defaults(cls: type[Study]) -> Mapping[str, Any]:
-    fields = cls.model_fields
-    probe = {name: _PROBES[option_of(f).completes] for name, f in fields.items() if f.is_required()}
-    return cls(**probe).texts()
-
-
-#: Any value of a field that must be given, to see the defaults of the others.
-_PROBES = {"optimizers": "sgd:lr=0.01", "functions": "bowl", "data": "digits"}
+    return cls().texts()
 
 
 def expected(field: FieldInfo) -> str:
@@ -307,15 +304,23 @@ def _count(value: float) -> str:
     return f"{value:,}" if isinstance(value, int) else number(value)
 
 
+def _plain_text(name: str, value: str, is_number: bool) -> str:
+    """A text without control characters; a number's with an ordinary minus sign."""
+    text = " ".join(value.splitlines()).replace("\t", " ")
+    if not text.isprintable():
+        raise ValueError(f"{name} must be a text without control characters, not {value[:40]!r}")
+    return text.replace("−", "-").strip() if is_number else text
+
+
 def _words(name: str, value: Any, field: FieldInfo, option: Option) -> list[str]:
     """A setting on the command line."""
     flag = option.name or f"--{name.replace('_', '-')}"
+    if isinstance(value, list):
+        return [word for item in value for word in (flag, str(item))]
     if value in dict(option.flags):
         return [dict(option.flags)[value]]
     if kind_of(field) is bool:
         return [flag if value else flag.replace("--", "--no-", 1)]
-    if isinstance(value, list):
-        return [word for item in value for word in (flag, str(item))]
     text = number(value) if isinstance(value, float) else str(value)
     return [f"{flag}={text}"] if text.startswith("-") else [flag, text]
 
@@ -330,17 +335,17 @@ def _refusal(error: ValidationError, cls: type[Study]) -> str:
     if first["type"] == "extra_forbidden":
         known = list(cls.model_fields)
         return f"{cls.name} has no {name!r}{did_you_mean(name, known)}; it has {listed(known)}"
-    if first["type"] == "missing":
-        return f"{cls.name} needs {name}: {cls.model_fields[name].description}"
     return f"{name} must be {expected(cls.model_fields[name])}, not {_shown(first['input'])}"
 
 
 def _shown(value: Any) -> str:
     """What was given, the same words whether it came as a text or as a number."""
-    try:
-        return number(float(value)) if isinstance(value, str | float) else repr(value)[:60]
-    except ValueError:
-        return repr(value)[:60]
+    if isinstance(value, str):
+        try:
+            value = int(value) if value.lstrip("+-").isdigit() else float(value)
+        except ValueError:
+            return repr(value)[:60]
+    return number(value) if isinstance(value, float) else repr(value)[:60]
 
 
 def _check_untrusted(name: str, value: Any, field: FieldInfo) -> None:

@@ -13,6 +13,7 @@ from optviz.data import is_made_here
 from optviz.nn.comparison import Setup, Training, compare
 from optviz.nn.training import History
 from optviz.optimizers.base import Optimizer
+from optviz.render.output import check_target
 from optviz.runs.entry import Entry
 from optviz.shared.spec import SpecError
 from optviz.shared.text import rounded
@@ -30,9 +31,16 @@ if TYPE_CHECKING:
 MAX_LAYERS, MAX_WEIGHTS = 50, 20_000_000
 VALIDATION: style.Dash = (0, (4, 1.6))
 
+
+def _read_path(value: Any) -> Path | None:
+    if value is not None and not isinstance(value, str | Path):
+        raise ValueError(f"this must be a path, not {value!r}")
+    return None if value is None else Path(value)
+
+
 #: What a file may not say: paths are the user's own.
 Place = Annotated[
-    Path | None, BeforeValidator(lambda v: None if v is None else Path(v)),
+    Path | None, BeforeValidator(_read_path),
     PlainSerializer(lambda path: None if path is None else str(path)),
 ]  # fmt: skip
 
@@ -86,9 +94,6 @@ class TrainStudy(Drawn):
 
     @model_validator(mode="after")
     def _fits(self) -> TrainStudy:
-        for path in (self.save, self.checkpoint):
-            if path is not None and path.suffix != ".npz":
-                raise ValueError(f"name the file with .npz, not {path.name!r}")
         sizes = self.layers or ()
         # Each weight takes about 30 bytes while it is trained.
         weights = sum(a * b for a, b in pairwise(sizes))
@@ -120,6 +125,8 @@ class TrainStudy(Drawn):
 
     def run(self, progress: Progress | None = None) -> Training:
         """Every optimizer, every run; a single one tells a line an epoch."""
+        if self.save is not None:
+            check_target(self.save, [".npz"])
         say = getattr(progress, "say", None)
         table = _EpochTable(say) if say and len(self.optimizers) * self.runs == 1 else None
         settings = self.settings()
