@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import warnings
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -30,6 +32,15 @@ def pytest_configure(config: pytest.Config) -> None:
     for name in config.getoption("--task") or ():
         if name not in tasks:
             raise pytest.UsageError(f"no task is called {name}; there are {', '.join(tasks)}")
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_sessionfinish() -> Iterator[None]:
+    """Where every engine failed, pytest-benchmark warns that it has nothing to save; as an error
+    that warning would hide why."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Not saving anything")
+        return (yield)
 
 
 def tasks_of(config: pytest.Config) -> dict[str, Task]:

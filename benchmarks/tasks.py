@@ -65,16 +65,23 @@ UPDATES = {
     ),
 }  # fmt: skip
 
+
+def of(engines: dict[str, Engine], goals: dict[str, float]) -> dict[str, float]:
+    """The goals that tasks share, for the engines that this one has."""
+    return {engine: goal for engine, goal in goals.items() if engine in engines}
+
+
 FLOOR = "its square roots and divisions alone"
 
 
 def sweep(name: str, goal: float, others: dict[str, Engine]) -> Task:
     """100,000 starts on one function."""
+    jax = "JAX (jit of vmap, x64)"
+    engines = {OURS: sweeps.sweep_optviz(name), jax: sweeps.sweep_jax(name), **others}
     return Task(
         f"100,000 starts × 200 steps of Adam on {name.capitalize()}",
-        {OURS: sweeps.sweep_optviz(name), "JAX (jit of vmap, x64)": sweeps.sweep_jax(name)}
-        | others,
-        {"JAX (jit of vmap, x64)": goal, "PyTorch (batched)": 15.0, FLOOR: 0.75},
+        engines,
+        of(engines, {jax: goal, "PyTorch (batched)": 15.0, FLOOR: 0.75}),
         unit="step and start",
         per_call=sweeps.STARTS * sweeps.STEPS,
         # About the kink in the middle of Ackley's function steps amplify rounding.
@@ -138,7 +145,7 @@ def training(batch: int) -> Task:
     return Task(
         f"training 784-300-100-10, batch norm, dropout 0.3, Adam, batch {batch}",
         engines,
-        {"PyTorch (eager)": 1.7, "PyTorch (compile)": 2.0, "Keras (JAX)": 1.5},
+        of(engines, {"PyTorch (eager)": 1.7, "PyTorch (compile)": 2.0, "Keras (JAX)": 1.5}),
         unit="sample",
         per_call=networks.SAMPLES,
         tolerance=2e-3,
