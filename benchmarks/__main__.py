@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
+
+import pytest
 
 from benchmarks.report import Run, merge, renewed, table
 from benchmarks.task import ROOT
 from benchmarks.tasks import TASKS
 
-RESULTS, README = ROOT / "benchmarks" / "results.json", ROOT / "README.md"
+HERE = Path(__file__).parent
+RESULTS, README = HERE / "results.json", ROOT / "README.md"
 
 
 def main() -> int:
@@ -51,12 +53,9 @@ def measured(tasks: list[str], rounds: int | None) -> tuple[Run | None, int]:
         path = Path(folder) / "run.json"
         options = [f"--task={name}" for name in tasks]
         options += [] if rounds is None else [f"--rounds={rounds}"]
-        done = subprocess.run(
-            [sys.executable, "-m", "pytest", "benchmarks", "-v", f"--benchmark-json={path}",
-             *options],
-            cwd=ROOT, check=False,
-        )  # fmt: skip
-        return json.loads(path.read_text()) if path.exists() else None, done.returncode
+        # In this process: it hears Ctrl-C itself, and still writes what it has.
+        code = pytest.main([str(HERE), "-v", f"--benchmark-json={path}", *options])
+        return json.loads(path.read_text()) if path.exists() else None, int(code)
 
 
 if __name__ == "__main__":
