@@ -74,13 +74,13 @@ def measure(
 
 def refuse_others(name: str, workers: dict[str, Warm], out: Measurement) -> None:
     """Take away the workers that compute something else than ours."""
-    ours = workers[OURS].result if OURS in workers else None
+    ours = workers[OURS].result
     for engine, worker in list(workers.items()):
         if worker.result is None or ours is None:
             continue  # such as bare matrix products
         here, there = np.asarray(worker.result), np.asarray(ours)
         close = here.shape == there.shape and np.allclose(
-            here, there, rtol=out.task.tolerance, atol=out.task.tolerance, equal_nan=True
+            here, there, rtol=out.task.tolerance, atol=out.task.tolerance
         )
         if not close:
             line = f"{name}, {engine} computes something else than {OURS}"
@@ -91,7 +91,7 @@ def refuse_others(name: str, workers: dict[str, Warm], out: Measurement) -> None
 def one_round(number: int, workers: dict[str, Warm], out: Measurement) -> None:
     """Each engine once; the first of this round is the last of the next."""
     names = list(workers)
-    shift = number % max(len(names), 1)
+    shift = number % len(names)
     for engine in names[shift:] + names[:shift]:
         with _failing(engine, out):
             out.seconds.setdefault(engine, []).append(workers[engine].seconds())
