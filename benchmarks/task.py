@@ -19,6 +19,16 @@ def nothing() -> None:
     """The result of an engine that has nothing to compare, such as bare matrix products."""
 
 
+def uncompared(engine: Engine) -> Engine:
+    """The same engine where its result cannot be ours, such as of other starts."""
+
+    def bare() -> tuple[Callable[[], Any], Callable[[], Any]]:
+        work, _ = engine()
+        return work, nothing
+
+    return bare
+
+
 @dataclass(frozen=True)
 class Task:
     """Engines that do the same work; ours is called "optviz"."""
