@@ -1,134 +1,62 @@
-"""Measure and report: `python -m benchmarks [TASK ...] [--readme]`.
+"""Measure and report: `python -m benchmarks [TASK ...] [--rounds N] [--readme]`.
 
-Every engine runs in a process of its own, in turn; its figure is the minimum of several warm
-runs. `--readme` renews the table in README.md; `results.json` keeps what was measured last, so
-that one task can be measured again without the others.
+Runs `pytest benchmarks`, puts what it measured into `results.json` in the place of the same
+tasks' older entries, and prints the table of all that is kept there. `--table` measures nothing.
 """
 
 from __future__ import annotations
 
 import argparse
-import datetime
 import json
-import os
-import platform
-import subprocess
 import sys
-from importlib.metadata import PackageNotFoundError, version
+import tempfile
 from pathlib import Path
-from typing import Any
 
-import numpy as np
+import pytest
 
+from benchmarks.report import Run, merge, renewed, table
+from benchmarks.task import ROOT
 from benchmarks.tasks import TASKS
 
 HERE = Path(__file__).parent
-RESULTS = HERE / "results.json"
-README = HERE.parent / "README.md"
-BEGIN, END = "<!-- benchmarks: begin -->", "<!-- benchmarks: end -->"
+RESULTS, README = HERE / "results.json", ROOT / "README.md"
 
 
-def measure(name: str) -> dict[str, Any]:
-    """Times of all engines of a task, after their results were found equal."""
-    task = TASKS[name]
-    seconds, results = {}, {}
-    for engine in task.engines:
-        done = subprocess.run(
-            [sys.executable, "-m", "benchmarks.worker", name, engine],
-            cwd=HERE.parent, capture_output=True, text=True, check=False,
-            env={**os.environ, "OPTVIZ_THREADS": "2", "OMP_NUM_THREADS": "2"},
-        )  # fmt: skip
-        if done.returncode:
-            raise SystemExit(f"{name}, {engine} failed:\n{done.stderr}")
-        out = json.loads(done.stdout.splitlines()[-1])
-        seconds[engine], results[engine] = out["seconds"], out["result"]
-    for engine, result in results.items():
-        if not np.allclose(result, results["optviz"], rtol=task.tolerance, atol=task.tolerance):
-            raise SystemExit(f"{name}: {engine} computes something else than optviz")
-    return {"seconds": seconds, "date": datetime.date.today().isoformat()}
-
-
-def table(measured: dict[str, Any]) -> str:
-    """The README's table."""
-    lines = ["| | optviz | peer | ratio | goal |", "|---|--:|--:|--:|--:|"]
-    for name, task in TASKS.items():
-        if name not in measured:
-            continue
-        seconds = measured[name]["seconds"]
-        for k, engine in enumerate(e for e in task.engines if e != "optviz"):
-            ratio, goal = seconds[engine] / seconds["optviz"], task.goals.get(engine)
-            first = (task.title, readable(seconds["optviz"])) if k == 0 else ("", "")
-            lines.append(
-                f"| {first[0]} | {first[1]} | {engine} {readable(seconds[engine])} | "
-                f"**{times(ratio)}** | {'' if goal is None else '≥ ' + times(goal)} |"
-            )
-    return "\n".join([*lines, "", environment(measured)])
-
-
-def readable(seconds: float) -> str:
-    for unit, size in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6), ("ns", 1e-9)):
-        if seconds >= size:
-            return f"{seconds / size:.3g} {unit}"
-    return f"{seconds / 1e-9:.2g} ns"
-
-
-def times(ratio: float) -> str:
-    return (
-        f"{ratio:,.0f} ×" if ratio >= 100 else f"{ratio:.3g} ×" if ratio >= 10 else f"{ratio:.2f} ×"
-    )
-
-
-def environment(measured: dict[str, Any]) -> str:
-    names = ("numpy", "numba", "matplotlib", "torch", "jax", "optax")
-    have = [f"{name} {version(name)}" for name in names if _installed(name)]
-    dates = sorted({entry["date"] for entry in measured.values()})
-    return (
-        f"{_processor()}, {os.cpu_count()} cores, {platform.system()}; Python "
-        f"{platform.python_version()}, {', '.join(have)}; {', '.join(dates)}. Ratios are the "
-        f"peer's time over ours: minimum of several warm runs, each engine in its own process, "
-        f"results compared first. `python -m benchmarks --readme` renews this table."
-    )
-
-
-def _installed(name: str) -> bool:
-    try:
-        return bool(version(name))
-    except PackageNotFoundError:
-        return False
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        return next(line.split(": ")[1] for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration, IndexError):
-        return platform.processor() or platform.machine()
-
-
-def write_readme(text: str) -> None:
-    page = README.read_text()
-    before, _, rest = page.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    README.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}")
-
-
-def main() -> None:
+def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("tasks", nargs="*", metavar="TASK", help=f"of {', '.join(TASKS)}")
+    parser.add_argument("--rounds", type=int, help="of each task (default: what the task says)")
+    parser.add_argument("--table", action="store_true", help="measure nothing, print the table")
     parser.add_argument("--readme", action="store_true", help="renew the table in README.md")
     arguments = parser.parse_args()
     if unknown := set(arguments.tasks) - set(TASKS):
         parser.error(f"no task is called {', '.join(unknown)}; there are {', '.join(TASKS)}")
-    measured = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    for name in arguments.tasks or TASKS:
-        print(f"measuring {name} …", file=sys.stderr)
-        measured[name] = measure(name)
-        RESULTS.write_text(json.dumps(measured, indent=1) + "\n")
-    text = table({name: measured[name] for name in TASKS if name in measured})
+    kept = json.loads(RESULTS.read_text()) if RESULTS.exists() else None
+    code = 0
+    if not arguments.table:
+        run, code = measured(arguments.tasks, arguments.rounds)
+        if run is not None:
+            kept = merge(kept, run, TASKS)
+            RESULTS.write_text(json.dumps(kept, indent=1) + "\n")
+    if kept is None:
+        parser.error("nothing is measured yet")
+    text = table(kept)
     print(text)
     if arguments.readme:
-        write_readme(text)
+        README.write_text(renewed(README.read_text(), text))
+    return code
+
+
+def measured(tasks: list[str], rounds: int | None) -> tuple[Run | None, int]:
+    """A run of pytest-benchmark, None if no engine could be measured, and its exit code."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "run.json"
+        options = [f"--task={name}" for name in tasks]
+        options += [] if rounds is None else [f"--rounds={rounds}"]
+        # In this process: it hears Ctrl-C itself, and still writes what it has.
+        code = pytest.main([str(HERE), "-v", f"--benchmark-json={path}", *options])
+        return json.loads(path.read_text()) if path.exists() else None, int(code)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

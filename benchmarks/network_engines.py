@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-Engine = Callable[[], tuple[Callable[[], Any], Callable[[], Any]]]
+from benchmarks.task import Engine, nothing
 
 SIZES, SAMPLES, DROPOUT = (784, 300, 100, 10), 20_000, 0.3
 CHECKED_STEPS = 10
@@ -53,9 +53,7 @@ def optviz_network(batch_norm: bool, dropout: float) -> Any:
     return net
 
 
-def train_optviz(
-    batch: int, batch_norm: bool = True, dropout: float = DROPOUT, *, compared: bool = True
-) -> Engine:
+def train_optviz(batch: int, batch_norm: bool = True, dropout: float = DROPOUT) -> Engine:
     def engine() -> tuple[Callable[[], Any], Callable[[], Any]]:
         import optviz as ov
 
@@ -72,8 +70,7 @@ def train_optviz(
                 adam.update({"p": plain.parameters}, {"p": plain.gradients})
             return losses
 
-        # Some have nothing to compare: bare products, or an engine that draws its own weights.
-        return work, result if compared else list
+        return work, result
 
     return engine
 
@@ -188,8 +185,8 @@ def train_sklearn(batch: int) -> Engine:
         def work() -> Any:
             return net.fit(x, y)
 
-        # Its first weights cannot be set before it begins.
-        return work, list
+        # Its first weights cannot be set before it begins: there is nothing to compare.
+        return work, nothing
 
     return engine
 
@@ -214,7 +211,7 @@ def matrix_products(batch: int) -> Engine:
                     if k:
                         np.matmul(outputs[k], weights[k].T, out=back[k])
 
-        return work, list
+        return work, nothing
 
     return engine
 
@@ -271,9 +268,9 @@ def tiny_torch() -> tuple[Callable[[], Any], Callable[[], Any]]:
 
 
 def text_data() -> Any:
-    from optviz.nn import data
+    import optviz as ov
 
-    return data.text(TEXT_SAMPLES, TEXT_SIZES[0], rng=0)
+    return ov.nn.data.text(TEXT_SAMPLES, TEXT_SIZES[0], rng=0)
 
 
 def text_optviz() -> tuple[Callable[[], Any], Callable[[], Any]]:

@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from benchmarks.task import Engine, nothing
+
 STARTS, STEPS, LR = 100_000, 200, 0.01
 #: Compared with the peers: the ends of every thousandth start.
 CHECKED = slice(None, None, STARTS // 100)
-BASINS = (1000, 1000)
 
 
 def starts(count: int) -> np.ndarray:
     return np.random.default_rng(0).uniform(-2, 2, (count, 2))
 
 
-def sweep_optviz(
-    name: str, count: int = STARTS, steps: int = STEPS, threads: int = 2
-) -> Callable[[], tuple[Callable[[], Any], Callable[[], Any]]]:
+def sweep_optviz(name: str, count: int = STARTS, steps: int = STEPS, threads: int = 2) -> Engine:
     def engine() -> tuple[Callable[[], Any], Callable[[], Any]]:
         os.environ["OPTVIZ_THREADS"] = str(threads)
         import optviz as ov
@@ -61,7 +59,7 @@ def beale(x: Any, y: Any, cos: Any, exp: Any, sqrt: Any) -> Any:
 FUNCTIONS = {f.__name__: f for f in (rosenbrock, rastrigin, ackley, himmelblau, beale)}
 
 
-def sweep_jax(name: str) -> Callable[[], tuple[Callable[[], Any], Callable[[], Any]]]:
+def sweep_jax(name: str) -> Engine:
     def engine() -> tuple[Callable[[], Any], Callable[[], Any]]:
         os.environ["JAX_ENABLE_X64"] = "1"
         import jax
@@ -93,7 +91,7 @@ def sweep_jax(name: str) -> Callable[[], tuple[Callable[[], Any], Callable[[], A
     return engine
 
 
-def sweep_torch(name: str) -> Callable[[], tuple[Callable[[], Any], Callable[[], Any]]]:
+def sweep_torch(name: str) -> Engine:
     def engine() -> tuple[Callable[[], Any], Callable[[], Any]]:
         import torch
 
@@ -113,7 +111,7 @@ def sweep_torch(name: str) -> Callable[[], tuple[Callable[[], Any], Callable[[],
 
 def basins_optviz(
     early_leaving: bool,
-) -> Callable[[], tuple[Callable[[], Any], Callable[[], Any]]]:
+) -> Engine:
     def engine() -> tuple[Callable[[], Any], Callable[[], Any]]:
         import optviz as ov
 
@@ -132,43 +130,13 @@ def basins_optviz(
     return engine
 
 
-BASINS_COMMAND = (
-    sys.executable, "-m", "optviz", "basins", "adam", "--on", "himmelblau", "--size", "1000x1000",
-)  # fmt: skip
+def basins_compute() -> tuple[Callable[[], Any], Callable[[], Any]]:
+    """What the command of the basins computes: the same starts, with the rate that it tunes."""
+    import optviz as ov
 
-IMSHOW = """
-import numpy as np
-import matplotlib
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt
+    (made,) = ov.basins("himmelblau", "adam", size=(1000, 1000)).sweeps
 
-figure, axes = plt.subplots(figsize=(6.4, 6.4), dpi=200)
-axes.imshow(np.random.default_rng(0).random((1000, 1000)))
-figure.savefig("image.png")
-"""
+    def work() -> Any:
+        return ov.sweep(made.function, made.optimizer, made.starts, steps=made.steps, tol=made.tol)
 
-NUMPY = """
-import numpy as np
-import matplotlib
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt
-
-axis = (np.arange(1000) + 0.5) / 100 - 5
-x, y = (a.ravel().copy() for a in np.meshgrid(axis, axis))
-mx, my, vx, vy = np.zeros((4, x.size))
-for t in range(1, 1001):
-    a, b = x**2 + y - 11, x + y**2 - 7
-    gx, gy = 4 * x * a + 2 * b, 2 * a + 4 * y * b
-    if np.all(gx**2 + gy**2 <= 1e-12):
-        break
-    rate = 1.0 * np.sqrt(1 - 0.999**t) / (1 - 0.9**t)
-    mx, my = 0.9 * mx + 0.1 * gx, 0.9 * my + 0.1 * gy
-    vx, vy = 0.999 * vx + 0.001 * gx**2, 0.999 * vy + 0.001 * gy**2
-    x -= rate * mx / (np.sqrt(vx) + 1e-7)
-    y -= rate * my / (np.sqrt(vy) + 1e-7)
-minima = [(3, 2), (-2.805118, 3.131312), (-3.77931, -3.283186), (3.584428, -1.848127)]
-reached = np.argmin([(x - a) ** 2 + (y - b) ** 2 for a, b in minima], axis=0)
-figure, axes = plt.subplots(figsize=(6.4, 6.4), dpi=200)
-axes.imshow(reached.reshape(1000, 1000), origin="lower")
-figure.savefig("image.png")
-"""
+    return work, nothing

@@ -1,27 +1,53 @@
-"""One engine on one task, in a process of its own: prints the best time and the result."""
+"""The inside of a worker: one engine of one task, in a process of its own.
+
+Run by `remote.py` as `python -m benchmarks.worker MODULE TASK ENGINE`. When the engine is warm it
+writes its result as a line of JSON; then each line that it reads asks for one measurement, and it
+answers with the seconds. It ends where its input ends.
+"""
 
 from __future__ import annotations
 
+import importlib
 import json
+import os
 import sys
 import time
+from collections.abc import Callable
+from typing import Any
 
-from benchmarks.tasks import TASKS, UPDATES
 
+def main(module: str, task_name: str, engine_name: str) -> None:
+    answers = _private_output()
 
-def main(task_name: str, engine_name: str) -> None:
-    task = TASKS[task_name]
+    def answer(**fields: Any) -> None:
+        print(json.dumps(fields), file=answers, flush=True)
+
+    task = importlib.import_module(module).TASKS[task_name]
     work, result = task.engines[engine_name]()
-    # The warm-up: also the updates after which results are compared.
-    for _ in range(UPDATES if task_name.startswith("update") else 1):
+    for _ in range(task.warm_calls):
         work()
-    outcome = result()
-    best = float("inf")
-    for _ in range(task.repeats):
-        began = time.perf_counter()
+    answer(result=result())
+    for line in sys.stdin:
+        answer(seconds=seconds_per_call(work, **json.loads(line)) / task.units(engine_name))
+
+
+def seconds_per_call(work: Callable[[], Any], pause: float, at_least: float) -> float:
+    """Time calls for `at_least` seconds, one call if that takes longer."""
+    time.sleep(pause)  # threads of the engine before, here or elsewhere, may still spin
+    work()  # and caches hold what it left
+    calls, began = 0, time.perf_counter()
+    while True:
         work()
-        best = min(best, time.perf_counter() - began)
-    print(json.dumps({"seconds": best / task.units.get(engine_name, 1), "result": outcome}))
+        calls += 1
+        if (spent := time.perf_counter() - began) >= at_least:
+            return spent / calls
+
+
+def _private_output() -> Any:
+    """What was standard output; a library that prints writes to standard error from now on."""
+    mine = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    return mine
 
 
 if __name__ == "__main__":
