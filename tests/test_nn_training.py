@@ -392,6 +392,63 @@ def test_a_killed_run_ends_as_if_nothing_had_been(tmp_path: Path) -> None:
     assert rest.splitlines()[-1] == whole
     # Once more: nothing is left to do, and the end is the same.
     assert python(RUN, str(file), optimizer, "0").stdout.splitlines()[-1] == whole
+    assert [p.name for p in tmp_path.iterdir()] == ["run.npz"]
+
+
+#: Half of a file, and then: nothing more for the time being, or the end.
+WRITE = """
+import os, signal, sys
+from pathlib import Path
+from optviz.shared.files import replacing
+with replacing(Path(sys.argv[1])) as temporary:
+    temporary.write_bytes(b"half")
+    print(temporary.name, flush=True)
+    if sys.argv[2] == "die":
+        os.kill(os.getpid(), signal.SIGKILL)
+    sys.stdin.readline()
+    temporary.write_bytes(b"whole")
+"""
+
+
+def writer(file: Path, then: str) -> tuple[subprocess.Popen[str], str]:
+    """A process that writes `file`, and the name that it writes under."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", WRITE, str(file), then], text=True, stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
+    )  # fmt: skip
+    assert process.stdout is not None
+    return process, process.stdout.readline().strip()
+
+
+def test_what_a_killed_process_leaves_is_cleared_and_nothing_else(tmp_path: Path) -> None:
+    """By the next one that writes the same file; others that are writing it are let alone."""
+    file, living = tmp_path / "a.npz", []
+    try:
+        for _ in range(2):
+            living.append(writer(file, "wait"))
+        names = {name for _, name in living}
+        for _ in range(3):
+            dead, left = writer(file, "die")
+            dead.communicate()
+            assert dead.returncode == -signal.SIGKILL
+            assert {p.name for p in tmp_path.iterdir()} == {*names, left}
+        others = [left.replace(".a-", ".b-"), left.replace(".npz", ".png"), left[1:], f"x{left}"]
+        for name in others:
+            (tmp_path / name).write_bytes(b"another's")
+        small().save(file)
+        sound = file.read_bytes()
+        assert {p.name for p in tmp_path.iterdir()} == {*names, *others, "a.npz"}
+        for process, _ in living:
+            assert file.read_bytes() == sound
+            process.communicate("go on\n")
+            assert process.returncode == 0
+            assert file.read_bytes() == b"whole"
+            file.write_bytes(sound)
+        assert {p.name for p in tmp_path.iterdir()} == {*others, "a.npz"}
+    finally:
+        for process, _ in living:
+            process.kill()
+            process.wait()
 
 
 def checkpointed(file: Path, **changes: Any) -> tuple[Network, Any]:
