@@ -7,17 +7,16 @@ import tempfile
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from optviz.data.dataset import is_sparse
+from optviz.nn.run import Run
+from optviz.nn.storage import spec_of
 from optviz.shared.archive import read_archive, write_archive
 from optviz.shared.text import listed
-
-if TYPE_CHECKING:
-    from optviz.nn.training import Run
 
 Array = NDArray[Any]
 
@@ -39,7 +38,7 @@ class Checkpoint:
         """What two runs must share to be the same."""
         run = self.run
         return {
-            "network": run.network.spec(),
+            "network": spec_of(run.network),
             "optimizer": run.optimizer.spec(),
             "begins": _checksum(*run.state().values(), *run.optimizer.state_dict().values()),
             "data": _checksum(run.x, run.targets),

@@ -15,7 +15,8 @@ from optviz.data.dataset import Dataset
 from optviz.nn import data as datasets
 from optviz.nn.mlp import MLP
 from optviz.nn.network import Network
-from optviz.nn.training import History, fit
+from optviz.nn.records import History
+from optviz.nn.training import fit
 from optviz.optimizers.base import Optimizer
 from optviz.runs.race import as_optimizer, several
 from optviz.runs.trajectory import check_amounts
