@@ -83,7 +83,8 @@ class Checkpoint:
         try:
             self._take_over(arrays, spec)
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-            raise ValueError(f"the checkpoint {self.path} is damaged: {error}") from None
+            why = " ".join(str(error).split())  # it may show an array, in rows
+            raise ValueError(f"the checkpoint {self.path} is damaged: {why[:200]}") from None
 
     def _take_over(self, arrays: dict[str, Array], spec: Mapping[str, Any]) -> None:
         """Read all of it, and only then change anything."""

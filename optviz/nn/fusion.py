@@ -28,8 +28,6 @@ Array = NDArray[Any]
 
 #: What the lines of `HASH` are made with.
 CONSTANTS = ("MIX_1", "MIX_2", "SHIFT_15", "SHIFT_16", "SPREAD")
-
-
 #: What is fused where it stands in a row; the longest first.
 ROWS: tuple[tuple[type[Layer], ...], ...] = (
     (BatchNorm, Activation, Dropout), (BatchNorm, Activation), (Activation, Dropout),
