@@ -32,7 +32,8 @@ class Network(Model):
         "softmax", "binary" or "mse".
     l1, l2 : float or mapping, ≥ 0
         Penalties λ₁ Σ|θ| + λ₂/2 Σθ² on weights; or by kind of parameter, such as
-        `{"W": 1e-4, "b": 1e-5}` (kinds: W, b, gamma, beta).
+        `{"W": 1e-4, "b": 1e-5}` (kinds: W, b, gamma, beta, and those of
+        your own layers).
     dtype
         float32 or float64.
     rng

@@ -9,6 +9,7 @@ import tempfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from glob import escape
 from pathlib import Path
 
 try:
@@ -50,23 +51,11 @@ def _locked_file(path: Path, prefix: str) -> tuple[int, Path]:
 
 def _clear_litter(path: Path, prefix: str) -> None:
     """Delete temporary files for `path` that no living process has locked."""
-    length = len(prefix) + 8 + len(path.suffix)
-    with contextlib.suppress(OSError), os.scandir(path.parent) as entries:
-        for entry in entries:
-            name = entry.name
-            is_ours = name.startswith(prefix) and name.endswith(path.suffix)
-            if is_ours and len(name) == length and entry.is_file(follow_symlinks=False):
-                with contextlib.suppress(OSError):
-                    _delete_if_dead(entry.path)
-
-
-def _delete_if_dead(name: str) -> None:
-    handle = os.open(name, os.O_RDWR)
-    try:
-        if _lock(handle):
-            os.unlink(name)
-    finally:
-        os.close(handle)
+    # `mkstemp` puts eight characters between.
+    for litter in path.parent.glob(f"{escape(prefix)}{'?' * 8}{escape(path.suffix)}"):
+        with contextlib.suppress(OSError), litter.open("rb+") as file:
+            if _lock(file.fileno()):
+                litter.unlink()
 
 
 def _lock(handle: int) -> bool | None:
