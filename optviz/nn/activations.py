@@ -9,7 +9,7 @@ from types import ModuleType
 from typing import Any
 
 from optviz.compiled import jit
-from optviz.nn.kernels import kernel
+from optviz.nn.kernels import silent
 from optviz.shared.text import did_you_mean, listed
 
 
@@ -90,12 +90,23 @@ def check_activation(name: str) -> str:
 
 def forward_kernel(name: str, dtype: Any) -> Callable[..., None]:
     """`kernel(x (n,), y (n,), alpha)`: y = h(x)."""
-    return kernel(_module(name).forward, "vvf", dtype)
+    signature = functools.partial(_signature, 2, str(dtype))
+    return silent(jit.compiled(_module(name).forward, signature))
 
 
 def backward_kernel(name: str, dtype: Any) -> Callable[..., None]:
     """`kernel(x (n,), y (n,), dy (n,), dx (n,), alpha)`: dx = dy h′(x)."""
-    return kernel(_module(name).backward, "vvvvf", dtype)
+    signature = functools.partial(_signature, 4, str(dtype))
+    return silent(jit.compiled(_module(name).backward, signature))
+
+
+@functools.cache
+def _signature(arrays: int, dtype: str) -> Any:
+    from numba import float64, from_dtype, void
+    from numpy import dtype as as_dtype
+
+    real = from_dtype(as_dtype(dtype))
+    return void(*[real[::1]] * arrays, float64)
 
 
 @functools.cache

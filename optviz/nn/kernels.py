@@ -23,9 +23,12 @@ def kernel(function: Callable[..., Any], layout: str, dtype: Any) -> Callable[..
     int64; r in the first place: it returns a float64.
     """
     signature = functools.partial(_signature, layout, np.dtype(dtype).name)
-    made = jit.compiled(function, signature)
-    # In plain Python it would warn of overflow: compiled, none does.
-    return np.errstate(all="ignore")(made) if jit.jit_disabled() else made
+    return silent(jit.compiled(function, signature))
+
+
+def silent(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A kernel that does not warn of overflow when it runs in plain Python: compiled, none does."""
+    return np.errstate(all="ignore")(function) if jit.jit_disabled() else function
 
 
 @functools.cache

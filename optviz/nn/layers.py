@@ -206,8 +206,8 @@ class Activation(Layer):
 
     def build(self, inputs: int, dtype: Any, rng: np.random.Generator) -> dict[str, Array]:
         """No parameters."""
-        self._forward = forward_kernel(self.name, dtype)
-        self._backward = backward_kernel(self.name, dtype)
+        self._forward = forward_kernel(self.name, np.dtype(dtype).name)
+        self._backward = backward_kernel(self.name, np.dtype(dtype).name)
         return super().build(inputs, dtype, rng)
 
     def forward(self, x: Array, training: bool) -> Array:
