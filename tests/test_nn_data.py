@@ -15,6 +15,7 @@ import sys
 import tracemalloc
 import zipfile
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +26,7 @@ from hypothesis.extra import numpy as hnp
 from scipy import sparse
 
 from optviz.data import Dataset, Scaling, load
-from optviz.nn import data
+from optviz.nn import Network, data
 
 GENERATED = ("moons", "circles", "spirals", "blobs", "text:n=300,words=500")
 IMAGES = np.arange(5 * 3 * 2, dtype=np.uint8).reshape(5, 3, 2)
@@ -274,6 +275,27 @@ def test_damaged_archives(tmp_path: Path) -> None:
         )
         member.write(bytes(100))
     assert "the array 'x' is damaged" in refusal(lambda: load(file))
+
+
+@pytest.mark.parametrize("trap", ["shared bytes", "a thousand to one", "another size"])
+def test_archives_that_unpack_to_far_more_than_they_are(tmp_path: Path, trap: str) -> None:
+    """Refused by what they claim: nothing is unpacked, by data sets and networks alike."""
+    file, member = tmp_path / "mine.npz", BytesIO()
+    np.save(member, np.zeros(30_000_000, np.uint8))
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        archive.writestr("x.npy", member.getvalue())
+        if trap == "shared bytes":
+            archive.filelist += archive.filelist * 30
+        else:
+            archive.writestr("padding", np.random.default_rng(0).bytes(1_200_000))
+            archive.filelist[0].file_size = 1 << 30 if trap == "a thousand to one" else 100_000_000
+    says = "the array 'x' is damaged" if trap == "another size" else "claims to hold"
+    tracemalloc.start()
+    assert says in refusal(lambda: load(file))
+    with pytest.raises(ValueError, match=rf"mine\.npz is no network of optviz: .*{says}"):
+        Network.load(file)
+    assert tracemalloc.get_traced_memory()[1] < 5e6
+    tracemalloc.stop()
 
 
 @pytest.mark.parametrize(("changes", "says"), [

@@ -18,10 +18,10 @@ import pytest
 from scipy import sparse
 
 import optviz as ov
-from optviz.nn import MLP, Activation, BatchNorm, Dense, Dropout, Network
+from optviz.nn import MLP, Activation, BatchNorm, Dense, Dropout, Layer, Network
 from optviz.nn.activations import ACTIVATIONS
 from optviz.optimizers.parse import parse_optimizer
-from optviz.shared.archive import write_archive
+from optviz.shared.archive import read_archive, write_archive
 from tests.processes import PEAK
 from tests.reference import layers as paper
 from tests.reference import networks
@@ -168,6 +168,155 @@ def test_numbers_of_other_types(dtype: Any) -> None:
         np.testing.assert_array_equal(net.gradient(np.asfortranarray(x)[::1], y), wanted)
         np.testing.assert_array_equal(net.predict(x.tolist()), net.predict(x))
         assert [layer.spec() for layer in net.layers] == specs
+
+
+# -- your own layers --------------------------------------------------------------------------
+
+
+class Scale(Layer):
+    """y = a x, with an a for each number."""
+
+    decays = frozenset({"a"})
+
+    def __init__(self, start: float = 1.0) -> None:
+        super().__init__()
+        self.start = start
+
+    def shapes(self, inputs: int) -> dict[str, tuple[int, ...]]:
+        return {"a": (inputs,)}
+
+    def build(self, inputs: int, dtype: Any, rng: Any) -> dict[str, np.ndarray]:
+        super().build(inputs, dtype, rng)
+        self.averages = {"seen": np.zeros(1)}
+        return {"a": np.full(inputs, self.start)}
+
+    def forward(self, x: np.ndarray, training: bool) -> np.ndarray:
+        self._x = x
+        self.averages["seen"] += training * len(x)
+        return np.multiply(x, self.params["a"], out=self.buffer("y", *x.shape))
+
+    def backward(self, dy: np.ndarray) -> np.ndarray:
+        self.grads["a"][...] = (dy * self._x).sum(axis=0)
+        return np.multiply(dy, self.params["a"], out=dy)
+
+
+class Pairs(Layer):
+    """y = x₁x₂, x₃x₄, …: half as many outputs, and no parameters."""
+
+    def outputs_of(self, inputs: int) -> int:
+        return inputs // 2
+
+    def forward(self, x: np.ndarray, training: bool) -> np.ndarray:
+        self._x = x
+        return np.ascontiguousarray(x[:, ::2] * x[:, 1::2])
+
+    def backward(self, dy: np.ndarray) -> np.ndarray:
+        dx = self.buffer("dx", *self._x.shape)
+        dx[:, ::2], dx[:, 1::2] = dy * self._x[:, 1::2], dy * self._x[:, ::2]
+        return dx
+
+
+class Doubled(Activation):
+    """Twice the activation: what is fused must not take it for one."""
+
+    def forward(self, x: np.ndarray, training: bool) -> np.ndarray:
+        return np.multiply(2, super().forward(x, training), out=self.buffer("two", *x.shape))
+
+    def backward(self, dy: np.ndarray) -> np.ndarray:
+        return 2 * super().backward(dy)
+
+
+OWN = [Scale, Pairs, Doubled]
+
+
+def own_network(dtype: Any = float, **options: Any) -> Network:
+    row = [Scale(0.5), Dense(8), BatchNorm(), Doubled("tanh"), Dropout(0.0), Pairs(), Scale(),
+           Dense(3)]  # fmt: skip
+    return stirred(Network(4, row, dtype=dtype, rng=0, **options))
+
+
+def test_networks_with_own_layers_have_the_right_gradient() -> None:
+    x, y = problem()
+    net = own_network(l2=0.1, l1={"a": 0.2})
+    found, theta = net.gradient(x, y), net.parameters.copy()
+
+    def value(vector: np.ndarray) -> float:
+        net.parameters[:] = vector
+        return net.step_gradient(x, y)[0]
+
+    wanted = paper.central_difference(value, theta)
+    net.parameters[:] = theta
+    assert np.abs(found - wanted).max() < 1e-7 * np.abs(wanted).max()
+    assert net.names == ("1 scale", "2 dense", "2 batchnorm", "2 tanh", "2 dropout", "2 pairs",
+                         "3 scale", "4 dense")  # fmt: skip
+    weights = [name for name in net.views() if name.endswith(("/W", "/a"))]
+    assert net.decaying == sum(net.views()[name].size for name in weights)
+    # A number is the penalty of all weights, own ones too; nothing own is fused.
+    weighty = sum((net.views()[name] ** 2).sum() for name in weights)
+    bare = own_network(l1={"a": 0.2}).step_gradient(x, y)[0]
+    np.testing.assert_allclose(net.step_gradient(x, y)[0] - bare, 0.05 * weighty)
+    one_by_one = list(net.activations(x, training=True).values())
+    np.testing.assert_allclose(net.forward(x, training=True), one_by_one[-1], **CLOSE)
+
+
+def test_own_layers_train_are_saved_and_come_back(tmp_path: Path) -> None:
+    x, y = problem(n=60)
+    net, whole, parts = own_network("float32"), own_network("float32"), own_network("float32")
+    history = net.fit(x, y, ov.Adam(lr=0.01), epochs=20, batch_size=16, rng=0)
+    assert history.loss[-1] < 0.8 * history.loss[0]
+    again = Network.load(net.save(tmp_path / "a.npz"), layers=OWN)
+    np.testing.assert_array_equal(again.outputs_of(x), net.outputs_of(x))
+    assert [type(layer) for layer in again.layers] == [type(layer) for layer in net.layers]
+    assert again.layers[0].averages["seen"] == [1200]
+    assert again.spec() == net.spec()
+    # And from a checkpoint, which is of a network that is there.
+    whole.fit(x, y, ov.Adam(), epochs=4, rng=0)
+    for epochs in (2, 4):
+        parts = own_network("float32")
+        parts.fit(x, y, ov.Adam(), epochs=epochs, rng=0, checkpoint=tmp_path / "c.npz")
+    np.testing.assert_array_equal(parts.parameters, whole.parameters)
+
+
+def test_layers_that_are_not_known_are_refused(tmp_path: Path) -> None:
+    """By name: a class is never looked for anywhere but in what was given."""
+    path = own_network().save(tmp_path / "a.npz")
+    says = (
+        r"a\.npz: its layer 'Scale' is none of Dense, BatchNorm, Activation, Dropout: if it is "
+        r"your own, give its class, as in Network\.load\(path, layers=\[Scale\]\)$"
+    )
+    with pytest.raises(ValueError, match=says):
+        Network.load(path)
+    with pytest.raises(ValueError, match=r"its layer 'Doubled' is none of .*, Scale: if"):
+        Network.load(path, layers=[Scale])
+    for wrong in (Scale(), [Scale()], ["Scale"], [int], None):
+        with pytest.raises(ValueError, match="layers must be classes of your own layers, not"):
+            Network.load(path, layers=wrong)  # type: ignore[arg-type]
+    other = type("Dense", (Scale,), {})
+    with pytest.raises(ValueError, match="layers has two classes Dense"):
+        Network.load(path, layers=[other])
+    with pytest.raises(ValueError, match="with your own Dense cannot be kept in a file"):
+        Network(2, [other()]).save(tmp_path / "b.npz")
+    # The sizes of own layers are held against the file as well, before they are made.
+    arrays, spec = read_archive(path, "network")
+    write_archive(path, arrays, {**spec, "inputs": 10**15})
+    assert "parameters are not its layers'" in refused(path, layers=OWN)
+    for settings in ({"start": "x"}, {"begin": 1.0}):
+        layers = [{"layer": "Scale", **settings}, *spec["layers"][1:]]
+        write_archive(path, arrays, {**spec, "layers": layers})
+        refused(path, layers=OWN)
+
+
+def test_layers_that_contradict_themselves() -> None:
+    class Forgetful(Scale):
+        def build(self, inputs: int, dtype: Any, rng: Any) -> dict[str, np.ndarray]:
+            return {k: v[:-1] for k, v in super().build(inputs, dtype, rng).items()}
+
+    with pytest.raises(ValueError, match=r"builds .*\(3,\).*shapes are .*\(4,\)"):
+        Network(4, [Forgetful(2.0)])
+    layer = Scale(2.0)
+    del layer.start
+    with pytest.raises(ValueError, match="a Scale must keep its arguments as attributes: start"):
+        layer.spec()
 
 
 # -- PyTorch ----------------------------------------------------------------------------------
@@ -375,6 +524,17 @@ def test_evaluation_is_the_formula_and_leaves_no_trace() -> None:
     assert net.activations(x)["2 dense"].tobytes() == net.activations(x)["2 dense"].tobytes()
 
 
+def test_several_answers_are_right_if_all_of_them_are() -> None:
+    x, y = problem("binary", n=200)
+    net = MLP((4, 9, 3), activation="tanh", loss="binary", dtype=float, rng=0)
+    right = net.predict(x) == y
+    share = right.all(axis=1).mean()
+    assert 0.05 < share < right.mean() - 0.2 < right.any(axis=1).mean() - 0.4
+    assert net.evaluate(x, y)[1] == share
+    history = net.fit(x, y, ov.SGD(lr=1e-30), epochs=1, validation=(x, y), batch_size=64, rng=0)
+    assert history.accuracy[0] == history.validation_accuracy[0] == share
+
+
 def test_monte_carlo_passes_approach_the_mean_over_masks() -> None:
     """With 6 hidden units all 64 masks can be gone through: the exact mean."""
     x = problem(n=5)[0]
@@ -464,9 +624,9 @@ def bomb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return place
 
 
-def refused(path: Path) -> str:
+def refused(path: Path, **options: Any) -> str:
     with pytest.raises(ValueError, match=path.name) as caught:
-        Network.load(path)
+        Network.load(path, **options)
     text = str(caught.value)
     assert "\n" not in text
     assert len(text) < 400
@@ -586,8 +746,10 @@ def test_nothing_large_is_made_before_it_is_refused(tmp_path: Path) -> None:
 
 def test_what_cannot_be_saved(tmp_path: Path) -> None:
     own = Network(2, [Dense(3, lambda rng, i, o: np.zeros((i, o)))])
-    with pytest.raises(ValueError, match="Python function"):
+    with pytest.raises(ValueError, match="Python function as init"):
         own.save(tmp_path / "a.npz")
+    with pytest.raises(ValueError, match="a ndarray as start cannot be kept"):
+        Network(2, [Scale(np.ones(2))]).save(tmp_path / "a.npz")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"name the file with \.npz"):
         kept().save(tmp_path / "a.txt")
     with pytest.raises(OSError, match="No such file"):

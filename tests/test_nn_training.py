@@ -392,6 +392,63 @@ def test_a_killed_run_ends_as_if_nothing_had_been(tmp_path: Path) -> None:
     assert rest.splitlines()[-1] == whole
     # Once more: nothing is left to do, and the end is the same.
     assert python(RUN, str(file), optimizer, "0").stdout.splitlines()[-1] == whole
+    assert [p.name for p in tmp_path.iterdir()] == ["run.npz"]
+
+
+#: Half of a file, and then: nothing more for the time being, or the end.
+WRITE = """
+import os, signal, sys
+from pathlib import Path
+from optviz.shared.files import replacing
+with replacing(Path(sys.argv[1])) as temporary:
+    temporary.write_bytes(b"half")
+    print(temporary.name, flush=True)
+    if sys.argv[2] == "die":
+        os.kill(os.getpid(), signal.SIGKILL)
+    sys.stdin.readline()
+    temporary.write_bytes(b"whole")
+"""
+
+
+def writer(file: Path, then: str) -> tuple[subprocess.Popen[str], str]:
+    """A process that writes `file`, and the name that it writes under."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", WRITE, str(file), then], text=True, stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
+    )  # fmt: skip
+    assert process.stdout is not None
+    return process, process.stdout.readline().strip()
+
+
+def test_what_a_killed_process_leaves_is_cleared_and_nothing_else(tmp_path: Path) -> None:
+    """By the next one that writes the same file; others that are writing it are let alone."""
+    file, living = tmp_path / "a.npz", []
+    try:
+        for _ in range(2):
+            living.append(writer(file, "wait"))
+        names = {name for _, name in living}
+        for _ in range(3):
+            dead, left = writer(file, "die")
+            dead.communicate()
+            assert dead.returncode == -signal.SIGKILL
+            assert {p.name for p in tmp_path.iterdir()} == {*names, left}
+        others = [left.replace(".a-", ".b-"), left.replace(".npz", ".png"), left[1:], f"x{left}"]
+        for name in others:
+            (tmp_path / name).write_bytes(b"another's")
+        small().save(file)
+        sound = file.read_bytes()
+        assert {p.name for p in tmp_path.iterdir()} == {*names, *others, "a.npz"}
+        for process, _ in living:
+            assert file.read_bytes() == sound
+            process.communicate("go on\n")
+            assert process.returncode == 0
+            assert file.read_bytes() == b"whole"
+            file.write_bytes(sound)
+        assert {p.name for p in tmp_path.iterdir()} == {*others, "a.npz"}
+    finally:
+        for process, _ in living:
+            process.kill()
+            process.wait()
 
 
 def checkpointed(file: Path, **changes: Any) -> tuple[Network, Any]:
@@ -408,6 +465,28 @@ def checkpointed(file: Path, **changes: Any) -> tuple[Network, Any]:
     optimizer = changes.pop("optimizer", None) or ov.Adam(lr=0.01)
     net = small(**changes)
     return net, net.fit(x, y, optimizer, checkpoint=file, **options)
+
+
+def refused_untouched(file: Path) -> str:
+    """The line that refuses a file for `checkpointed`'s run, with all that is given as it was.
+
+    All of it would have been changed: the file's state is that of the run's end.
+    """
+    net, optimizer, rng = small(), ov.Adam(lr=0.01), np.random.default_rng(1)
+
+    def now() -> list[Any]:
+        arrays = {**net.state(), **optimizer.state_dict()}
+        bits = [(name, np.asarray(array).tobytes()) for name, array in arrays.items()]
+        return [bits, rng.bit_generator.state, file.read_bytes()]
+
+    before = now()
+    with pytest.raises(ValueError, match=file.name) as caught:
+        net.fit(*problem(60), optimizer, epochs=3, batch_size=16, validation=problem(20, 42),
+                patience=9, checkpoint=file, rng=rng)  # fmt: skip
+    assert now() == before
+    assert [p.name for p in file.parent.iterdir()] == [file.name]
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
 
 
 FIT = ("weight_decay", "clip_norm", "record", "record_every", "restore_best", "callbacks")
@@ -470,10 +549,7 @@ def test_damaged_checkpoints_are_refused(tmp_path: Path) -> None:
     damages.append(b"\x80\x04N." * 20)
     for damage in damages:
         file.write_bytes(damage)
-        with pytest.raises(ValueError, match=r"a\.npz") as caught:
-            checkpointed(file)
-        assert "\n" not in str(caught.value)
-        assert file.read_bytes() == damage
+        refused_untouched(file)
     harmless = 0
     for place in range(0, len(sound), len(sound) // 60):
         file.write_bytes(sound[:place] + bytes([sound[place] ^ 0xFF]) + sound[place + 1 :])
@@ -487,29 +563,36 @@ def test_damaged_checkpoints_are_refused(tmp_path: Path) -> None:
     assert harmless < 30
 
 
-@pytest.mark.parametrize("name", [
-    "rows", "parameters", "optimizer/steps", "optimizer/parameters/m", "optimizer/parameters/t",
-    "optimizer/parameters/powers", "best/parameters", "averages/1/mean",
+ODD = ["rows", "parameters", "optimizer/steps", "optimizer/parameters/m", "optimizer/parameters/t",
+       "optimizer/parameters/powers", "best/parameters", "averages/1/mean"]  # fmt: skip
+LONGER = [name for name in ODD if name.split("/")[-1] in ("parameters", "m", "powers", "mean")]
+
+
+@pytest.mark.parametrize(("name", "how"), [
+    *itertools.product(ODD, ["missing", "shape", "text"]), *((name, "longer") for name in LONGER),
 ])  # fmt: skip
-@pytest.mark.parametrize("how", ["missing", "shape", "text"])
 def test_checkpoints_with_odd_contents_change_nothing(tmp_path: Path, name: str, how: str) -> None:
     file = tmp_path / "a.npz"
     checkpointed(file)
     arrays, spec = read_archive(file, "checkpoint")
-    assert name in arrays
     value = arrays.pop(name)
     if how != "missing":
-        arrays[name] = np.zeros((2, 2)) if how == "shape" else np.array("text")
+        odd = {"shape": np.zeros((2, 2)), "text": np.array("text"), "longer": np.append(value, 0)}
+        arrays[name] = odd[how].astype(odd[how].dtype if how == "text" else value.dtype)
     write_archive(file, arrays, spec)
-    net, optimizer, rng = small(), ov.Adam(lr=0.01), np.random.default_rng(1)
-    before = net.parameters.copy(), rng.bit_generator.state
-    with pytest.raises(ValueError, match="damaged"):
-        net.fit(*problem(60), optimizer, epochs=3, batch_size=16, validation=problem(20, 42),
-                patience=9, checkpoint=file, rng=rng)  # fmt: skip
-    np.testing.assert_array_equal(net.parameters, before[0])
-    assert rng.bit_generator.state == before[1]
-    assert optimizer.steps == 0
-    assert value is not None
+    assert "is damaged" in refused_untouched(file)
+
+
+def test_a_state_of_another_size_changes_nothing(tmp_path: Path) -> None:
+    """Its arrays fit each other: only a step shows that they do not fit the parameters."""
+    file = tmp_path / "a.npz"
+    checkpointed(file)
+    arrays, spec = read_archive(file, "checkpoint")
+    for slot in "mv":
+        key = f"optimizer/parameters/{slot}"
+        arrays[key] = np.append(arrays[key], arrays[key][:1])
+    write_archive(file, arrays, spec)
+    assert "is damaged" in refused_untouched(file)
 
 
 @pytest.mark.parametrize("changes", [
@@ -521,9 +604,7 @@ def test_checkpoints_with_odd_specifications_are_refused(tmp_path: Path, changes
     checkpointed(file)
     arrays, spec = read_archive(file, "checkpoint")
     write_archive(file, arrays, {**spec, **changes})
-    with pytest.raises(ValueError, match=r"a\.npz") as caught:
-        checkpointed(file)
-    assert "\n" not in str(caught.value)
+    refused_untouched(file)
 
 
 def test_a_folder_that_cannot_be_written_is_told_at_once(tmp_path: Path) -> None:

@@ -12,7 +12,6 @@ import csv
 import gzip
 import itertools
 import math
-import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,17 +21,11 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from optviz.shared import npz
 from optviz.shared.text import did_you_mean, listed
-
-#: Deflate cannot pack tighter than 1032 : 1: what claims more is damaged, or a trap.
-_TIGHTEST = 1032
 
 _AGAIN = "download it again"
 _PLAIN = "save plain numbers instead (for texts, help(optviz.nn.data.imdb) shows how)"
-_NPY_HEADER = {
-    (1, 0): np.lib.format.read_array_header_1_0,
-    (2, 0): np.lib.format.read_array_header_2_0,
-}
 
 
 @contextmanager
@@ -42,6 +35,10 @@ def about(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise ValueError(f"{path}: cannot be read: {error.strerror or error}") from None
+    except npz.DamagedError as error:
+        raise ValueError(f"{path}: {error}: {_AGAIN}") from None
+    except npz.PickledError as error:
+        raise ValueError(f"{path}: {error}: {_PLAIN}") from None
     except ValueError as error:
         text = str(error)
         raise ValueError(text if text.startswith(str(path)) else f"{path}: {text}") from None
@@ -64,7 +61,7 @@ def read_idx(path: Path, dimensions: int) -> NDArray[np.uint8]:
     """
     with about(path):
         packed = _is_gzip(path)
-        available = path.stat().st_size * (_TIGHTEST if packed else 1)
+        available = path.stat().st_size * (npz.TIGHTEST if packed else 1)
         try:
             with gzip.open(path) if packed else path.open("rb") as file:
                 shape = _idx_header(file.read(4 + 4 * dimensions), dimensions)
@@ -104,31 +101,18 @@ def _idx_header(header: bytes, dimensions: int) -> tuple[int, ...]:
     return tuple(int(n) for n in np.frombuffer(header, dtype=">u4", offset=4))
 
 
-class NpzFile:
-    """An archive of arrays. Use as a context manager; `keys` tells what is in it.
+class NpzFile(npz.NpzFile):
+    """An archive of samples: errors name the file, and what would do.
 
     Raises
     ------
     ValueError
-        If the file is no zip archive.
+        If the file is no archive, or cannot be opened.
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = path
         with about(path):
-            self._size = path.stat().st_size
-            try:
-                self._zip = zipfile.ZipFile(path)
-            except (zipfile.BadZipFile, ValueError, EOFError, NotImplementedError):
-                raise ValueError(f"is no .npz archive, or is cut short: {_AGAIN}") from None
-        names = self._zip.namelist()
-        self.keys = [name.removesuffix(".npy") for name in names if name.endswith(".npy")]
-
-    def __enter__(self) -> NpzFile:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._zip.close()
+            super().__init__(path)
 
     def array(self, key: str) -> NDArray[Any]:
         """The array of that name.
@@ -136,42 +120,13 @@ class NpzFile:
         Raises
         ------
         ValueError
-            If there is none of that name, it holds pickled objects, or it is damaged.
+            If there is none of that name, it holds pickled objects or no samples, or is damaged.
         """
-        if key not in self.keys:
-            hint = did_you_mean(key, self.keys)
-            raise ValueError(
-                f"{self.path}: has no array {key!r}{hint}: it has {listed(self.keys) or 'none'}"
-            )
         with about(self.path):
-            try:
-                array = self._read(self._zip.getinfo(f"{key}.npy"))
-            except MemoryError:
-                raise ValueError(f"the array {key!r} does not fit into the memory") from None
-            except Exception:  # whatever zip, zlib and the header's parser say to garbage
-                raise ValueError(f"the array {key!r} is damaged: {_AGAIN}") from None
-            if array is None:
-                raise ValueError(
-                    f"the array {key!r} holds pickled Python objects, which could run any code "
-                    f"and are not opened: {_PLAIN}"
-                )
+            array = super().array(key)
             if array.ndim == 0:
                 raise ValueError(f"{key!r} is a single value, not an array of samples")
         return array
-
-    def _read(self, info: zipfile.ZipInfo) -> NDArray[Any] | None:
-        """The array of one member; None if it holds pickles."""
-        with self._zip.open(info) as file:
-            version = np.lib.format.read_magic(file)
-            shape, _, dtype = _NPY_HEADER[version](file)
-            if dtype.hasobject:
-                return None
-            room = min(info.file_size, self._size * _TIGHTEST) - file.tell()
-            if math.prod(shape) * dtype.itemsize != room:
-                raise ValueError
-            file.seek(0)
-            array: NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
-            return array
 
 
 def read_csv(

@@ -7,10 +7,12 @@
 
 from optviz import data
 from optviz.nn.comparison import Training, compare
-from optviz.nn.layers import Activation, BatchNorm, Dense, Dropout, Layer
+from optviz.nn.layer import Layer
+from optviz.nn.layers import Activation, BatchNorm, Dense, Dropout
 from optviz.nn.mlp import MLP
 from optviz.nn.network import Network
-from optviz.nn.training import History, fit
+from optviz.nn.records import History
+from optviz.nn.training import fit
 
 __all__ = [
     "MLP",

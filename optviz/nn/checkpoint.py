@@ -5,21 +5,27 @@ from __future__ import annotations
 import json
 import tempfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from optviz.data.dataset import is_sparse
+from optviz.nn.run import Run
+from optviz.nn.storage import spec_of
 from optviz.shared.archive import read_archive, write_archive
 from optviz.shared.text import listed
 
-if TYPE_CHECKING:
-    from optviz.nn.training import Run
-
 Array = NDArray[Any]
+
+
+#: What a run is known by, and what else it has come to, each in one value.
+SETTINGS = ("batch_size", "patience", "restore_best", "weight_decay", "clip_norm")
+NUMBERS: dict[str, Callable[[Any], Any]] = {
+    "steps": int, "best_loss": float, "best_epoch": int, "is_stopped": bool, "stopped_early": bool,
+}  # fmt: skip
 
 
 class Checkpoint:
@@ -39,17 +45,13 @@ class Checkpoint:
         """What two runs must share to be the same."""
         run = self.run
         return {
-            "network": run.network.spec(),
+            "network": spec_of(run.network),
             "optimizer": run.optimizer.spec(),
             "begins": _checksum(*run.state().values(), *run.optimizer.state_dict().values()),
             "data": _checksum(run.x, run.targets),
             "validation": _checksum(*run.held_out) if run.held_out is not None else None,
             "rng": _checksum(np.frombuffer(_rng_text(run.rng).encode(), np.uint8)),
-            "batch_size": run.batch_size,
-            "patience": run.patience,
-            "restore_best": run.restore_best,
-            "weight_decay": run.weight_decay,
-            "clip_norm": run.clip_norm,
+            **{name: getattr(run, name) for name in SETTINGS},
             "records": [*run.records.names, run.records.every],
         }
 
@@ -62,8 +64,7 @@ class Checkpoint:
         arrays |= {f"records/{name}": array for name, array in run.records.arrays().items()}
         spec = {
             "kind": "checkpoint", "identity": self.identity, "rng": _rng_text(run.rng),
-            "steps": run.steps, "best_loss": run.best_loss, "best_epoch": run.best_epoch,
-            "is_stopped": run.is_stopped, "stopped_early": run.stopped_early,
+            **{name: getattr(run, name) for name in NUMBERS},
         }  # fmt: skip
         write_archive(self.path, arrays, spec)
 
@@ -84,15 +85,15 @@ class Checkpoint:
         try:
             self._take_over(arrays, spec)
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-            raise ValueError(f"the checkpoint {self.path} is damaged: {error}") from None
+            why = " ".join(str(error).split())  # it may show an array, in rows
+            raise ValueError(f"the checkpoint {self.path} is damaged: {why[:200]}") from None
 
     def _take_over(self, arrays: dict[str, Array], spec: Mapping[str, Any]) -> None:
         """Read all of it, and only then change anything."""
         run = self.run
         rows = [tuple(map(float, row)) for row in arrays["rows"]]
-        numbers = {name: int(spec[name]) for name in ("steps", "best_epoch")}
-        numbers |= {name: bool(spec[name]) for name in ("is_stopped", "stopped_early")}
-        best_loss, best = float(spec["best_loss"]), _part(arrays, "best/")
+        numbers = {name: kind(spec[name]) for name, kind in NUMBERS.items()}
+        best = _part(arrays, "best/")
         for state in (arrays, best) if best else (arrays,):
             run.network.check_state(state)
         if not rows or any(len(row) != 5 for row in rows):
@@ -110,7 +111,7 @@ class Checkpoint:
         run.optimizer.load_state_dict(state)
         run.rng.bit_generator.state = bits
         run.network.restore(arrays)
-        run.rows, run.best, run.best_loss = rows, best, best_loss
+        run.rows, run.best = rows, best
         for name, value in numbers.items():
             setattr(run, name, value)
         run.records.kept = {k: list(v) for k, v in _part(arrays, "records/").items()}

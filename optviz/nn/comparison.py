@@ -15,7 +15,8 @@ from optviz.data.dataset import Dataset
 from optviz.nn import data as datasets
 from optviz.nn.mlp import MLP
 from optviz.nn.network import Network
-from optviz.nn.training import History, fit
+from optviz.nn.records import History
+from optviz.nn.training import fit
 from optviz.optimizers.base import Optimizer
 from optviz.runs.race import as_optimizer, several
 from optviz.runs.trajectory import check_amounts
@@ -148,13 +149,12 @@ def compare(
         of_this = []
         for run in range(runs):
             network, train, validation, test = _begin(whole, setup, run)
-            watch = None if on_epoch is None else _watch(on_epoch, optimizer)
             history = fit(
                 network, train.x, train.y, optimizer.fresh(), epochs=setup.epochs,
                 batch_size=setup.batch_size, validation=(validation.x, validation.y),
                 patience=setup.patience, weight_decay=setup.weight_decay, checkpoint=checkpoint,
                 rng=np.random.default_rng([seed, run, 1]), progress=progress,
-                callbacks=[] if watch is None else [watch],
+                callbacks=[] if on_epoch is None else [_watch(on_epoch, optimizer)],
             )  # fmt: skip
             of_this.append(history)
             scores[k, run] = network.evaluate(test.x, test.y)[1]

@@ -21,12 +21,17 @@ from optviz.compiled import jit
 from optviz.nn import kernels
 from optviz.nn.activations import ACTIVATIONS
 from optviz.nn.kernels import HASH, kernel
-from optviz.nn.layers import Activation, BatchNorm, Dropout, Layer
+from optviz.nn.layer import Layer
+from optviz.nn.layers import Activation, BatchNorm, Dropout
 
 Array = NDArray[Any]
 
 #: What the lines of `HASH` are made with.
 CONSTANTS = ("MIX_1", "MIX_2", "SHIFT_15", "SHIFT_16", "SPREAD")
+#: What is fused where it stands in a row; the longest first.
+ROWS: tuple[tuple[type[Layer], ...], ...] = (
+    (BatchNorm, Activation, Dropout), (BatchNorm, Activation), (Activation, Dropout),
+)  # fmt: skip
 
 
 def stages(layers: Sequence[Layer]) -> list[Any]:
@@ -40,15 +45,15 @@ def stages(layers: Sequence[Layer]) -> list[Any]:
     out: list[Any] = []
     rest = list(layers)
     while rest:
-        match rest:
-            case [BatchNorm() as norm, Activation() as activation, Dropout() as dropout, *rest]:
-                out.append(Fused(norm, activation, dropout))
-            case [BatchNorm() as norm, Activation() as activation, *rest]:
-                out.append(Fused(norm, activation, None))
-            case [Activation() as activation, Dropout() as dropout, *rest]:
-                out.append(Fused(None, activation, dropout))
-            case [layer, *rest]:
-                out.append(layer)
+        # Not with isinstance: a subclass may compute something else.
+        kinds = tuple(map(type, rest))
+        row = next((row for row in ROWS if kinds[: len(row)] == row), None)
+        if row is None:
+            out.append(rest.pop(0))
+            continue
+        found: dict[type[Layer], Any] = dict(zip(row, rest, strict=False))
+        out.append(Fused(found.get(BatchNorm), found[Activation], found.get(Dropout)))
+        del rest[: len(row)]
     return out
 
 
@@ -109,58 +114,13 @@ def module_source(with_norm: bool, activation: str, with_dropout: bool) -> str:
     Backward, the input of the activation is computed again from the layer's input: that is
     cheaper than to read it. First dβ and dγ are summed, then they are taken out.
     """
-    formula = ACTIVATIONS[activation]
-    prologue = [
-        "real = z_.dtype.type",
-        "n, d = z_.shape",
-        "one, zero, alpha = real(1), real(0), real(alpha_)",
-    ]
-    value = ["x = z_[i, j]"]
+    prologue, value, mask, kept = _shared_lines(with_norm, activation, with_dropout)
+    forward = [*prologue, *EVERY, *_inner([*value, *mask, f"y_[i, j] = y * {kept}"])]
+    slope = f"dx = dy_[i, j] * {kept} * ({ACTIVATIONS[activation].slope})"
+    backward = [*EVERY, *_inner([*value, *mask, slope, "dx_[i, j] = dx"])]
     if with_norm:
-        prologue += [
-            "center = np.empty(d, z_.dtype)",
-            "spread = np.empty(d, z_.dtype)",
-            "scale = np.empty(d, z_.dtype)",
-            "for j in range(d):",
-            "    center[j] = mean[j]",
-            "    spread[j] = 1.0 / np.sqrt(variance[j] + eps)",
-            "    scale[j] = gamma[j] / np.sqrt(variance[j] + eps)",
-        ]
-        value = ["x = (z_[i, j] - center[j]) * scale[j] + beta[j]"]
-    value += [f"s = {formula.s}"] if formula.s else []
-    value += [f"y = {formula.value}"]
-    mask = []
-    if with_dropout:
-        prologue += ["limit = np.uint32(rate * 4294967296.0)", "keep = real(1.0 / (1.0 - rate))"]
-        mask = [line.replace("INDEX", "(i * d + j)") for line in HASH]
-    kept = "(keep if h >= limit else zero)" if with_dropout else "one"
-    every = ["for i in range(n):", "    for j in range(d):"]
-    forward = [*every, *_inner([*value, *mask, f"y_[i, j] = y * {kept}"])]
-    backward = [
-        *every,
-        *_inner([*value, *mask, f"dx = dy_[i, j] * {kept} * ({formula.slope})", "dx_[i, j] = dx"]),
-    ]
-    if with_norm:
-        prologue_back = ["sums = np.zeros(d)", "products = np.zeros(d)"]
-        backward += _inner([
-            "sums[j] += dx",
-            "products[j] += dx * ((z_[i, j] - center[j]) * spread[j])",
-        ])  # fmt: skip
-        backward += [
-            "dbeta[:] = sums",
-            "dgamma[:] = products",
-            "shift = np.empty(d, z_.dtype)",
-            "slope = np.empty(d, z_.dtype)",
-            "for j in range(d):",
-            "    shift[j] = sums[j] / n",
-            "    slope[j] = products[j] / n * spread[j]",
-            *every,
-            *_inner([
-                "through = dx_[i, j] - shift[j] - (z_[i, j] - center[j]) * slope[j]",
-                "dx_[i, j] = through * scale[j]",
-            ]),
-        ]  # fmt: skip
-        backward = [*prologue_back, *backward]
+        backward = ["sums = np.zeros(d)", "products = np.zeros(d)", *backward, *NORM_BACKWARD]
+    backward = [*prologue, *backward]
     arguments = "mean, variance, gamma, beta, eps, key, rate, alpha_"
     return "\n".join([
         "import numpy as np",
@@ -171,14 +131,67 @@ def module_source(with_norm: bool, activation: str, with_dropout: bool) -> str:
         "",
         "",
         f"def forward(z_, {arguments}, y_):",
-        *[f"    {line}" for line in [*prologue, *forward]],
+        *[f"    {line}" for line in forward],
         "",
         "",
         f"def backward(z_, dy_, {arguments}, dx_, dgamma, dbeta):",
-        *[f"    {line}" for line in [*prologue, *backward]],
+        *[f"    {line}" for line in backward],
         "",
     ])  # fmt: skip
 
 
+def _shared_lines(
+    with_norm: bool, activation: str, with_dropout: bool
+) -> tuple[list[str], list[str], list[str], str]:
+    """What both passes begin with; y of a number; its mask `h`; the factor that the mask makes."""
+    formula = ACTIVATIONS[activation]
+    prologue = [
+        "real = z_.dtype.type",
+        "n, d = z_.shape",
+        "one, zero, alpha = real(1), real(0), real(alpha_)",
+    ]
+    value = ["x = z_[i, j]"]
+    if with_norm:
+        prologue += NORM_PROLOGUE
+        value = ["x = (z_[i, j] - center[j]) * scale[j] + beta[j]"]
+    value += [f"s = {formula.s}"] if formula.s else []
+    value += [f"y = {formula.value}"]
+    if not with_dropout:
+        return prologue, value, [], "one"
+    prologue += ["limit = np.uint32(rate * 4294967296.0)", "keep = real(1.0 / (1.0 - rate))"]
+    mask = [line.replace("INDEX", "(i * d + j)") for line in HASH]
+    return prologue, value, mask, "(keep if h >= limit else zero)"
+
+
 def _inner(lines: Sequence[str]) -> list[str]:
     return [f"        {line}" for line in lines]
+
+
+EVERY = ("for i in range(n):", "    for j in range(d):")
+
+NORM_PROLOGUE = (
+    "center = np.empty(d, z_.dtype)",
+    "spread = np.empty(d, z_.dtype)",
+    "scale = np.empty(d, z_.dtype)",
+    "for j in range(d):",
+    "    center[j] = mean[j]",
+    "    spread[j] = 1.0 / np.sqrt(variance[j] + eps)",
+    "    scale[j] = gamma[j] / np.sqrt(variance[j] + eps)",
+)
+
+#: Within the loop over all numbers, the sums; then those sums are taken out.
+NORM_BACKWARD = (
+    *_inner(["sums[j] += dx", "products[j] += dx * ((z_[i, j] - center[j]) * spread[j])"]),
+    "dbeta[:] = sums",
+    "dgamma[:] = products",
+    "shift = np.empty(d, z_.dtype)",
+    "slope = np.empty(d, z_.dtype)",
+    "for j in range(d):",
+    "    shift[j] = sums[j] / n",
+    "    slope[j] = products[j] / n * spread[j]",
+    *EVERY,
+    *_inner([
+        "through = dx_[i, j] - shift[j] - (z_[i, j] - center[j]) * slope[j]",
+        "dx_[i, j] = through * scale[j]",
+    ]),
+)  # fmt: skip

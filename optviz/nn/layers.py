@@ -15,7 +15,6 @@ where momentum is what the running averages keep; `torch` and `keras` are those 
 
 from __future__ import annotations
 
-import inspect
 from typing import Any, ClassVar
 
 import numpy as np
@@ -26,78 +25,11 @@ from optviz.nn import kernels
 from optviz.nn.activations import ALPHAS, backward_kernel, check_activation, forward_kernel
 from optviz.nn.initializers import Initializer, initializer
 from optviz.nn.kernels import kernel
+from optviz.nn.layer import Layer, Shape
 from optviz.shared.checks import as_real, check_count
 from optviz.shared.text import listed
 
 Array = NDArray[Any]
-
-
-class Layer:
-    """One step of a network, from `inputs` numbers a sample to `outputs`.
-
-    Attributes
-    ----------
-    params, grads : dict
-        The parameters and their gradients by name: views into the network's flat vectors.
-    averages : dict
-        What training gathers without a gradient (running means and variances).
-    """
-
-    #: Which parameters decay unless told: weights do, biases and batch normalisation do not.
-    decays: ClassVar[frozenset[str]] = frozenset()
-
-    inputs: int
-    outputs: int
-    dtype: Any
-
-    def __init__(self) -> None:
-        self.params: dict[str, Array] = {}
-        self.grads: dict[str, Array] = {}
-        self.averages: dict[str, Array] = {}
-        #: Whether a network has it: another would take its parameters away.
-        self.is_taken = False
-        self._buffers: dict[tuple[Any, ...], Array] = {}
-
-    @property
-    def kind(self) -> str:
-        """The name of the class in lower case."""
-        return type(self).__name__.lower()
-
-    def build(self, inputs: int, dtype: Any, rng: np.random.Generator) -> dict[str, Array]:
-        """Fix the sizes; the first values of the parameters, by name."""
-        self.inputs = self.outputs = inputs
-        self.dtype = np.dtype(dtype)
-        return {}
-
-    def forward(self, x: Array, training: bool) -> Array:
-        """The layer's output (n, outputs) for a batch (n, inputs)."""
-        raise NotImplementedError
-
-    def backward(self, dy: Array) -> Array | None:
-        """From the gradient at the output (overwritten) to that at the input; fills `grads`."""
-        raise NotImplementedError
-
-    def spec(self) -> dict[str, Any]:
-        """What makes this layer again: its class and arguments."""
-        names = list(inspect.signature(type(self)).parameters)
-        return {"layer": type(self).__name__, **{name: getattr(self, name) for name in names}}
-
-    def __repr__(self) -> str:
-        _, *settings = self.spec().items()
-        return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in settings)})"
-
-    def buffer(self, name: str, *shape: int) -> Array:
-        """An array that is made once for each name and shape."""
-        key = (name, *shape)
-        if key not in self._buffers:
-            if len(self._buffers) > MAX_BUFFERS:
-                self._buffers.clear()
-            self._buffers[key] = np.empty(shape, self.dtype)
-        return self._buffers[key]
-
-
-#: Sizes of batches change seldom: a training batch, the last of an epoch, one for evaluation.
-MAX_BUFFERS = 16
 
 
 class Dense(Layer):
@@ -114,19 +46,26 @@ class Dense(Layer):
     """
 
     decays = frozenset({"W"})
+    takes_sparse = True
 
     def __init__(self, units: int, init: str | float | Initializer = "he", bias: bool = True):
         super().__init__()
         check_count("units", units)
         self.units, self.init, self.bias = int(units), init, bool(bias)
         initializer(init)  # refuses what it does not know
-        #: The first layer of a network needs no gradient at its input.
-        self.is_first = False
+
+    def shapes(self, inputs: int) -> dict[str, Shape]:
+        """W (inputs, units) and b (units,)."""
+        shapes: dict[str, Shape] = {"W": (inputs, self.units)}
+        return shapes | {"b": (self.units,)} if self.bias else shapes
+
+    def outputs_of(self, inputs: int) -> int:
+        """`units`."""
+        return self.units
 
     def build(self, inputs: int, dtype: Any, rng: np.random.Generator) -> dict[str, Array]:
-        """W (inputs, units) and b (units,)."""
+        """W as `init` says, and b = 0."""
         super().build(inputs, dtype, rng)
-        self.outputs = self.units
         weights = np.asarray(initializer(self.init)(rng, inputs, self.units), dtype)
         if weights.shape != (inputs, self.units):
             raise ValueError(f"init gave {weights.shape} instead of {(inputs, self.units)}")
@@ -197,8 +136,12 @@ class BatchNorm(Layer):
         if not 0 <= self.eps < np.inf:
             raise ValueError(f"BatchNorm: eps must be a number ≥ 0, not {eps!r}")
 
+    def shapes(self, inputs: int) -> dict[str, Shape]:
+        """γ and β, both (inputs,)."""
+        return {"gamma": (inputs,), "beta": (inputs,)}
+
     def build(self, inputs: int, dtype: Any, rng: np.random.Generator) -> dict[str, Array]:
-        """γ = 1 and β = 0, both (inputs,)."""
+        """γ = 1 and β = 0."""
         super().build(inputs, dtype, rng)
         self.averages = {"mean": np.zeros(inputs), "variance": np.ones(inputs)}
         self._mean, self._variance = np.empty(inputs), np.empty(inputs)
@@ -294,6 +237,8 @@ class Dropout(Layer):
         The same said the other way: the probability that it stays, in (0, 1].
     """
 
+    is_random = True
+
     def __init__(self, rate: float | None = None, keep: float | None = None):
         super().__init__()
         if (rate is None) == (keep is None):
@@ -303,12 +248,10 @@ class Dropout(Layer):
         self.rate = as_real(rate) if rate is not None else 1 - as_real(keep)
         if not 0 <= self.rate < 1:
             raise ValueError(f"Dropout: rate must lie in [0, 1), not {rate!r}")
-        #: Drop at evaluation too (Monte-Carlo: Gal and Ghahramani, ICML 2016).
-        self.sampling = False
 
     def spec(self) -> dict[str, Any]:
         """Its class and rate."""
-        return {"layer": "Dropout", "rate": self.rate}
+        return {"layer": type(self).__name__, "rate": self.rate}
 
     def build(self, inputs: int, dtype: Any, rng: np.random.Generator) -> dict[str, Array]:
         """No parameters, but a key for its masks."""

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from optviz.nn.initializers import Initializer
-from optviz.nn.layers import Activation, BatchNorm, Dense, Dropout, Layer
+from optviz.nn.layer import Layer
+from optviz.nn.layers import Activation, BatchNorm, Dense, Dropout
 from optviz.nn.losses import Loss
 from optviz.nn.network import Network
 from optviz.shared.checks import is_whole

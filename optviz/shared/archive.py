@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optviz.shared.files import replacing
+from optviz.shared.npz import NpzFile
 
 SPEC = "spec"
 
@@ -50,17 +51,13 @@ def read_archive(path: str | Path, kind: str) -> tuple[dict[str, NDArray[Any]], 
         If it cannot be read.
     """
     path = Path(path)
-    with path.open("rb") as handle:
-        try:
-            with np.load(handle, allow_pickle=False) as file:
-                found = {name: file[name] for name in file.files}
-            spec = json.loads(str(found.pop(SPEC)))
-        except Exception as error:
-            # A damaged archive may raise nearly anything: zlib.error, OSError, MemoryError, …
-            why = " ".join(str(error).split()) or type(error).__name__
-            if "pickle" in why:  # NumPy's text says how to load it all the same
-                why = "it is damaged, or holds Python objects, which are never loaded"
-            raise ValueError(f"{path.name} is no {kind} of optviz: {why[:200]}") from None
+    try:
+        with NpzFile(path) as file:
+            found = {name: file.array(name) for name in file.keys}
+        spec = json.loads(str(found.pop(SPEC)))
+    except (ValueError, KeyError, RecursionError) as error:
+        why = "it has no specification" if isinstance(error, KeyError) else str(error)
+        raise ValueError(f"{path.name} is no {kind} of optviz: {why[:200]}") from None
     if not isinstance(spec, dict) or spec.get("kind") != kind:
         raise ValueError(f"{path.name} is no {kind} of optviz")
     return found, spec

@@ -1,0 +1,159 @@
+"""A training run: its settings, what has happened so far, and what happens in an epoch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from optviz.data.dataset import is_sparse
+from optviz.nn.model import Model
+from optviz.nn.records import History, Records
+from optviz.optimizers.base import Optimizer
+
+Array = NDArray[Any]
+
+
+@dataclass(eq=False)
+class Run:
+    """A training run between epochs: all that a checkpoint must hold is here."""
+
+    network: Model
+    optimizer: Optimizer
+    x: Any
+    targets: Array
+    held_out: tuple[Any, Array] | None
+    rng: np.random.Generator
+    epochs: int
+    batch_size: int
+    patience: int | None
+    restore_best: bool
+    weight_decay: float
+    clip_norm: float | None
+    records: Records
+    progress: Callable[[int, int, float, float], None] | None
+
+    steps: int = 0
+    #: That of the last step.
+    rate: float = math.nan
+    #: Of each epoch: loss, accuracy, those of validation, rate.
+    rows: list[tuple[float, ...]] = field(default_factory=list)
+    best_loss: float = math.inf
+    best_epoch: int = 0
+    best: dict[str, Array] = field(default_factory=dict)
+    is_stopped: bool = False
+    stopped_early: bool = False
+
+    def __post_init__(self) -> None:
+        self.parts, self.part_gradients = _parts(self.network, self.optimizer)
+
+    def is_over(self) -> bool:
+        """Whether nothing is left to do."""
+        return self.is_stopped or self.stopped_early or len(self.rows) >= self.epochs
+
+    def epoch(self) -> None:
+        """All rows once, then validation."""
+        order = self.rng.permutation(len(self.targets))
+        loss, correct = 0.0, 0
+        parts = [order[k : k + self.batch_size] for k in range(0, len(order), self.batch_size)]
+        for rows in parts:
+            batch_loss, batch_correct = self.gradient(rows)
+            self.update(batch_loss)
+            loss += batch_loss * len(rows)
+            correct += batch_correct
+        n = len(order)
+        has_metric = bool(self.network.loss_function.metric)
+        accuracy = correct / n if has_metric else math.nan
+        seen = (math.nan, math.nan)
+        if self.held_out is not None:
+            seen = self.network.measure(*self.held_out)
+        self.rows.append((loss / n, accuracy, *seen, self.rate))
+        self.judge(loss / n if self.held_out is None else seen[0])
+
+    @np.errstate(over="ignore", invalid="ignore")
+    def gradient(self, rows: Array) -> tuple[float, int]:
+        """The gradient of a batch; its loss and the number of correct answers."""
+        targets = self.targets[rows]
+        inputs = _gather(self.network, self.x, rows)
+        loss, outputs = self.network.step_gradient(inputs, targets)
+        return loss, self.network.loss_function.correct(outputs, targets)
+
+    @np.errstate(over="ignore", invalid="ignore")
+    def update(self, loss: float) -> None:
+        """Clipping, decay, the optimizer's step, records."""
+        network, gradients = self.network, self.network.gradients
+        if self.clip_norm is not None:
+            norm = float(np.sqrt(np.dot(gradients, gradients)))
+            if norm > self.clip_norm:
+                gradients *= self.clip_norm / norm
+        rate = self.rate = self.rate_of_next_step()
+        if self.weight_decay:
+            network.parameters[: network.decaying] *= 1 - rate * self.weight_decay
+        self.optimizer.update(self.parts, self.part_gradients, undecayed=("rest",))
+        self.steps += 1
+        if self.records.wants(self.steps):
+            self.records.take(self.steps, loss, rate)
+        if self.progress is not None:
+            per_epoch = -(-len(self.targets) // self.batch_size)
+            self.progress(self.steps, self.epochs * per_epoch, loss, rate)
+
+    def rate_of_next_step(self) -> float:
+        """The learning rate that the optimizer will use."""
+        schedule = self.optimizer.schedule
+        if schedule is not None:
+            return float(schedule(self.optimizer.steps))
+        return float(getattr(self.optimizer, "lr", math.nan))
+
+    def judge(self, loss: float) -> None:
+        """Early stopping: keep the best parameters, count the epochs without progress."""
+        if loss < self.best_loss:
+            self.best_loss, self.best_epoch = loss, len(self.rows)
+            if self.patience is not None and self.restore_best:
+                self.best = self.state()
+        elif self.patience is not None and len(self.rows) - self.best_epoch >= self.patience:
+            self.stopped_early = True
+
+    def state(self) -> dict[str, Array]:
+        """A copy of what training has made of the network."""
+        return {name: array.copy() for name, array in self.network.state().items()}
+
+    def finish(self) -> None:
+        """End with the best parameters, if they were kept."""
+        if self.best:
+            self.network.restore(self.best)
+
+    def history(self) -> History:
+        """What has happened so far."""
+        columns = np.array(self.rows, dtype=float).reshape(-1, 5).T.copy()
+        loss, accuracy, validation_loss, validation_accuracy, rate = columns
+        return History(
+            loss, accuracy, validation_loss, validation_accuracy, rate, self.best_epoch,
+            self.stopped_early, self.steps, self.records.arrays(),
+        )  # fmt: skip
+
+
+def _parts(network: Model, optimizer: Optimizer) -> tuple[dict[str, Array], dict[str, Array]]:
+    """What the optimizer steps, and its gradients: in two parts if it decays weights itself."""
+    whole, gradients, count = network.parameters, network.gradients, network.decaying
+    if "weight_decay" not in optimizer.hyper:
+        return {"parameters": whole}, {"parameters": gradients}
+    return (
+        {"weights": whole[:count], "rest": whole[count:]},
+        {"weights": gradients[:count], "rest": gradients[count:]},
+    )
+
+
+def _gather(network: Model, x: Any, rows: Array) -> Any:
+    """A batch of rows in the network's type."""
+    if is_sparse(x):
+        return network.batch(x, rows)
+    batch = network.layers[0].buffer("batch", len(rows), x.shape[1])
+    if x.dtype == network.dtype:
+        # "clip" spares a copy for the check of rows that are right anyway.
+        return np.take(x, rows, axis=0, out=batch, mode="clip")
+    batch[...] = x[rows]
+    return batch
