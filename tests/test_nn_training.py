@@ -16,6 +16,10 @@ from typing import Any
 import numpy as np
 import pytest
 from matplotlib.text import Text
+from optviz.render.fields import SpecError, read_json
+from optviz.render.train_spec import TrainSpec
+from optviz.render.training import training_figure
+from optviz.studies.remake import make, read_spec, replay
 from scipy import sparse
 
 import optviz as ov
@@ -24,11 +28,7 @@ from optviz.nn import MLP, Activation, BatchNorm, Dense, Network, compare, data
 from optviz.nn.comparison import Setup, Training
 from optviz.optimizers.parse import parse_optimizer
 from optviz.render import output, style
-from optviz.render.fields import SpecError, read_json
-from optviz.render.train_spec import TrainSpec
-from optviz.render.training import training_figure
 from optviz.shared.archive import read_archive, write_archive
-from optviz.studies.remake import make, read_spec, replay
 
 
 def problem(n: int = 50, seed: int = 40) -> tuple[np.ndarray, np.ndarray]:

@@ -147,7 +147,7 @@ def version() -> None:
 def main() -> None:
     """The entry point: every failure that is not ours becomes one line."""
     try:
-        app(prog_name="optviz", standalone_mode=False)
+        sys.exit(app(prog_name="optviz", standalone_mode=False) or 0)
     except (KeyboardInterrupt, click.Abort):
         refuse("interrupted", 130)
     except click.ClickException as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -131,7 +131,11 @@ def grid(page: Page, count: int, aspect: float) -> Places:
         for beside in ((True, False) if page.names else (False,))
         for columns in range(1, count + 1)
     ]
-    return max(tries, key=lambda places: places.maps[0].width)
+    best = max(tries, key=lambda places: places.maps[0].width)
+    if best.curve is not None and min(best.curve.width, best.curve.height) < 5 * page.unit:
+        # Too small a page for both: the maps go first.
+        return grid(replace(page, names=0.0), count, aspect)
+    return best
 
 
 def _grid(page: Page, count: int, columns: int, aspect: float, beside: bool) -> Places:
