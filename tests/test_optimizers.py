@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import optviz as ov
+from optviz.optimizers.hyper import amount, share
 from optviz.optimizers.parse import parse_optimizer
 from tests.reference import book
 
@@ -423,6 +424,40 @@ def test_a_users_own_rule_works_everywhere() -> None:
     Tug().load_state_dict(state)
     with pytest.raises(ValueError, match=r"Tug in the book convention has no 'bta'"):
         Tug(bta=1)
+
+
+class Ranged(Tug):
+    defaults = {
+        "book": {"lr": 0.1, "beta": share(0.5), "pull": 0.0},
+        "torch": {"lr": 0.2, "beta": 0.25, "pull": amount(0, 0.1, 1), "flip": False},
+    }
+
+
+def test_ranges_are_declared_once_and_hold_in_every_convention() -> None:
+    for convention in Ranged.defaults:
+        for name, says in (("lr", "a positive number"), ("beta", r"a number in \[0, 1\)"),
+                           ("pull", "a number ≥ 0")):  # fmt: skip
+            with pytest.raises(ValueError, match=f"Ranged: {name} must be {says}, not -1"):
+                Ranged(**{name: -1}, convention=convention)
+    with pytest.raises(ValueError, match=r"flip must be True or False, not 0\.5"):
+        Ranged(flip=0.5, convention="torch")
+    assert Ranged(flip=1, convention="torch").flip is True
+    found = Ranged.hyperparameters("torch")
+    assert found == {"lr": 0.2, "beta": 0.25, "pull": 0.0, "flip": 0}
+    assert [h.sweep for h in found.values()] == [None, (0, 0.99, False), (0.1, 1, True), None]
+    # Plain numbers have no range but for the rate.
+    assert Tug(beta=-3, pull=-2).hyper == {"lr": 0.1, "beta": -3, "pull": -2}
+    with pytest.raises(ValueError, match="Tug: beta must be a finite number, not nan"):
+        Tug(beta=np.nan)
+    assert all(type(v) in (float, bool) for v in Ranged(convention="torch").hyper.values())
+
+
+@pytest.mark.parametrize(("name", "convention"), ALL)
+def test_defaults_and_ends_of_sweeps_lie_in_their_range(name: str, convention: str) -> None:
+    for key, hyper in ov.optimizers[name].hyperparameters(convention).items():
+        assert key == "lr" or hyper.is_flag or hyper.expected != "a finite number"
+        for value in (hyper, *(hyper.sweep or ())[:2]):
+            assert make(name, convention, **{key: value}).hyper[key] == value
 
 
 def test_a_users_own_rule_has_its_docstring_signature() -> None:

@@ -1,13 +1,12 @@
 """What every optimizer shares: checked hyperparameters, the compiled kernel, and state.
 
-The rules themselves are in `optimizers.py`.
+The rules themselves are in `catalogue.py`, ranges of hyperparameters in `hyper.py`.
 """
 
 from __future__ import annotations
 
 import functools
 import inspect
-import math
 import re
 import zlib
 from collections.abc import Callable, Container, Mapping
@@ -17,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optviz.compiled import jit
+from optviz.optimizers.hyper import Hyper, ranges_of
 from optviz.optimizers.rule import Signature, kernel_source, signature_of
 from optviz.optimizers.schedules import Schedule
 from optviz.optimizers.state import ArrayState
@@ -24,25 +24,6 @@ from optviz.shared.text import did_you_mean, listed, number
 
 Setting = float | bool | Schedule
 Array = NDArray[Any]
-
-#: The range of each hyperparameter name: text for the message, and the test.
-RANGES: dict[str, tuple[str, Callable[[float], bool]]] = {
-    "lr": ("a positive number", lambda v: v > 0),
-    "momentum": ("a number in [0, 1)", lambda v: 0 <= v < 1),
-    "decay": ("a number in [0, 1)", lambda v: 0 <= v < 1),
-    "beta": ("a number ≥ 0", lambda v: v >= 0),
-    "beta1": ("a number in [0, 1)", lambda v: 0 <= v < 1),
-    "beta2": ("a number in [0, 1)", lambda v: 0 <= v < 1),
-    "eps": ("a number ≥ 0", lambda v: v >= 0),
-    "weight_decay": ("a number ≥ 0", lambda v: v >= 0),
-    "lr_decay": ("a number ≥ 0", lambda v: v >= 0),
-    "momentum_decay": ("a number ≥ 0", lambda v: v >= 0),
-    "initial_accumulator": ("a number ≥ 0", lambda v: v >= 0),
-    "l1": ("a number ≥ 0", lambda v: v >= 0),
-    "l2": ("a number ≥ 0", lambda v: v >= 0),
-    "l2_shrinkage": ("a number ≥ 0", lambda v: v >= 0),
-    "lr_power": ("a number ≤ 0", lambda v: v <= 0),
-}
 
 
 class Optimizer:
@@ -80,7 +61,8 @@ class Optimizer:
     array([ 0.5, -1.5])
     """
 
-    #: Default hyperparameters, or a mapping of convention to them.
+    #: Default hyperparameters, or a mapping of convention to them. `share(0.9)` and its like from
+    #: `hyper.py` say the range as well.
     defaults: ClassVar[Mapping[str, Any]] = {}
     #: The rule of each convention; a subclass with one rule calls it `rule` instead.
     rules: ClassVar[Mapping[str, Callable[..., Any]]] = {}
@@ -88,11 +70,15 @@ class Optimizer:
     initial: ClassVar[Mapping[str, str | float]] = {}
     #: The update as an equation in one line, for tables and pictures.
     equation: ClassVar[str] = ""
+    #: The colour of its paths, `#rrggbb`; pictures choose one unless it is given.
+    color: ClassVar[str] = ""
+    _ranges: ClassVar[Mapping[str, Hyper]] = {}
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if not all(isinstance(value, Mapping) for value in cls.defaults.values()):
             cls.defaults = {"book": cls.defaults}
+        cls._ranges = ranges_of(cls.defaults.values())
         if rule := cls.__dict__.get("rule"):
             cls.rules = dict.fromkeys(cls.defaults, rule)
         book: Mapping[str, Any] = next(iter(cls.defaults.values()), {})
@@ -143,17 +129,7 @@ class Optimizer:
                 raise ValueError(f"{kind}: only lr can be a schedule, not {name}")
             self._hyper[name] = value
             return
-        is_flag = isinstance(self.defaults[self.convention][name], bool)
-        expected, fits = RANGES.get(name, ("a finite number", lambda v: True))
-        if is_flag:
-            expected, fits = "True or False", lambda v: v in (0, 1)
-        try:
-            real = float(value)
-        except (TypeError, ValueError):
-            raise ValueError(f"{kind}: {name} must be {expected}, not {value!r}") from None
-        if not (math.isfinite(real) and fits(real)):
-            raise ValueError(f"{kind}: {name} must be {expected}, not {value!r}")
-        self._hyper[name] = bool(value) if is_flag else real
+        self._hyper[name] = self._ranges[name].checked(f"{kind}: {name} must be", value)
 
     # Settings are read and changed as attributes: `opt.lr *= 0.5` works in a training loop.
 
@@ -182,6 +158,20 @@ class Optimizer:
     def conventions(self) -> tuple[str, ...]:
         """The conventions that this optimizer has."""
         return tuple(self.defaults)
+
+    @classmethod
+    def hyperparameters(cls, convention: str = "book") -> dict[str, Hyper]:
+        """Each hyperparameter's default, as a number that knows its range and that of sweeps.
+
+        >>> import optviz as ov
+        >>> beta2 = ov.Adam.hyperparameters()["beta2"]
+        >>> beta2, beta2.expected, beta2.sweep
+        (0.999, 'a number in [0, 1)', (0.0, 0.999, False))
+        """
+        return {
+            name: cls._ranges[name].with_default(v.first() if isinstance(v, Schedule) else v)
+            for name, v in cls.defaults[convention].items()
+        }
 
     @property
     def hyper(self) -> dict[str, Setting]:
