@@ -473,7 +473,8 @@ def test_the_rest_of_the_initialisers() -> None:
     ("normal:limit=1", "no setting 'limit': it takes std"),
     ("normal:std=x", "std must be a number ≥ 0, not 'x'"),
     ("normal:std=-1", "std must be"), ("uniform:limit=inf", "limit must be"),
-    ("normal:std", "write settings as key=value"), (-0.1, "std must be"), (float("nan"), "std must be"),
+    ("normal:std", "write settings as key=value"),
+    (-0.1, "std must be"), (float("nan"), "std must be"),
     (None, "not known"), (True, "not known"), ("", "not known"),
 ])  # fmt: skip
 def test_what_initialisers_refuse(init: Any, says: str) -> None:

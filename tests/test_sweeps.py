@@ -523,7 +523,7 @@ def test_too_many_runs_are_refused_before_anything_is_allocated(monkeypatch) -> 
         ({"noise": -1}, "noise must be a number ≥ 0, not -1"),
         ({"noise": np.nan}, "noise must be"),
         ({"tol": -1e-9}, "tol must be a number ≥ 0"),
-        ({"runs": 0}, "runs must be a whole number ≥ 1, not 0"),
+        ({"runs": 0}, "runs must be a whole number from 1 to .*, not 0"),
         ({"runs": 2.0}, "runs must be"),
         ({"rng": "abc"}, "rng must be a whole number from 0"),
         ({"rng": np.random.default_rng(0)}, "rng must be a whole number"),

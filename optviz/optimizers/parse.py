@@ -44,6 +44,18 @@ def parse_optimizer(text: str) -> Optimizer:
     return kind(**values)
 
 
+def check_optimizer(optimizer: object) -> None:
+    """Refuse what is no optimizer, such as its name or its class.
+
+    Raises
+    ------
+    ValueError
+        With what would do.
+    """
+    if not isinstance(optimizer, Optimizer):
+        raise ValueError(f"optimizer must be one such as ov.Adam(lr=0.1), not {optimizer!r}")
+
+
 def is_of_catalogue(optimizer: Optimizer) -> bool:
     """Whether its name makes it again: not so for a user's own class, whatever it is called."""
     return optimizers.get(optimizer.name) is type(optimizer)

@@ -11,10 +11,18 @@ from numpy.typing import NDArray
 
 from optviz.functions.catalogue import Function, function
 from optviz.optimizers.base import Optimizer
-from optviz.optimizers.parse import names_rate, parse_optimizer
+from optviz.optimizers.parse import check_optimizer, names_rate, parse_optimizer
 from optviz.runs.sweep import sweep
-from optviz.runs.trajectory import Band, Trajectory, check_optimizer, minimize
+from optviz.runs.trajectory import Band, Trajectory, minimize
 from optviz.runs.tuning import tune
+from optviz.shared.checks import (
+    check_amounts,
+    check_count,
+    check_seed,
+    check_steps,
+    check_whole,
+    generator,
+)  # fmt: skip
 
 Real = NDArray[np.float64]
 
@@ -50,8 +58,9 @@ def ensemble(
     >>> t.points.shape, t.band.paths.shape, t.band.values.shape
     ((31, 2), (20, 31, 2), (3, 31))
     """
-    if not 2 <= runs <= MAX_RUNS:
-        raise ValueError(f"runs must lie between 2 and {MAX_RUNS}, not {runs!r}")
+    check_whole("runs", runs, 2, MAX_RUNS)
+    check_amounts(noise=noise)
+    check_seed(rng)
     if not noise > 0:
         raise ValueError(f"several runs differ by their noise: give noise > 0, not {noise!r}")
     all_runs = [
@@ -112,8 +121,10 @@ def race(
     ['best of 61', '']
     """
     f = function(f)
-    if runs < 1:
-        raise ValueError(f"runs must be at least 1, not {runs!r}")
+    check_count("runs", runs)
+    check_amounts(noise=noise)
+    check_steps(steps)
+    generator(rng, "rng")
     out = []
     for k, item in enumerate(optimizers):
         optimizer, remark = chosen(f, item, start=start, steps=steps, tuned=tuned)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,11 +14,22 @@ from numpy.typing import NDArray
 from optviz.compiled import jit
 from optviz.functions.catalogue import Function, function
 from optviz.optimizers.base import Optimizer
+from optviz.optimizers.parse import check_optimizer
+from optviz.shared.checks import (
+    MAX_STEPS,
+    as_point,
+    check_amounts,
+    check_steps,
+    generator,
+    parse_point,
+)  # fmt: skip
+
+__all__ = [
+    "MAX_STEPS", "Band", "Trajectory", "check_amounts", "check_optimizer", "check_steps",
+    "minimize", "parse_point", "record", "same_function",
+]  # fmt: skip
 
 Real = NDArray[np.float64]
-
-#: All points are kept: this many take 160 MB.
-MAX_STEPS = 10_000_000
 
 NO_RATES: Real = np.zeros(0)
 NO_NOISE: Real = np.zeros((0, 2))
@@ -158,8 +168,9 @@ def minimize(
     check_optimizer(optimizer)
     steps = check_steps(steps)
     check_amounts(noise=noise, tol=tol)
-    origin = f.check_start(f.start if start is None else start)
-    noises = np.random.default_rng(rng).normal(0.0, noise, (steps, 2)) if noise else NO_NOISE
+    origin = start_on(f, start)
+    draws = generator(rng, "rng")
+    noises = draws.normal(0.0, noise, (steps, 2)) if noise else NO_NOISE
     block, ends = record(
         f, optimizer, np.array([origin]), optimizer.hyper_vector()[None], steps,
         rates=scheduled_rates(optimizer, steps), noises=noises, tol=float(tol), box=box,
@@ -221,6 +232,17 @@ def record(
     return points, ends
 
 
+def start_on(f: Function, start: Sequence[float] | None) -> tuple[float, float]:
+    """The function's own start, or the given one if it is one of its points.
+
+    Raises
+    ------
+    ValueError
+        If it is not.
+    """
+    return f.check_start(f.start if start is None else as_point("start", start))
+
+
 def scheduled_rates(optimizer: Optimizer, steps: int) -> Real:
     """The rate of each step (steps,), for the compiled loops; empty without a schedule.
 
@@ -234,46 +256,6 @@ def scheduled_rates(optimizer: Optimizer, steps: int) -> Real:
     if next(iter(optimizer.hyper)) != "lr":
         raise ValueError(f"{optimizer!r}: a scheduled lr must be the first hyperparameter")
     return np.asarray(optimizer.schedule(np.arange(steps)), float)
-
-
-def check_steps(steps: int) -> int:
-    """`steps` if it is a whole number that can be recorded.
-
-    Raises
-    ------
-    ValueError
-        If it is not.
-    """
-    is_whole = isinstance(steps, int | np.integer) and not isinstance(steps, bool)
-    if not (is_whole and 1 <= steps <= MAX_STEPS):
-        raise ValueError(f"steps must be a whole number from 1 to {MAX_STEPS:,}, not {steps!r}")
-    return int(steps)
-
-
-def check_optimizer(optimizer: object) -> None:
-    """Refuse what is no optimizer, such as its name or its class.
-
-    Raises
-    ------
-    ValueError
-        With what would do.
-    """
-    if not isinstance(optimizer, Optimizer):
-        raise ValueError(f"optimizer must be one such as ov.Adam(lr=0.1), not {optimizer!r}")
-
-
-def check_amounts(**amounts: float) -> None:
-    """Refuse what is no finite number ≥ 0, by name.
-
-    Raises
-    ------
-    ValueError
-        For the first that is not.
-    """
-    for name, value in amounts.items():
-        is_number = isinstance(value, int | float | np.number)
-        if not (is_number and math.isfinite(value) and value >= 0):
-            raise ValueError(f"{name} must be a number ≥ 0, not {value!r}")
 
 
 def _before_infinite_values(t: Trajectory) -> Trajectory:
@@ -326,20 +308,6 @@ def descend(  # type: ignore[no-untyped-def]
                 for axis in range(2):
                     x[axis] = min(max(x[axis], limits[axis, 0]), limits[axis, 1])
             path[t, 0], path[t, 1] = x[0], x[1]
-
-
-def parse_point(text: str, name: str = "start") -> tuple[float, float]:
-    """Two numbers from `x,y`.
-
-    >>> parse_point("-7, 2")
-    (-7.0, 2.0)
-    """
-    parts = text.replace("−", "-").strip("() ").split(",")
-    try:
-        x, y = (float(part) for part in parts)
-    except ValueError:
-        raise ValueError(f"{name} must be two numbers x,y, not {text!r}") from None
-    return x, y
 
 
 def same_function(trajectories: Sequence[Trajectory]) -> Function:
