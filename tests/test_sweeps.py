@@ -20,7 +20,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import optviz as ov
-from optviz.compiled import jit, splitmix
+from optviz.compiled import jit, sources, splitmix
+from optviz.compiled import threads as threads_module
 from optviz.optimizers import base
 from optviz.runs import block, chunks
 from optviz.runs.axis import Axis, parse_axis
@@ -208,7 +209,7 @@ def test_the_same_numbers_in_chunks_and_on_threads_of_any_number(monkeypatch, op
     monkeypatch.setattr(chunks, "CHUNK", 1.0)
     for threads in (1, 3, 16):
         with ThreadPoolExecutor(threads) as pool:
-            monkeypatch.setattr(jit, "thread_pool", lambda pool=pool: pool)
+            monkeypatch.setattr(threads_module, "thread_pool", lambda pool=pool: pool)
             assert_same(run(), whole)
 
 
@@ -271,7 +272,8 @@ def test_noise_is_gaussian_and_uncorrelated() -> None:
     """Mean, deviation, tails, the two coordinates, and consecutive steps: 5 standard errors."""
     n, steps, sigma = (200, 20, 0.7) if FEW else (100_000, 20, 0.7)
     keys = splitmix.keys(5, np.arange(n), 1)
-    kernel = jit.compiled(jit.with_vecmath("compiled/noise.py").perturb, jit.noise_signature)
+    noise = sources.with_vecmath("compiled/noise.py")
+    kernel = jit.compiled(noise.perturb, noise.PERTURB)
     draws = np.zeros((steps, 2, n))
     with np.errstate(over="ignore"):
         for t in range(1, steps + 1):

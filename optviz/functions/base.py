@@ -22,6 +22,8 @@ Bounds = tuple[tuple[float, float], tuple[float, float]]
 Point = tuple[float, float]
 Real = NDArray[np.float64]
 
+#: The kernels: points (2, n) and their gradient (2, n); a path (n, 2) and the values (n,) along it.
+GRADIENT, VALUE = "void(real[:, ::1], real[:, ::1])", "void(float64[:, ::1], float64[::1])"
 #: Beyond this nothing can be drawn.
 MAX_BOUND = 1e100
 DEFAULT_BOUNDS: Bounds = ((-5.0, 5.0), (-5.0, 5.0))
@@ -110,13 +112,12 @@ class Function:
         """
         if self._python is not None:
             return self._python.gradient_kernel
-        signature = functools.partial(jit.gradient_signature, np.dtype(dtype).name)
-        return jit.compiled(self.expression.kernels().gradient_kernel, signature)
+        return jit.compiled(self.expression.kernels().gradient_kernel, GRADIENT, dtype)
 
     def value_kernel(self) -> Callable[[Any, Any], None]:
         """`kernel(path (n, 2), values (n,))`, compiled where that is possible."""
         if self.is_compiled:
-            return jit.compiled(self.expression.kernels().value_kernel, jit.value_signature)
+            return jit.compiled(self.expression.kernels().value_kernel, VALUE)
 
         def kernel(path: Any, values: Any) -> None:
             values[...] = self(path[:, 0], path[:, 1])

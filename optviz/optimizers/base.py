@@ -15,9 +15,9 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from optviz.compiled import jit
+from optviz.compiled import jit, sources
 from optviz.optimizers.hyper import Hyper, ranges_of
-from optviz.optimizers.rule import Signature, kernel_source, signature_of
+from optviz.optimizers.rule import STEP, Signature, kernel_source, signature_of
 from optviz.optimizers.schedules import Schedule
 from optviz.optimizers.state import ArrayState
 from optviz.shared.text import did_you_mean, listed, number
@@ -381,9 +381,9 @@ def _signature(rule: Callable[..., Any], hyper: tuple[str, ...]) -> Signature:
 def _kernel(rule: Callable[..., Any], hyper: tuple[str, ...], dtype: str) -> Callable[..., Any]:
     source = kernel_source(rule, hyper)
     name = rule.__qualname__.replace("<locals>.", "").replace(".", "_").lower()
-    module = jit.source_module(name, source, lambda: source)
+    module = sources.source_module(name, source, lambda: source)
     fastmath = jit.FASTMATH_FLOAT32 if dtype == "float32" else jit.FASTMATH
-    return jit.compiled(module.step, functools.partial(jit.step_signature, dtype), fastmath)
+    return jit.compiled(module.step, STEP, dtype, fastmath)
 
 
 def _count(name: str, value: Any) -> int:

@@ -26,6 +26,8 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
+#: A kernel: x, its gradient, the state (slots, n), the settings and running powers, and t.
+STEP = "void(real[::1], real[::1], real[:, ::1], float64[::1], int64)"
 #: What a rule may call, all of them functions of NumPy or builtins that Numba knows.
 FUNCTIONS = {
     "abs", "arctan", "copysign", "cos", "cosh", "exp", "expm1", "hypot", "log", "log1p",

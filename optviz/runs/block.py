@@ -8,10 +8,20 @@ from __future__ import annotations
 
 import numpy as np
 
+from optviz.functions.base import GRADIENT, VALUE
+from optviz.optimizers.rule import STEP
+
 #: Runs that step together.
 WIDTH = 128
 #: How a run ended.
 UNFINISHED, CONVERGED, DIVERGED = 0, 1, -1
+
+#: What the loop takes; `PERTURB` is that of `noise.py`, whose import would compile it.
+DESCEND_BLOCKS = f"""void(
+    {STEP}, {GRADIENT}, {VALUE}, PERTURB, real[:, ::1], uint64[::1], float64[:, ::1],
+    float64[:, ::1], float64[:, ::1], float64[::1], uint8[::1], real[:, :, ::1], int32[:, ::1],
+    int8[:, ::1]
+)"""
 
 
 def descend_blocks(  # type: ignore[no-untyped-def]  # noqa: PLR0915  (a helper would be a call)
@@ -23,7 +33,7 @@ def descend_blocks(  # type: ignore[no-untyped-def]  # noqa: PLR0915  (a helper 
     Parameters
     ----------
     step, gradient, value, perturb
-        Function pointers (see `jit.blocks_signature`).
+        Function pointers (see `DESCEND_BLOCKS`).
     starts : (n, 2)
     keys : (n,)
         The seed of each run's noise; empty for none.

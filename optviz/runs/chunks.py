@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from optviz.compiled import jit, splitmix
+from optviz.compiled import jit, sources, splitmix, threads
 from optviz.functions.catalogue import Function
 from optviz.optimizers.base import Optimizer
 from optviz.runs import block
@@ -57,7 +57,7 @@ class Job:
         """Do all the work in chunks on all threads."""
         ends = Ends.empty(len(self.hypers), len(self.places) * self.repeats, self.places.dtype)
         stop = np.zeros(1, np.uint8)
-        pool = jit.thread_pool()
+        pool = threads.thread_pool()
         # Here and not in the threads: they would each load kernels and search for minima.
         chunk = functools.partial(self.chunk, self.kernels(), capture_radius(self.f), stop)
         waiting: set[Future[int]] = set()
@@ -81,12 +81,12 @@ class Job:
     def kernels(self) -> tuple[Callable[..., None], ...]:
         """The loop, and the kernels that it takes as pointers."""
         real = self.places.dtype
+        noise = sources.with_vecmath("compiled/noise.py", "compiled/splitmix.py")
+        perturb = jit.compiled(noise.perturb, noise.PERTURB, real)
         loop: Callable[..., None] = block.descend_blocks
         if self.f.is_compiled:
-            signature = functools.partial(jit.blocks_signature, real.name)
-            loop = jit.compiled(block.descend_blocks, signature)
-        noise = jit.with_vecmath("compiled/noise.py", "compiled/splitmix.py")
-        perturb = jit.compiled(noise.perturb, functools.partial(jit.noise_signature, real.name))
+            takes = block.DESCEND_BLOCKS.replace("PERTURB", noise.PERTURB)
+            loop = jit.compiled(block.descend_blocks, takes, real)
         return (
             loop, self.optimizer.kernel(real), self.f.gradient_kernel(real),
             self.f.value_kernel(), perturb,
@@ -96,11 +96,11 @@ class Job:
         """The combinations and the starts of each chunk."""
         # Several chunks for each thread, so that none waits long for the last; but to begin one
         # takes Python a sixth of a millisecond.
-        total, threads = len(self.hypers) * len(self.places) * self.repeats, jit.thread_count()
-        runs = max(total / (8 * threads), min(LEAST_CHUNK / self.steps, total / threads))
+        total, count = len(self.hypers) * len(self.places) * self.repeats, threads.thread_count()
+        runs = max(total / (8 * count), min(LEAST_CHUNK / self.steps, total / count))
         runs = min(runs, CHUNK / self.steps, 2**16)
         # As many for each thread.
-        runs = total / (threads * math.ceil(total / (threads * runs)))
+        runs = total / (count * math.ceil(total / (count * runs)))
         runs = max(math.ceil(runs), block.WIDTH) // self.repeats
         wide = min(len(self.places), max(1, -(-runs // block.WIDTH)) * block.WIDTH)
         tall = max(1, runs // wide)

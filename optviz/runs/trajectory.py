@@ -12,9 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optviz.compiled import jit
+from optviz.functions.base import GRADIENT
 from optviz.functions.catalogue import Function, function
 from optviz.optimizers.base import Optimizer
 from optviz.optimizers.parse import check_optimizer
+from optviz.optimizers.rule import STEP
 from optviz.shared.checks import (
     MAX_STEPS,
     as_point,
@@ -222,7 +224,7 @@ def record(
     ends = np.empty(len(starts), dtype=np.int64)
     loop: Callable[..., None] = descend
     if f.is_compiled:
-        loop = jit.compiled(descend, jit.descend_signature)
+        loop = jit.compiled(descend, DESCEND)
     with np.errstate(all="ignore"):
         loop(
             optimizer.kernel(), f.gradient_kernel(), np.ascontiguousarray(starts, dtype=float),
@@ -269,12 +271,18 @@ def _before_infinite_values(t: Trajectory) -> Trajectory:
     )
 
 
+DESCEND = f"""void(
+    {STEP}, {GRADIENT}, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1],
+    float64[:, ::1], float64, float64[:, ::1], float64[:, :, ::1], int64[::1]
+)"""
+
+
 def descend(  # type: ignore[no-untyped-def]
     step, gradient, starts, fresh, hypers, rates, noises, tol, limits, points, ends
 ):
     """The compiled loop: fill `points` (n, steps + 1, 2) and `ends` (n,); see `record`.
 
-    `step` and `gradient` are function pointers (see `jit.descend_signature`); `fresh` is the
+    `step` and `gradient` are function pointers (see `DESCEND`); `fresh` is the
     state before the first step. What a run does without (rates, noises, limits) has no rows:
     a clamp to infinity would cost a tenth of the step.
     """
