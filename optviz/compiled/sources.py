@@ -6,6 +6,7 @@ machine code too, and nothing need be derived again.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import importlib.util
 import sys
@@ -40,6 +41,7 @@ def source_module(name: str, key: str, build: Callable[[], str]) -> ModuleType:
     return _load_source_module(f"{name}_{digest}", build)
 
 
+@functools.cache
 def with_vecmath(path: str, *constants_from: str) -> ModuleType:
     """The module in `path` (from the package's folder), whose kernels call `vecmath`.
 

@@ -171,8 +171,9 @@ def minimize(
     steps = check_steps(steps)
     check_amounts(noise=noise, tol=tol)
     origin = start_on(f, start)
-    draws = generator(rng, "rng")
-    noises = draws.normal(0.0, noise, (steps, 2)) if noise else NO_NOISE
+    noises = NO_NOISE
+    if noise or rng is not None:
+        noises = generator(rng, "rng").normal(0.0, noise, (steps if noise else 0, 2))
     block, ends = record(
         f, optimizer, np.array([origin]), optimizer.hyper_vector()[None], steps,
         rates=scheduled_rates(optimizer, steps), noises=noises, tol=float(tol), box=box,
