@@ -197,14 +197,16 @@ def test_float32_is_as_close_as_float32_can_be(name: str, convention: str) -> No
     np.testing.assert_allclose(single, exact, rtol=2e-4, atol=2e-5)
 
 
-def test_large_arrays_step_on_threads_with_the_same_result(monkeypatch) -> None:
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_large_arrays_step_on_threads_with_the_same_result(monkeypatch, dtype) -> None:
     import optviz.optimizers.state
 
-    a = steps(ov.Adam(), np.linspace(-1, 1, 1003), 5)
+    x = np.linspace(-1, 1, 1003).astype(dtype)
+    a = steps(ov.Adam(), x.copy(), 5)
     monkeypatch.setattr(optviz.optimizers.state, "PARALLEL_SIZE", 100)
     monkeypatch.setenv("OPTVIZ_THREADS", "3")
     optimizer = ov.Adam()
-    b = steps(optimizer, np.linspace(-1, 1, 1003), 5)
+    b = steps(optimizer, x.copy(), 5)
     assert len(optimizer._states["x"].chunks) == 3
     np.testing.assert_array_equal(a, b)
     assert optimizer.state_dict()["x/m"].shape == (1003,)

@@ -372,6 +372,17 @@ def test_float32_is_float32_and_near_float64(name: str) -> None:
     np.testing.assert_allclose(single.final, double.final, rtol=1e-4, atol=2e-5)
 
 
+@pytest.mark.parametrize("name", ["adam", "rmsprop", "nadam"])
+def test_a_float32_run_does_not_depend_on_its_neighbours_either(name: str) -> None:
+    optimizer = ov.optimizers[name](lr=0.05)
+    starts = starts_of("bowl", 40)
+    options = {"steps": 60, "tol": 0.0, "dtype": "float32"}
+    s = sweep("bowl", optimizer, starts, **options)
+    for k in range(0, 40, 4):
+        alone = sweep("bowl", optimizer, starts[k], **options)
+        np.testing.assert_array_equal(alone.final[0], s.final[k])
+
+
 def test_float32_diverges_where_float32_ends() -> None:
     s = sweep("bowl", ov.SGD(lr=3.0), [[1.0, 1.0]], steps=2000, dtype=np.float32)
     # |1 − 2·3|^k passes 3.4e38 with k = 56; float64 goes on to 1e154.

@@ -236,13 +236,18 @@ class Optimizer:
         """The Python text of the kernel that the rule becomes."""
         return kernel_source(self.rule, tuple(self._hyper))
 
-    def kernel(self, dtype: Any = np.float64) -> Callable[..., Any]:
+    def kernel(
+        self, dtype: Any = np.float64, fastmath: frozenset[str] | None = None
+    ) -> Callable[..., Any]:
         """The compiled `step(x (n,), grad (n,), state (slots, n), hyper, t)`; all in place.
 
         `t` counts from 1. `hyper` comes from `hyper_vector`; the kernel keeps its running powers
-        there, so that a state belongs to one `hyper`.
+        there, so that a state belongs to one `hyper`. Other flags for the compiler than the usual
+        ones are `fastmath`.
         """
-        return _kernel(self.rule, tuple(self._hyper), np.dtype(dtype).name)
+        kind = np.dtype(dtype).name
+        usual = jit.FASTMATH_FLOAT32 if kind == "float32" else jit.FASTMATH
+        return _kernel(self.rule, tuple(self._hyper), kind, fastmath or usual)
 
     def hyper_vector(self) -> NDArray[np.float64]:
         """The kernel's settings in their order, then 1.0 for each running power.
@@ -378,11 +383,14 @@ def _signature(rule: Callable[..., Any], hyper: tuple[str, ...]) -> Signature:
 
 
 @functools.cache
-def _kernel(rule: Callable[..., Any], hyper: tuple[str, ...], dtype: str) -> Callable[..., Any]:
+def _kernel(
+    rule: Callable[..., Any], hyper: tuple[str, ...], dtype: str, fastmath: frozenset[str]
+) -> Callable[..., Any]:
     source = kernel_source(rule, hyper)
     name = rule.__qualname__.replace("<locals>.", "").replace(".", "_").lower()
-    module = sources.source_module(name, source, lambda: source)
-    fastmath = jit.FASTMATH_FLOAT32 if dtype == "float32" else jit.FASTMATH
+    # Numba's cache tells one file from another, but not one set of flags.
+    key = source + ",".join(sorted(fastmath))
+    module = sources.source_module(name, key, lambda: source)
     return jit.compiled(module.step, STEP, dtype, fastmath)
 
 

@@ -129,9 +129,13 @@ class ArrayState:
 
 
 def _chunk_bounds(size: int) -> list[tuple[int, int]]:
-    """Equal parts of a flat array, one a thread, at multiples of a cache line."""
+    """Equal parts of a flat array, one a thread.
+
+    They begin at multiples of what a vectorised loop does in one turn: the rest that it does one
+    by one, which may round otherwise, is then the same however many threads there are.
+    """
     count = threads.thread_count() if size >= PARALLEL_SIZE else 1
     part = -(-size // count)
-    part += -part % 16
+    part += -part % 64
     starts = range(0, size, part) if size else [0]
     return [(start, min(start + part, size)) for start in starts]

@@ -1,7 +1,8 @@
 """The compiled loop behind `sweep`: blocks of runs that step together and leave one by one.
 
-A kernel call on about 128 points costs no more a point than the arithmetic does, and LLVM
-vectorises both kernels over them; all that a block needs stays in the first-level cache.
+A kernel call on about 256 points costs no more a point than the arithmetic does (a call through a
+pointer takes some 50 ns), and LLVM vectorises both kernels over them; all that a block needs, with
+Adam's state 28 kB, stays in the first-level cache.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from optviz.functions.base import GRADIENT, VALUE
 from optviz.optimizers.rule import STEP
 
 #: Runs that step together.
-WIDTH = 128
+WIDTH = 256
 #: How a run ended.
 UNFINISHED, CONVERGED, DIVERGED = 0, 1, -1
 
