@@ -87,7 +87,7 @@ def test_coordinates_do_not_see_each_other(name: str, convention: str) -> None:
 def test_kernel_equals_its_rule_in_plain_numpy(name: str, convention: str) -> None:
     """The rule, called with whole arrays, is the reference for the kernel made from it."""
     optimizer = make(name, convention)
-    signature = optimizer._signature
+    signature = optimizer._arguments
     x, n = np.linspace(-2, 2, 11), 11
     mine = x.copy()
     state = dict(zip(signature.slots, optimizer.initial_state(n), strict=True))

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from optviz.compiled import jit, sources
 from optviz.optimizers.hyper import Hyper, ranges_of
-from optviz.optimizers.rule import STEP, Signature, kernel_source, signature_of
+from optviz.optimizers.rule import STEP, Arguments, arguments_of, kernel_source
 from optviz.optimizers.schedules import Schedule
 from optviz.optimizers.state import ArrayState
 from optviz.shared.text import did_you_mean, listed, number
@@ -181,7 +181,7 @@ class Optimizer:
     @property
     def slots(self) -> tuple[str, ...]:
         """The names of the rows of the kernel's state, such as ("m", "v")."""
-        return self._signature.slots
+        return self._arguments.slots
 
     @property
     def steps(self) -> int:
@@ -195,11 +195,11 @@ class Optimizer:
         return lr if isinstance(lr, Schedule) else None
 
     def fresh(self, **changes: Setting) -> Optimizer:
-        """The same settings (but for `changes`) without any state."""
+        """Another of the same settings (but for `changes`), which has made no step."""
         return type(self)(convention=self.convention, **{**self._hyper, **changes})
 
     def spec(self) -> str:
-        """The optimizer as the command line takes it: every setting that is not the default.
+        """Its text, as the command line takes it: every setting that is not the default.
 
         >>> import optviz as ov
         >>> ov.Adam(lr=0.3, beta1=0.9, convention="torch").spec()
@@ -229,8 +229,8 @@ class Optimizer:
         return function
 
     @property
-    def _signature(self) -> Signature:
-        return _signature(self.rule, tuple(self._hyper))
+    def _arguments(self) -> Arguments:
+        return _arguments(self.rule, tuple(self._hyper))
 
     def kernel_source(self) -> str:
         """The Python text of the kernel that the rule becomes."""
@@ -255,7 +255,7 @@ class Optimizer:
         A scheduled rate stands there as its first value.
         """
         values = [v(0) if isinstance(v, Schedule) else v for v in self._hyper.values()]
-        return np.array([*values, *[1.0] * len(self._signature.powers)], dtype=np.float64)
+        return np.array([*values, *[1.0] * len(self._arguments.powers)], dtype=np.float64)
 
     def initial_state(self, n: int, dtype: Any = np.float64) -> Array:
         """The state (slots, n) before the first step."""
@@ -378,8 +378,8 @@ class Optimizer:
 
 
 @functools.cache
-def _signature(rule: Callable[..., Any], hyper: tuple[str, ...]) -> Signature:
-    return signature_of(rule, hyper)
+def _arguments(rule: Callable[..., Any], hyper: tuple[str, ...]) -> Arguments:
+    return arguments_of(rule, hyper)
 
 
 @functools.cache

@@ -10,7 +10,7 @@ import functools
 import math
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -44,8 +44,8 @@ class Job:
     optimizer: Optimizer
     places: NDArray[Any]
     hypers: Real
-    fresh: Real
-    rates: Real
+    initial: Real
+    scheduled: Real
     steps: int
     tol: float
     noise: float
@@ -127,8 +127,8 @@ class Job:
         with np.errstate(all="ignore"):
             loop(
                 *pointers,
-                np.repeat(self.places[starts], self.repeats, axis=0), keys, self.fresh[rows],
-                self.hypers[rows], self.rates[rows],
+                np.repeat(self.places[starts], self.repeats, axis=0), keys, self.initial[rows],
+                self.hypers[rows], self.scheduled[rows],
                 np.array([self.steps, least, self.early_leaving, self.noise, longest]), stop,
                 ends.final, ends.steps, ends.outcomes,
             )  # fmt: skip
@@ -156,11 +156,7 @@ class Ends:
         )  # fmt: skip
 
     def part(self, rows: slice, runs: slice) -> Ends:
-        part = rows, runs
-        return Ends(
-            self.final[part], self.steps[part], self.outcomes[part], self.values[part],
-            self.basin[part],
-        )  # fmt: skip
+        return Ends(*(getattr(self, field.name)[rows, runs] for field in fields(self)))
 
     def judge(self, f: Function, radius: float) -> None:
         """Fill in values and basins; a run that ended where f has no value diverged."""

@@ -385,23 +385,23 @@ def _numbers(values: ArrayLike, flags: bool) -> Real:
 def _settings(
     optimizer: Optimizer, grid: Mapping[str, Real], steps: int
 ) -> tuple[Real, Real, Real]:
-    """Hyper vector, fresh state and rates of each combination of `grid` (last varies fastest)."""
+    """Hyper vector, initial state and rates of each combination of `grid` (last varies fastest)."""
     axes = np.meshgrid(*grid.values(), indexing="ij")
     count = math.prod(len(values) for values in grid.values())
     hypers = np.tile(optimizer.hyper_vector(), (count, 1))
-    fresh = np.tile(np.asarray(optimizer.initial_state(1)[:, 0], float), (count, 1))
+    initial = np.tile(np.asarray(optimizer.initial_state(1)[:, 0], float), (count, 1))
     schedule = optimizer.schedule
-    rates = np.tile(scheduled_rates(optimizer, steps), (0 if schedule is None else count, 1))
+    scheduled = np.tile(scheduled_rates(optimizer, steps), (0 if schedule is None else count, 1))
     for name, axis in zip(grid, axes, strict=True):
         column = axis.ravel()
         hypers[:, list(optimizer.hyper).index(name)] = column
         for slot, source in optimizer.initial.items():
             if source == name and slot in optimizer.slots:
-                fresh[:, optimizer.slots.index(slot)] = column
+                initial[:, optimizer.slots.index(slot)] = column
         if name == "lr" and schedule is not None:
             if schedule.first() == 0:
                 raise ValueError(
                     f"{optimizer!r}: a schedule that begins with 0 cannot be scaled to an lr"
                 )
-            rates *= column[:, None] / schedule.first()
-    return hypers, fresh, rates
+            scheduled *= column[:, None] / schedule.first()
+    return hypers, initial, scheduled

@@ -176,7 +176,7 @@ def minimize(
         noises = generator(rng, "rng").normal(0.0, noise, (steps if noise else 0, 2))
     block, ends = record(
         f, optimizer, np.array([origin]), optimizer.hyper_vector()[None], steps,
-        rates=scheduled_rates(optimizer, steps), noises=noises, tol=float(tol), box=box,
+        scheduled=scheduled_rates(optimizer, steps), noises=noises, tol=float(tol), box=box,
     )  # fmt: skip
     end, points = int(ends[0]), block[0]
     diverged_at = -end if end < 0 else None
@@ -199,7 +199,7 @@ def record(
     hypers: Real,
     steps: int,
     *,
-    rates: Real = NO_RATES,
+    scheduled: Real = NO_RATES,
     noises: Real = NO_NOISE,
     tol: float = 0.0,
     box: bool = False,
@@ -210,7 +210,7 @@ def record(
     ----------
     starts, hypers
         (n, 2) and (n, k): where each run starts, and its `hyper_vector`.
-    rates, noises
+    scheduled, noises
         (steps,) and (steps, 2), shared by all runs; empty for none.
 
     Returns
@@ -229,7 +229,7 @@ def record(
     with np.errstate(all="ignore"):
         loop(
             optimizer.kernel(), f.gradient_kernel(), np.ascontiguousarray(starts, dtype=float),
-            optimizer.initial_state(2), np.array(hypers, dtype=float, order="C"), rates, noises,
+            optimizer.initial_state(2), np.array(hypers, dtype=float, order="C"), scheduled, noises,
             tol, limits, points, ends,
         )  # fmt: skip
     return points, ends
@@ -279,12 +279,12 @@ DESCEND = f"""void(
 
 
 def descend(  # type: ignore[no-untyped-def]
-    step, gradient, starts, fresh, hypers, rates, noises, tol, limits, points, ends
+    step, gradient, starts, initial, hypers, scheduled, noises, tol, limits, points, ends
 ):
     """The compiled loop: fill `points` (n, steps + 1, 2) and `ends` (n,); see `record`.
 
-    `step` and `gradient` are function pointers (see `DESCEND`); `fresh` is the
-    state before the first step. What a run does without (rates, noises, limits) has no rows:
+    `step` and `gradient` are function pointers (see `DESCEND`); `initial` is the
+    state before the first step. What a run does without (scheduled, noises, limits) has no rows:
     a clamp to infinity would cost a tenth of the step.
     """
     steps = points.shape[1] - 1
@@ -293,7 +293,7 @@ def descend(  # type: ignore[no-untyped-def]
     x = place.reshape(2)
     g = slope.reshape(2)
     for run in range(points.shape[0]):
-        state = fresh.copy()
+        state = initial.copy()
         hyper = hypers[run]
         path = points[run]
         for axis in range(2):
@@ -307,8 +307,8 @@ def descend(  # type: ignore[no-untyped-def]
             if noises.shape[0] > 0:
                 g[0] += noises[t - 1, 0]
                 g[1] += noises[t - 1, 1]
-            if rates.shape[0] > 0:
-                hyper[0] = rates[t - 1]
+            if scheduled.shape[0] > 0:
+                hyper[0] = scheduled[t - 1]
             step(x, g, state, hyper, t)
             if not (np.isfinite(x[0]) and np.isfinite(x[1])):
                 ends[run] = -t

@@ -135,8 +135,8 @@ def _runs(
     f: Function, optimizer: Optimizer, places: Real, steps: int
 ) -> tuple[Real, NDArray[np.int64]]:
     hypers = np.tile(optimizer.hyper_vector(), (len(places), 1))
-    rates = scheduled_rates(optimizer, steps)
-    return record(f, optimizer, places, hypers, steps, rates=rates)
+    scheduled = scheduled_rates(optimizer, steps)
+    return record(f, optimizer, places, hypers, steps, scheduled=scheduled)
 
 
 def lowest_value(f: Function) -> float:
