@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import optviz as ov
-from optviz.compiled import jit
+from optviz.compiled import cache, sources
 from optviz.functions.catalogue import Function
 from tests.test_formula import _evaluate
 
@@ -241,7 +241,7 @@ def test_the_second_time_sympy_is_not_needed(run) -> None:
 
 def test_generated_modules_are_kept_by_content(tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("OPTVIZ_CACHE_DIR", str(tmp_path))
-    jit.cache_folder.cache_clear()
+    cache.cache_folder.cache_clear()
     try:
         builds = []
 
@@ -249,21 +249,21 @@ def test_generated_modules_are_kept_by_content(tmp_path, monkeypatch) -> None:
             builds.append(1)
             return "answer = 42"
 
-        monkeypatch.setattr(jit, "_modules", {})
-        assert jit.source_module("m", "key", build).answer == 42
-        monkeypatch.setattr(jit, "_modules", {})
-        assert jit.source_module("m", "key", build).answer == 42
+        monkeypatch.setattr(sources, "_modules", {})
+        assert sources.source_module("m", "key", build).answer == 42
+        monkeypatch.setattr(sources, "_modules", {})
+        assert sources.source_module("m", "key", build).answer == 42
         assert len(builds) == 1
         (file,) = (tmp_path / "sources").glob("m_*.py")
         file.write_text(file.read_text().replace("42", "41"))
-        monkeypatch.setattr(jit, "_modules", {})
-        assert jit.source_module("m", "key", build).answer == 42
+        monkeypatch.setattr(sources, "_modules", {})
+        assert sources.source_module("m", "key", build).answer == 42
         file.write_bytes(b"\xff\xfe answer")
-        monkeypatch.setattr(jit, "_modules", {})
-        assert jit.source_module("m", "key", build).answer == 42
+        monkeypatch.setattr(sources, "_modules", {})
+        assert sources.source_module("m", "key", build).answer == 42
         assert len(builds) == 3
     finally:
-        jit.cache_folder.cache_clear()
+        cache.cache_folder.cache_clear()
 
 
 def test_a_function_that_works_in_place_does_not_move_the_point() -> None:

@@ -470,9 +470,11 @@ def test_the_rest_of_the_initialisers() -> None:
 
 @pytest.mark.parametrize(("init", "says"), [
     ("hee", "did you mean 'he'"), ("he:std=1", "takes no settings"),
-    ("normal:limit=1", "takes std=NUMBER"), ("normal:std=x", "std must be a number ≥ 0, not 'x'"),
+    ("normal:limit=1", "no setting 'limit': it takes std"),
+    ("normal:std=x", "std must be a number ≥ 0, not 'x'"),
     ("normal:std=-1", "std must be"), ("uniform:limit=inf", "limit must be"),
-    ("normal:std", "std must be"), (-0.1, "std must be"), (float("nan"), "std must be"),
+    ("normal:std", "write settings as key=value"),
+    (-0.1, "std must be"), (float("nan"), "std must be"),
     (None, "not known"), (True, "not known"), ("", "not known"),
 ])  # fmt: skip
 def test_what_initialisers_refuse(init: Any, says: str) -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import optviz as ov
+from optviz.optimizers.hyper import amount, share
 from optviz.optimizers.parse import parse_optimizer
 from tests.reference import book
 
@@ -86,7 +87,7 @@ def test_coordinates_do_not_see_each_other(name: str, convention: str) -> None:
 def test_kernel_equals_its_rule_in_plain_numpy(name: str, convention: str) -> None:
     """The rule, called with whole arrays, is the reference for the kernel made from it."""
     optimizer = make(name, convention)
-    signature = optimizer._signature
+    signature = optimizer._arguments
     x, n = np.linspace(-2, 2, 11), 11
     mine = x.copy()
     state = dict(zip(signature.slots, optimizer.initial_state(n), strict=True))
@@ -196,14 +197,16 @@ def test_float32_is_as_close_as_float32_can_be(name: str, convention: str) -> No
     np.testing.assert_allclose(single, exact, rtol=2e-4, atol=2e-5)
 
 
-def test_large_arrays_step_on_threads_with_the_same_result(monkeypatch) -> None:
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_large_arrays_step_on_threads_with_the_same_result(monkeypatch, dtype) -> None:
     import optviz.optimizers.state
 
-    a = steps(ov.Adam(), np.linspace(-1, 1, 1003), 5)
+    x = np.linspace(-1, 1, 1003).astype(dtype)
+    a = steps(ov.Adam(), x.copy(), 5)
     monkeypatch.setattr(optviz.optimizers.state, "PARALLEL_SIZE", 100)
     monkeypatch.setenv("OPTVIZ_THREADS", "3")
     optimizer = ov.Adam()
-    b = steps(optimizer, np.linspace(-1, 1, 1003), 5)
+    b = steps(optimizer, x.copy(), 5)
     assert len(optimizer._states["x"].chunks) == 3
     np.testing.assert_array_equal(a, b)
     assert optimizer.state_dict()["x/m"].shape == (1003,)
@@ -423,6 +426,40 @@ def test_a_users_own_rule_works_everywhere() -> None:
     Tug().load_state_dict(state)
     with pytest.raises(ValueError, match=r"Tug in the book convention has no 'bta'"):
         Tug(bta=1)
+
+
+class Ranged(Tug):
+    defaults = {
+        "book": {"lr": 0.1, "beta": share(0.5), "pull": 0.0},
+        "torch": {"lr": 0.2, "beta": 0.25, "pull": amount(0, 0.1, 1), "flip": False},
+    }
+
+
+def test_ranges_are_declared_once_and_hold_in_every_convention() -> None:
+    for convention in Ranged.defaults:
+        for name, says in (("lr", "a positive number"), ("beta", r"a number in \[0, 1\)"),
+                           ("pull", "a number ≥ 0")):  # fmt: skip
+            with pytest.raises(ValueError, match=f"Ranged: {name} must be {says}, not -1"):
+                Ranged(**{name: -1}, convention=convention)
+    with pytest.raises(ValueError, match=r"flip must be True or False, not 0\.5"):
+        Ranged(flip=0.5, convention="torch")
+    assert Ranged(flip=1, convention="torch").flip is True
+    found = Ranged.hyperparameters("torch")
+    assert found == {"lr": 0.2, "beta": 0.25, "pull": 0.0, "flip": 0}
+    assert [h.sweep for h in found.values()] == [None, (0, 0.99, False), (0.1, 1, True), None]
+    # Plain numbers have no range but for the rate.
+    assert Tug(beta=-3, pull=-2).hyper == {"lr": 0.1, "beta": -3, "pull": -2}
+    with pytest.raises(ValueError, match="Tug: beta must be a finite number, not nan"):
+        Tug(beta=np.nan)
+    assert all(type(v) in (float, bool) for v in Ranged(convention="torch").hyper.values())
+
+
+@pytest.mark.parametrize(("name", "convention"), ALL)
+def test_defaults_and_ends_of_sweeps_lie_in_their_range(name: str, convention: str) -> None:
+    for key, hyper in ov.optimizers[name].hyperparameters(convention).items():
+        assert key == "lr" or hyper.is_flag or hyper.expected != "a finite number"
+        for value in (hyper, *(hyper.sweep or ())[:2]):
+            assert make(name, convention, **{key: value}).hyper[key] == value
 
 
 def test_a_users_own_rule_has_its_docstring_signature() -> None:

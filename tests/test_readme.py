@@ -41,7 +41,8 @@ def test_command(command: str, tmp_path: Path) -> None:
 def test_the_optimizer_of_contributing_works(tmp_path: Path) -> None:
     (snippet,) = re.findall(r"```python\n(.*?)```", PAGES[1].read_text(), re.DOTALL)
     program = (
-        f"import optviz as ov\nfrom optviz import Optimizer\n{snippet}\n"
+        "import optviz as ov\nfrom optviz import Optimizer\nfrom optviz.optimizers import share\n"
+        f"{snippet}\n"
         "t = ov.minimize('bowl', QHM(), steps=200)\n"
         "assert t.values[-1] < 0.1 * t.values[0]\n"
     )

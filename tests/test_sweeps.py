@@ -20,7 +20,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import optviz as ov
-from optviz.compiled import jit, splitmix
+from optviz.compiled import jit, sources, splitmix
+from optviz.compiled import threads as threads_module
 from optviz.optimizers import base
 from optviz.runs import block, chunks
 from optviz.runs.axis import Axis, parse_axis
@@ -208,7 +209,7 @@ def test_the_same_numbers_in_chunks_and_on_threads_of_any_number(monkeypatch, op
     monkeypatch.setattr(chunks, "CHUNK", 1.0)
     for threads in (1, 3, 16):
         with ThreadPoolExecutor(threads) as pool:
-            monkeypatch.setattr(jit, "thread_pool", lambda pool=pool: pool)
+            monkeypatch.setattr(threads_module, "thread_pool", lambda pool=pool: pool)
             assert_same(run(), whole)
 
 
@@ -271,7 +272,8 @@ def test_noise_is_gaussian_and_uncorrelated() -> None:
     """Mean, deviation, tails, the two coordinates, and consecutive steps: 5 standard errors."""
     n, steps, sigma = (200, 20, 0.7) if FEW else (100_000, 20, 0.7)
     keys = splitmix.keys(5, np.arange(n), 1)
-    kernel = jit.compiled(jit.with_vecmath("compiled/noise.py").perturb, jit.noise_signature)
+    noise = sources.with_vecmath("compiled/noise.py")
+    kernel = jit.compiled(noise.perturb, noise.PERTURB)
     draws = np.zeros((steps, 2, n))
     with np.errstate(over="ignore"):
         for t in range(1, steps + 1):
@@ -368,6 +370,17 @@ def test_float32_is_float32_and_near_float64(name: str) -> None:
     assert double.final.dtype == np.float64
     assert not np.array_equal(single.final, double.final)
     np.testing.assert_allclose(single.final, double.final, rtol=1e-4, atol=2e-5)
+
+
+@pytest.mark.parametrize("name", ["adam", "rmsprop", "nadam"])
+def test_a_float32_run_does_not_depend_on_its_neighbours_either(name: str) -> None:
+    optimizer = ov.optimizers[name](lr=0.05)
+    starts = starts_of("bowl", 40)
+    options = {"steps": 60, "tol": 0.0, "dtype": "float32"}
+    s = sweep("bowl", optimizer, starts, **options)
+    for k in range(0, 40, 4):
+        alone = sweep("bowl", optimizer, starts[k], **options)
+        np.testing.assert_array_equal(alone.final[0], s.final[k])
 
 
 def test_float32_diverges_where_float32_ends() -> None:
@@ -523,7 +536,7 @@ def test_too_many_runs_are_refused_before_anything_is_allocated(monkeypatch) -> 
         ({"noise": -1}, "noise must be a number ≥ 0, not -1"),
         ({"noise": np.nan}, "noise must be"),
         ({"tol": -1e-9}, "tol must be a number ≥ 0"),
-        ({"runs": 0}, "runs must be a whole number ≥ 1, not 0"),
+        ({"runs": 0}, "runs must be a whole number from 1 to .*, not 0"),
         ({"runs": 2.0}, "runs must be"),
         ({"rng": "abc"}, "rng must be a whole number from 0"),
         ({"rng": np.random.default_rng(0)}, "rng must be a whole number"),

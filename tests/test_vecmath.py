@@ -19,8 +19,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import optviz as ov
-from optviz.compiled import jit, vecmath
+from optviz.compiled import jit, sources, vecmath
+from optviz.compiled.signatures import signature
 from optviz.functions import derive, formula
+from optviz.functions.base import GRADIENT
 from tests.reference.fit_vecmath import fits
 
 NAMES = sorted(derive.VECTORISED)
@@ -253,7 +255,7 @@ def test_a_gradient_kernel_is_vectorised() -> None:
 
     source = ov.functions["rastrigin"].expression.kernels().gradient_kernel
     options = {"nogil": True, "error_model": "numpy", "fastmath": set(jit.FASTMATH)}
-    (llvm,) = njit(jit.gradient_signature(), **options)(source).inspect_llvm().values()
+    (llvm,) = njit(signature(GRADIENT), **options)(source).inspect_llvm().values()
     assert _is_vectorised(llvm)
 
 
@@ -269,10 +271,10 @@ def test_kernels_compute_in_double() -> None:
 def test_a_changed_file_makes_new_kernels(tmp_path, monkeypatch) -> None:
     expression = formula.parse("sin(x) + cos(y)")
     before, functions = expression.kernels(), expression.module()
-    assert Path(vecmath.__file__).samefile(jit.VECMATH)
+    assert Path(vecmath.__file__).samefile(sources.VECMATH)
     changed = tmp_path / "_vecmath.py"
-    changed.write_text(jit.VECMATH.read_text() + "# changed\n")
-    monkeypatch.setattr(jit, "VECMATH", changed)
+    changed.write_text(sources.VECMATH.read_text() + "# changed\n")
+    monkeypatch.setattr(sources, "VECMATH", changed)
     after = expression.kernels()
     assert after.__file__ != before.__file__
     assert Path(after.__file__).read_text() == Path(before.__file__).read_text()

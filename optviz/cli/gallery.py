@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import optviz
-from optviz.compiled import jit
+from optviz.compiled.threads import thread_count
 from optviz.shared.files import write_atomically
 from optviz.shared.text import did_you_mean, listed
 from optviz.studies.catalogue import LISTED
@@ -129,7 +129,7 @@ def build(
         e for e in entries if e.picture is None or built.get(e.name) != e.fingerprint()
     ]
     written: list[Path] = []
-    with ThreadPoolExecutor(jit.thread_count()) as pool:
+    with ThreadPoolExecutor(thread_count()) as pool:
         for entry, picture in zip(wanted, pool.map(_run, wanted), strict=True):
             written.append(picture)
             built[entry.name] = entry.fingerprint()

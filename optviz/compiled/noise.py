@@ -3,7 +3,7 @@
 Each run has a key; the numbers of step t are a hash of key and t (SplitMix64: Steele, Lea and
 Flood, "Fast splittable pseudorandom number generators", 2014), so that it makes no difference
 which thread computes a run, in which block, or beside which others. Loaded by
-`jit.with_vecmath` only.
+`sources.with_vecmath` only.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ import numpy as np
 from optviz.compiled.splitmix import GAMMA, MIX_1, MIX_2, SHIFT_1, SHIFT_2, SHIFT_3
 from optviz.compiled.vecmath import cos, log, sin
 
+#: What `perturb` takes.
+PERTURB = "void(uint64[::1], int64, float64, real[::1])"
 #: A uint64 without its last bits is a float64 in [0, 1).
 TO_53_BITS, UNIT = np.uint64(11), 2.0**-53
 

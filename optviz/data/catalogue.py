@@ -13,6 +13,7 @@ from optviz.data.dataset import Dataset
 from optviz.data.generators import blobs, circles, moons, spirals, text
 from optviz.data.loaders import csv, digits, existing, fashion_mnist, images, imdb, mnist, npz
 from optviz.data.readers import NpzFile
+from optviz.shared.settings import parse_number, parse_settings
 from optviz.shared.text import did_you_mean, listed
 
 #: What makes each data set, by the name that `load` takes.
@@ -135,36 +136,24 @@ def _path_and_settings(text: str) -> tuple[str, str]:
 def _settings(name: str, maker: Callable[..., Dataset], text: str) -> dict[str, Any]:
     """The keyword arguments for `maker` from `key=value,key=value`."""
     kinds = {
-        "seed" if key == "rng" else key: str(parameter.annotation)
+        "seed" if key == "rng" else key: "int" if key == "rng" else str(parameter.annotation)
         for key, parameter in inspect.signature(maker).parameters.items()
         if key != "path"
     }
-    values: dict[str, Any] = {}
-    for part in text.split(",") if text.strip() else ():
-        key, equals, value = (piece.strip() for piece in part.partition("="))
-        if not equals:
-            raise ValueError(f"{name}: write settings as key=value, not {part!r}")
-        if key not in kinds:
-            known = f"it takes {listed(kinds)}" if kinds else "it takes no settings"
-            raise ValueError(f"{name} has no setting {key!r}{did_you_mean(key, kinds)}: {known}")
-        if key in values:
-            raise ValueError(f"{name}: {key} is given twice")
-        values[key] = _value(name, key, kinds[key], value)
+    texts = parse_settings(name, text, kinds)
+    values = {key: _value(f"{name}: {key}", kinds[key], value) for key, value in texts.items()}
     return {"rng" if key == "seed" else key: value for key, value in values.items()}
 
 
-def _value(name: str, key: str, kind: str, text: str) -> Any:
-    if key == "seed" or kind == "int":
+def _value(what: str, kind: str, text: str) -> Any:
+    if kind == "int":
         if re.fullmatch(r"-?\d{1,100}", text):
             return int(text)
-        raise ValueError(f"{name}: {key} must be a whole number, not {text[:40]!r}")
+        raise ValueError(f"{what} must be a whole number, not {text[:40]!r}")
     if kind == "float":
-        try:
-            return float(text)
-        except ValueError:
-            raise ValueError(f"{name}: {key} must be a number, not {text[:40]!r}") from None
+        return parse_number(what, text)
     if kind.startswith("bool"):
         if text.lower() not in ("true", "false"):
-            raise ValueError(f"{name}: {key} must be true or false, not {text[:40]!r}")
+            raise ValueError(f"{what} must be true or false, not {text[:40]!r}")
         return text.lower() == "true"
     return text

@@ -9,6 +9,7 @@ import functools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,8 @@ Bounds = tuple[tuple[float, float], tuple[float, float]]
 Point = tuple[float, float]
 Real = NDArray[np.float64]
 
+#: The kernels: points (2, n) and their gradient (2, n); a path (n, 2) and the values (n,) along it.
+GRADIENT, VALUE = "void(real[:, ::1], real[:, ::1])", "void(float64[:, ::1], float64[::1])"
 #: Beyond this nothing can be drawn.
 MAX_BOUND = 1e100
 DEFAULT_BOUNDS: Bounds = ((-5.0, 5.0), (-5.0, 5.0))
@@ -85,7 +88,7 @@ class Function:
         arrays = [np.asarray(v) for v in (x, y)]
         kind = complex if any(a.dtype.kind == "c" for a in arrays) else float
         xs, ys = np.broadcast_arrays(*[a.astype(kind) for a in arrays])
-        source = self._python or self.expression.module()
+        source = self._python or _module(self.formula)
         with np.errstate(all="ignore"):
             return getattr(source, what)(xs, ys)
 
@@ -110,13 +113,12 @@ class Function:
         """
         if self._python is not None:
             return self._python.gradient_kernel
-        signature = functools.partial(jit.gradient_signature, np.dtype(dtype).name)
-        return jit.compiled(self.expression.kernels().gradient_kernel, signature)
+        return jit.compiled(_kernels(self.formula).gradient_kernel, GRADIENT, dtype)
 
     def value_kernel(self) -> Callable[[Any, Any], None]:
         """`kernel(path (n, 2), values (n,))`, compiled where that is possible."""
         if self.is_compiled:
-            return jit.compiled(self.expression.kernels().value_kernel, jit.value_signature)
+            return jit.compiled(_kernels(self.formula).value_kernel, VALUE)
 
         def kernel(path: Any, values: Any) -> None:
             values[...] = self(path[:, 0], path[:, 1])
@@ -181,6 +183,19 @@ class Function:
                 f"{self.name} has no value at start ({rounded(x, 6)}, {rounded(y, 6)})"
             )
         return x, y
+
+
+# To find a module again by its content reads files and hashes them, at each call of a function.
+
+
+@functools.lru_cache(maxsize=256)
+def _module(formula: str) -> ModuleType:
+    return parse(formula).module()
+
+
+@functools.lru_cache(maxsize=256)
+def _kernels(formula: str) -> ModuleType:
+    return parse(formula).kernels()
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
-from optviz.compiled import jit
+from optviz.compiled import sources
 from optviz.functions import derive
 from optviz.functions.derive import OPERATORS, constant_value
 from optviz.functions.typeset import CONSTANTS, FUNCTIONS, typeset
@@ -81,13 +81,13 @@ class Expression:
 
         Apart from `module`, because it imports Numba, which takes 0.3 s.
         """
-        return self._made("kernels", derive.kernels_source, jit.vecmath_text())
+        return self._made("kernels", derive.kernels_source, sources.vecmath_text())
 
     def _made(
         self, name: str, write: Callable[[ast.expr, str], str], called: str = ""
     ) -> ModuleType:
         key = f"{self.canonical}\n{_generator()}\n{called}"
-        return jit.source_module(name, key, lambda: write(self.tree, self.canonical))
+        return sources.source_module(name, key, lambda: write(self.tree, self.canonical))
 
 
 @functools.cache

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
-from optviz.compiled import jit
-from optviz.nn.kernels import silent
+from optviz.compiled import sources
+from optviz.nn.kernels import kernel
 from optviz.shared.text import did_you_mean, listed
 
 
@@ -90,29 +90,18 @@ def check_activation(name: str) -> str:
 
 def forward_kernel(name: str, dtype: Any) -> Callable[..., None]:
     """`kernel(x (n,), y (n,), alpha)`: y = h(x)."""
-    signature = functools.partial(_signature, 2, str(dtype))
-    return silent(jit.compiled(_module(name).forward, signature))
+    return kernel(_module(name).forward, "vvf", dtype)
 
 
 def backward_kernel(name: str, dtype: Any) -> Callable[..., None]:
     """`kernel(x (n,), y (n,), dy (n,), dx (n,), alpha)`: dx = dy h′(x)."""
-    signature = functools.partial(_signature, 4, str(dtype))
-    return silent(jit.compiled(_module(name).backward, signature))
-
-
-@functools.cache
-def _signature(arrays: int, dtype: str) -> Any:
-    from numba import float64, from_dtype, void
-    from numpy import dtype as as_dtype
-
-    real = from_dtype(as_dtype(dtype))
-    return void(*[real[::1]] * arrays, float64)
+    return kernel(_module(name).backward, "vvvvf", dtype)
 
 
 @functools.cache
 def _module(name: str) -> ModuleType:
     text = module_source(ACTIVATIONS[name])
-    return jit.source_module(f"activation_{name}", text + jit.vecmath_text(), lambda: text)
+    return sources.source_module(f"activation_{name}", text + sources.vecmath_text(), lambda: text)
 
 
 def module_source(formula: Formula) -> str:

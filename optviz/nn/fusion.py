@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from optviz.compiled import jit
+from optviz.compiled import sources
 from optviz.nn import kernels
 from optviz.nn.activations import ACTIVATIONS
 from optviz.nn.kernels import HASH, kernel
@@ -104,8 +104,8 @@ class Fused:
 def _module(with_norm: bool, activation: str, with_dropout: bool) -> ModuleType:
     text = module_source(with_norm, activation, with_dropout)
     constants = "".join(f"{name}={getattr(kernels, name)} " for name in CONSTANTS)
-    key = text + constants + jit.vecmath_text()
-    return jit.source_module(f"fused_{activation}", key, lambda: text)
+    key = text + constants + sources.vecmath_text()
+    return sources.source_module(f"fused_{activation}", key, lambda: text)
 
 
 def module_source(with_norm: bool, activation: str, with_dropout: bool) -> str:

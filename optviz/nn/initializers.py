@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from optviz.shared.settings import parse_settings
 from optviz.shared.text import did_you_mean, listed
 
 Weights = NDArray[np.float64]
@@ -90,8 +91,8 @@ INITIALIZERS: dict[str, Callable[..., Weights]] = {
     "orthogonal": orthogonal,
 }
 
-#: Initialisers with a setting, and its name.
-_SETTINGS = {"constant": "value", "normal": "std", "uniform": "limit"}
+#: Initialisers with settings, and their names.
+_SETTINGS = {"constant": ("value",), "normal": ("std",), "uniform": ("limit",)}
 
 
 def initializer(init: str | float | Initializer) -> Initializer:
@@ -123,13 +124,9 @@ def initializer(init: str | float | Initializer) -> Initializer:
     if name not in INITIALIZERS:
         hint = did_you_mean(name, INITIALIZERS)
         raise ValueError(f"init {name!r} is not known{hint}; there are {listed(INITIALIZERS)}")
-    if not setting:
-        return INITIALIZERS[name]
-    key, _, text = setting.partition("=")
-    if _SETTINGS.get(name) != key.strip():
-        known = f"takes {_SETTINGS[name]}=NUMBER" if name in _SETTINGS else "takes no settings"
-        raise ValueError(f"init {name} {known}, not {setting!r}")
-    return functools.partial(INITIALIZERS[name], **{key.strip(): _size(key, text, name)})
+    texts = parse_settings(f"init {name}", setting, _SETTINGS.get(name, ()))
+    numbers = {key: _size(key, text, name) for key, text in texts.items()}
+    return functools.partial(INITIALIZERS[name], **numbers) if numbers else INITIALIZERS[name]
 
 
 def _size(key: str, value: Any, name: str = "normal") -> float:

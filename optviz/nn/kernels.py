@@ -7,13 +7,17 @@ in one thread, so that its numbers do not depend on the number of threads.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from optviz.compiled import jit
+
+_TYPES = {
+    "m": "real[:, ::1]", "v": "real[::1]", "s": "float64[::1]", "f": "float64", "k": "uint32",
+    "l": "int64[::1]",
+}  # fmt: skip
 
 
 def kernel(function: Callable[..., Any], layout: str, dtype: Any) -> Callable[..., Any]:
@@ -22,26 +26,14 @@ def kernel(function: Callable[..., Any], layout: str, dtype: Any) -> Callable[..
     m: a matrix; v: a vector; s: a vector of float64; f: a float64; k: a uint32; l: a vector of
     int64; r in the first place: it returns a float64.
     """
-    signature = functools.partial(_signature, layout, np.dtype(dtype).name)
-    return silent(jit.compiled(function, signature))
+    returned = "float64" if layout[0] == "r" else "void"
+    takes = f"{returned}({', '.join(_TYPES[letter] for letter in layout.removeprefix('r'))})"
+    return silent(jit.compiled(function, takes, dtype))
 
 
 def silent(function: Callable[..., Any]) -> Callable[..., Any]:
     """A kernel that does not warn of overflow when it runs in plain Python: compiled, none does."""
     return np.errstate(all="ignore")(function) if jit.jit_disabled() else function
-
-
-@functools.cache
-def _signature(layout: str, dtype: str) -> Any:
-    from numba import float64, from_dtype, int64, uint32, void
-
-    real = from_dtype(np.dtype(dtype))
-    kinds = {
-        "m": real[:, ::1], "v": real[::1], "s": float64[::1], "f": float64, "k": uint32,
-        "l": int64[::1],
-    }  # fmt: skip
-    returned = float64 if layout[0] == "r" else void
-    return returned(*(kinds[letter] for letter in layout.removeprefix("r")))
 
 
 # -- dense ----------------------------------------------------------------------------------

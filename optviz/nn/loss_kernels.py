@@ -1,4 +1,4 @@
-"""Losses with their gradients, for the compiler; loaded by `jit.with_vecmath` only.
+"""Losses with their gradients, for the compiler; loaded by `sources.with_vecmath` only.
 
 Each returns the mean loss and writes its gradient. Exponentials are taken of numbers ≤ 0 only,
 so that nothing overflows whatever the logits are.

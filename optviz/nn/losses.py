@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from optviz.compiled import jit
+from optviz.compiled import sources
 from optviz.nn.kernels import count_correct, kernel
 from optviz.shared.checks import as_array
 from optviz.shared.text import did_you_mean, listed
@@ -191,7 +191,7 @@ def loss_named(name: str | Loss) -> Loss:
 
 @functools.cache
 def _loss_kernel(name: str, layout: str, dtype: np.dtype[Any]) -> Any:
-    return kernel(getattr(jit.with_vecmath("nn/loss_kernels.py"), name), layout, dtype)
+    return kernel(getattr(sources.with_vecmath("nn/loss_kernels.py"), name), layout, dtype)
 
 
 @functools.cache

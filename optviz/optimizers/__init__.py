@@ -7,9 +7,13 @@
 
 from optviz.optimizers.base import Optimizer
 from optviz.optimizers.catalogue import optimizers
+from optviz.optimizers.hyper import Hyper, amount, at_most_zero, positive, share, tiny
 from optviz.optimizers.parse import parse_optimizer
 from optviz.shared.catalogue import make_catalogue
 
-__all__ = ["Optimizer", "optimizers", "parse_optimizer"]
+__all__ = [
+    "Hyper", "Optimizer", "amount", "at_most_zero", "optimizers", "parse_optimizer", "positive",
+    "share", "tiny",
+]  # fmt: skip
 
 make_catalogue(__name__, optimizers)

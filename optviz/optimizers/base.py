@@ -1,13 +1,12 @@
 """What every optimizer shares: checked hyperparameters, the compiled kernel, and state.
 
-The rules themselves are in `optimizers.py`.
+The rules themselves are in `catalogue.py`, ranges of hyperparameters in `hyper.py`.
 """
 
 from __future__ import annotations
 
 import functools
 import inspect
-import math
 import re
 import zlib
 from collections.abc import Callable, Container, Mapping
@@ -16,33 +15,15 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from optviz.compiled import jit
-from optviz.optimizers.rule import Signature, kernel_source, signature_of
+from optviz.compiled import jit, sources
+from optviz.optimizers.hyper import Hyper, ranges_of
+from optviz.optimizers.rule import STEP, Arguments, arguments_of, kernel_source
 from optviz.optimizers.schedules import Schedule
 from optviz.optimizers.state import ArrayState
 from optviz.shared.text import did_you_mean, listed, number
 
 Setting = float | bool | Schedule
 Array = NDArray[Any]
-
-#: The range of each hyperparameter name: text for the message, and the test.
-RANGES: dict[str, tuple[str, Callable[[float], bool]]] = {
-    "lr": ("a positive number", lambda v: v > 0),
-    "momentum": ("a number in [0, 1)", lambda v: 0 <= v < 1),
-    "decay": ("a number in [0, 1)", lambda v: 0 <= v < 1),
-    "beta": ("a number ≥ 0", lambda v: v >= 0),
-    "beta1": ("a number in [0, 1)", lambda v: 0 <= v < 1),
-    "beta2": ("a number in [0, 1)", lambda v: 0 <= v < 1),
-    "eps": ("a number ≥ 0", lambda v: v >= 0),
-    "weight_decay": ("a number ≥ 0", lambda v: v >= 0),
-    "lr_decay": ("a number ≥ 0", lambda v: v >= 0),
-    "momentum_decay": ("a number ≥ 0", lambda v: v >= 0),
-    "initial_accumulator": ("a number ≥ 0", lambda v: v >= 0),
-    "l1": ("a number ≥ 0", lambda v: v >= 0),
-    "l2": ("a number ≥ 0", lambda v: v >= 0),
-    "l2_shrinkage": ("a number ≥ 0", lambda v: v >= 0),
-    "lr_power": ("a number ≤ 0", lambda v: v <= 0),
-}
 
 
 class Optimizer:
@@ -80,7 +61,8 @@ class Optimizer:
     array([ 0.5, -1.5])
     """
 
-    #: Default hyperparameters, or a mapping of convention to them.
+    #: Default hyperparameters, or a mapping of convention to them. `share(0.9)` and its like from
+    #: `hyper.py` say the range as well.
     defaults: ClassVar[Mapping[str, Any]] = {}
     #: The rule of each convention; a subclass with one rule calls it `rule` instead.
     rules: ClassVar[Mapping[str, Callable[..., Any]]] = {}
@@ -88,11 +70,15 @@ class Optimizer:
     initial: ClassVar[Mapping[str, str | float]] = {}
     #: The update as an equation in one line, for tables and pictures.
     equation: ClassVar[str] = ""
+    #: The colour of its paths, `#rrggbb`; pictures choose one unless it is given.
+    color: ClassVar[str] = ""
+    _ranges: ClassVar[Mapping[str, Hyper]] = {}
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if not all(isinstance(value, Mapping) for value in cls.defaults.values()):
             cls.defaults = {"book": cls.defaults}
+        cls._ranges = ranges_of(cls.defaults.values())
         if rule := cls.__dict__.get("rule"):
             cls.rules = dict.fromkeys(cls.defaults, rule)
         book: Mapping[str, Any] = next(iter(cls.defaults.values()), {})
@@ -143,17 +129,7 @@ class Optimizer:
                 raise ValueError(f"{kind}: only lr can be a schedule, not {name}")
             self._hyper[name] = value
             return
-        is_flag = isinstance(self.defaults[self.convention][name], bool)
-        expected, fits = RANGES.get(name, ("a finite number", lambda v: True))
-        if is_flag:
-            expected, fits = "True or False", lambda v: v in (0, 1)
-        try:
-            real = float(value)
-        except (TypeError, ValueError):
-            raise ValueError(f"{kind}: {name} must be {expected}, not {value!r}") from None
-        if not (math.isfinite(real) and fits(real)):
-            raise ValueError(f"{kind}: {name} must be {expected}, not {value!r}")
-        self._hyper[name] = bool(value) if is_flag else real
+        self._hyper[name] = self._ranges[name].checked(f"{kind}: {name} must be", value)
 
     # Settings are read and changed as attributes: `opt.lr *= 0.5` works in a training loop.
 
@@ -183,6 +159,20 @@ class Optimizer:
         """The conventions that this optimizer has."""
         return tuple(self.defaults)
 
+    @classmethod
+    def hyperparameters(cls, convention: str = "book") -> dict[str, Hyper]:
+        """Each hyperparameter's default, as a number that knows its range and that of sweeps.
+
+        >>> import optviz as ov
+        >>> beta2 = ov.Adam.hyperparameters()["beta2"]
+        >>> beta2, beta2.expected, beta2.sweep
+        (0.999, 'a number in [0, 1)', (0.0, 0.999, False))
+        """
+        return {
+            name: cls._ranges[name].with_default(v.first() if isinstance(v, Schedule) else v)
+            for name, v in cls.defaults[convention].items()
+        }
+
     @property
     def hyper(self) -> dict[str, Setting]:
         """All hyperparameters by name."""
@@ -191,7 +181,7 @@ class Optimizer:
     @property
     def slots(self) -> tuple[str, ...]:
         """The names of the rows of the kernel's state, such as ("m", "v")."""
-        return self._signature.slots
+        return self._arguments.slots
 
     @property
     def steps(self) -> int:
@@ -205,11 +195,11 @@ class Optimizer:
         return lr if isinstance(lr, Schedule) else None
 
     def fresh(self, **changes: Setting) -> Optimizer:
-        """The same settings (but for `changes`) without any state."""
+        """Another of the same settings (but for `changes`), which has made no step."""
         return type(self)(convention=self.convention, **{**self._hyper, **changes})
 
     def spec(self) -> str:
-        """The optimizer as the command line takes it: every setting that is not the default.
+        """Its text, as the command line takes it: every setting that is not the default.
 
         >>> import optviz as ov
         >>> ov.Adam(lr=0.3, beta1=0.9, convention="torch").spec()
@@ -239,20 +229,25 @@ class Optimizer:
         return function
 
     @property
-    def _signature(self) -> Signature:
-        return _signature(self.rule, tuple(self._hyper))
+    def _arguments(self) -> Arguments:
+        return _arguments(self.rule, tuple(self._hyper))
 
     def kernel_source(self) -> str:
         """The Python text of the kernel that the rule becomes."""
         return kernel_source(self.rule, tuple(self._hyper))
 
-    def kernel(self, dtype: Any = np.float64) -> Callable[..., Any]:
+    def kernel(
+        self, dtype: Any = np.float64, fastmath: frozenset[str] | None = None
+    ) -> Callable[..., Any]:
         """The compiled `step(x (n,), grad (n,), state (slots, n), hyper, t)`; all in place.
 
         `t` counts from 1. `hyper` comes from `hyper_vector`; the kernel keeps its running powers
-        there, so that a state belongs to one `hyper`.
+        there, so that a state belongs to one `hyper`. Other flags for the compiler than the usual
+        ones are `fastmath`.
         """
-        return _kernel(self.rule, tuple(self._hyper), np.dtype(dtype).name)
+        kind = np.dtype(dtype).name
+        usual = jit.FASTMATH_FLOAT32 if kind == "float32" else jit.FASTMATH
+        return _kernel(self.rule, tuple(self._hyper), kind, fastmath or usual)
 
     def hyper_vector(self) -> NDArray[np.float64]:
         """The kernel's settings in their order, then 1.0 for each running power.
@@ -260,7 +255,7 @@ class Optimizer:
         A scheduled rate stands there as its first value.
         """
         values = [v(0) if isinstance(v, Schedule) else v for v in self._hyper.values()]
-        return np.array([*values, *[1.0] * len(self._signature.powers)], dtype=np.float64)
+        return np.array([*values, *[1.0] * len(self._arguments.powers)], dtype=np.float64)
 
     def initial_state(self, n: int, dtype: Any = np.float64) -> Array:
         """The state (slots, n) before the first step."""
@@ -383,17 +378,20 @@ class Optimizer:
 
 
 @functools.cache
-def _signature(rule: Callable[..., Any], hyper: tuple[str, ...]) -> Signature:
-    return signature_of(rule, hyper)
+def _arguments(rule: Callable[..., Any], hyper: tuple[str, ...]) -> Arguments:
+    return arguments_of(rule, hyper)
 
 
 @functools.cache
-def _kernel(rule: Callable[..., Any], hyper: tuple[str, ...], dtype: str) -> Callable[..., Any]:
+def _kernel(
+    rule: Callable[..., Any], hyper: tuple[str, ...], dtype: str, fastmath: frozenset[str]
+) -> Callable[..., Any]:
     source = kernel_source(rule, hyper)
     name = rule.__qualname__.replace("<locals>.", "").replace(".", "_").lower()
-    module = jit.source_module(name, source, lambda: source)
-    fastmath = jit.FASTMATH_FLOAT32 if dtype == "float32" else jit.FASTMATH
-    return jit.compiled(module.step, functools.partial(jit.step_signature, dtype), fastmath)
+    # Numba's cache tells one file from another, but not one set of flags.
+    key = source + ",".join(sorted(fastmath))
+    module = sources.source_module(name, key, lambda: source)
+    return jit.compiled(module.step, STEP, dtype, fastmath)
 
 
 def _count(name: str, value: Any) -> int:

@@ -21,6 +21,7 @@ from __future__ import annotations
 from numpy import copysign, sign, sqrt
 
 from optviz.optimizers.base import Optimizer
+from optviz.optimizers.hyper import amount, at_most_zero, share, tiny
 
 
 class SGD(Optimizer):
@@ -80,7 +81,7 @@ class Momentum(Optimizer):
     """
 
     defaults = {
-        "book": {"lr": 0.01, "momentum": 0.9},
+        "book": {"lr": 0.01, "momentum": share(0.9)},
         "torch": {"lr": 0.001, "momentum": 0.9},
         "keras": {"lr": 0.01, "momentum": 0.9},
         "optax": {"lr": 0.01, "momentum": 0.9},
@@ -166,9 +167,9 @@ class AdaGrad(Optimizer):
     """
 
     defaults = {
-        "book": {"lr": 0.01, "eps": 1e-7},
-        "torch": {"lr": 0.01, "eps": 1e-10, "lr_decay": 0.0, "initial_accumulator": 0.0},
-        "keras": {"lr": 0.001, "eps": 1e-7, "initial_accumulator": 0.1},
+        "book": {"lr": 0.01, "eps": tiny(1e-7)},
+        "torch": {"lr": 0.01, "eps": 1e-10, "lr_decay": amount(0), "initial_accumulator": 0.0},
+        "keras": {"lr": 0.001, "eps": 1e-7, "initial_accumulator": amount(0.1)},
         "optax": {"lr": 0.01, "eps": 1e-7, "initial_accumulator": 0.1},
     }
     initial = {"h": "initial_accumulator"}
@@ -228,8 +229,8 @@ class RMSProp(Optimizer):
     """
 
     defaults = {
-        "book": {"lr": 0.01, "decay": 0.95, "eps": 1e-7},
-        "torch": {"lr": 0.01, "decay": 0.99, "eps": 1e-8, "momentum": 0.0, "centered": False},
+        "book": {"lr": 0.01, "decay": share(0.95), "eps": tiny(1e-7)},
+        "torch": {"lr": 0.01, "decay": 0.99, "eps": 1e-8, "momentum": share(0), "centered": False},
         "keras": {"lr": 0.001, "decay": 0.9, "eps": 1e-7, "momentum": 0.0, "centered": False},
         "optax": {"lr": 0.01, "decay": 0.9, "eps": 1e-8, "momentum": 0.0, "centered": False},
     }
@@ -285,7 +286,7 @@ class AdaDelta(Optimizer):
     """
 
     defaults = {
-        "book": {"lr": 1.0, "decay": 0.95, "eps": 1e-6},
+        "book": {"lr": 1.0, "decay": share(0.95), "eps": tiny(1e-6)},
         "torch": {"lr": 1.0, "decay": 0.9, "eps": 1e-6},
         "keras": {"lr": 0.001, "decay": 0.95, "eps": 1e-7},
         "optax": {"lr": 1.0, "decay": 0.9, "eps": 1e-6},
@@ -330,7 +331,7 @@ class Adam(Optimizer):
     """
 
     defaults = {
-        "book": {"lr": 0.001, "beta1": 0.9, "beta2": 0.999, "eps": 1e-7},
+        "book": {"lr": 0.001, "beta1": share(0.9), "beta2": share(0.999), "eps": tiny(1e-7)},
         "torch": {"lr": 0.001, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8},
         "keras": {"lr": 0.001, "beta1": 0.9, "beta2": 0.999, "eps": 1e-7},
         "optax": {"lr": 0.001, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8},
@@ -381,7 +382,7 @@ class Adamax(Optimizer):
     """
 
     defaults = {
-        "book": {"lr": 0.002, "beta1": 0.9, "beta2": 0.999, "eps": 1e-7},
+        "book": {"lr": 0.002, "beta1": share(0.9), "beta2": share(0.999), "eps": tiny(1e-7)},
         "torch": {"lr": 0.002, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8},
         "keras": {"lr": 0.001, "beta1": 0.9, "beta2": 0.999, "eps": 1e-7},
         "optax": {"lr": 0.002, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8},
@@ -437,7 +438,7 @@ class Nadam(Optimizer):
     """
 
     defaults = {
-        "book": {"lr": 0.002, "beta1": 0.9, "beta2": 0.999, "eps": 1e-7, "momentum_decay": 0.004},
+        "book": {**Adamax.defaults["book"], "momentum_decay": amount(0.004)},
         "torch": {"lr": 0.002, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "momentum_decay": 0.004},
         "keras": {"lr": 0.001, "beta1": 0.9, "beta2": 0.999, "eps": 1e-7, "momentum_decay": 1.0},
         "optax": {"lr": 0.002, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8},
@@ -556,7 +557,7 @@ class AdamW(Optimizer):
     """
 
     defaults = {
-        "book": {**Adam.defaults["book"], "weight_decay": 0.01},
+        "book": {**Adam.defaults["book"], "weight_decay": amount(0.01, 1e-5, 1)},
         "torch": {**Adam.defaults["torch"], "weight_decay": 0.01},
         "keras": {**Adam.defaults["keras"], "weight_decay": 0.004},
         "optax": {**Adam.defaults["optax"], "weight_decay": 0.0001},
@@ -675,9 +676,14 @@ class Lion(Optimizer):
     """
 
     defaults = {
-        "book": {"lr": 0.0001, "beta1": 0.9, "beta2": 0.99, "weight_decay": 0.0},
+        "book": {"lr": 0.0001, "beta1": share(0.9), "beta2": share(0.99), "weight_decay": 0.0},
         "keras": {"lr": 0.001, "beta1": 0.9, "beta2": 0.99},
-        "optax": {"lr": 0.0001, "beta1": 0.9, "beta2": 0.99, "weight_decay": 0.001},
+        "optax": {
+            "lr": 0.0001,
+            "beta1": 0.9,
+            "beta2": 0.99,
+            "weight_decay": amount(0.001, 1e-5, 1),
+        },
     }
     equation = "θ ← θ − η (sign(β₁m + (1−β₁) g) + λ θ),  m ← β₂m + (1−β₂) g"
 
@@ -726,17 +732,12 @@ class FTRL(Optimizer):
     """
 
     defaults = {
-        "book": {"lr": 0.1, "beta": 1.0, "l1": 0.0, "l2": 0.0},
+        "book": {"lr": 0.1, "beta": amount(1, 0, 0.99), "l1": amount(0), "l2": amount(0)},
         "keras": {
-            "lr": 0.001,
-            "beta": 0.0,
-            "l1": 0.0,
-            "l2": 0.0,
-            "lr_power": -0.5,
-            "initial_accumulator": 0.1,
-            "l2_shrinkage": 0.0,
+            "lr": 0.001, "beta": 0.0, "l1": 0.0, "l2": 0.0, "lr_power": at_most_zero(-0.5),
+            "initial_accumulator": amount(0.1), "l2_shrinkage": amount(0),
         },
-    }
+    }  # fmt: skip
     initial = {"n": "initial_accumulator"}
     equation = "z ← z + g − (√(n+g²) − √n)/η θ,  n ← n + g²,  θ ← −shrink(z, λ₁)/((β+√n)/η + λ₂)"
 

@@ -7,7 +7,8 @@ from typing import Any
 from optviz.optimizers.base import Optimizer, Setting
 from optviz.optimizers.catalogue import optimizers
 from optviz.optimizers.schedules import KINDS as SCHEDULES
-from optviz.optimizers.schedules import parse_schedule, split_outside_brackets
+from optviz.optimizers.schedules import parse_schedule
+from optviz.shared.settings import parse_number, parse_settings, split_outside_brackets
 from optviz.shared.text import did_you_mean, listed
 
 
@@ -35,16 +36,24 @@ def parse_optimizer(text: str) -> Optimizer:
     if kind is None:
         hint = did_you_mean(name.strip(), optimizers)
         raise ValueError(f"no optimizer is called {name!r}{hint}; there are {listed(optimizers)}")
-    values: dict[str, Any] = {}
-    for part in split_outside_brackets(settings):
-        key, equals, value = part.partition("=")
-        key = key.strip()
-        if not equals:
-            raise ValueError(f"{name}: write settings as key=value, not {part!r}")
-        if key in values:
-            raise ValueError(f"{name}: {key} is given twice")
-        values[key] = value.strip() if key == "convention" else _setting(name, key, value.strip())
+    texts = parse_settings(name, settings)
+    values: dict[str, Any] = {
+        key: text if key == "convention" else _setting(f"{name}: {key}", text)
+        for key, text in texts.items()
+    }
     return kind(**values)
+
+
+def check_optimizer(optimizer: object) -> None:
+    """Refuse what is no optimizer, such as its name or its class.
+
+    Raises
+    ------
+    ValueError
+        With what would do.
+    """
+    if not isinstance(optimizer, Optimizer):
+        raise ValueError(f"optimizer must be one such as ov.Adam(lr=0.1), not {optimizer!r}")
 
 
 def is_of_catalogue(optimizer: Optimizer) -> bool:
@@ -62,12 +71,9 @@ def names_rate(text: str) -> bool:
     return any(part.partition("=")[0].strip() == "lr" for part in settings)
 
 
-def _setting(name: str, key: str, text: str) -> Setting:
+def _setting(what: str, text: str) -> Setting:
     if text.lower() in ("true", "false"):
         return text.lower() == "true"
     if "(" in text or text.lower() in SCHEDULES:
         return parse_schedule(text)
-    try:
-        return float(text)
-    except ValueError:
-        raise ValueError(f"{name}: {key} must be a number, not {text!r}") from None
+    return parse_number(what, text)

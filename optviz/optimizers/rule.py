@@ -26,6 +26,8 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
+#: A kernel: x, its gradient, the state (slots, n), the settings and running powers, and t.
+STEP = "void(real[::1], real[::1], real[:, ::1], float64[::1], int64)"
 #: What a rule may call, all of them functions of NumPy or builtins that Numba knows.
 FUNCTIONS = {
     "abs", "arctan", "copysign", "cos", "cosh", "exp", "expm1", "hypot", "log", "log1p",
@@ -40,7 +42,7 @@ class RuleError(ValueError):
 
 
 @dataclass(frozen=True)
-class Signature:
+class Arguments:
     """What a rule's argument names mean."""
 
     x: str
@@ -51,7 +53,7 @@ class Signature:
     uses_t: bool
 
 
-def signature_of(rule: Callable[..., Any], hyper: Collection[str]) -> Signature:
+def arguments_of(rule: Callable[..., Any], hyper: Collection[str]) -> Arguments:
     """Sort the arguments of `rule` into hyperparameters, running powers and state slots.
 
     Raises
@@ -64,7 +66,7 @@ def signature_of(rule: Callable[..., Any], hyper: Collection[str]) -> Signature:
         raise RuleError(f"{rule.__qualname__}: a rule takes at least a parameter and its gradient")
     x, g, *rest = names
     powers = tuple(n for n in rest if n.endswith(_POWER) and n.removesuffix(_POWER) in hyper)
-    return Signature(
+    return Arguments(
         x=x,
         g=g,
         hyper=tuple(n for n in rest if n in hyper),
@@ -91,21 +93,21 @@ def kernel_source(rule: Callable[..., Any], hyper: tuple[str, ...]) -> str:
     RuleError
         If the rule's source cannot be found or it holds anything else.
     """
-    signature = signature_of(rule, hyper)
+    arguments = arguments_of(rule, hyper)
     statements, result = _body(rule)
-    hoist = _Hoist(rule, signature)
+    hoist = _Hoist(rule, arguments)
     loop = [line for statement in statements for line in hoist.statement(statement)]
     new = [ast.unparse(hoist.expression(value)) for value in result]
-    if len(new) != 1 + len(signature.slots):
-        expected = ", ".join(["the new parameter", *signature.slots])
+    if len(new) != 1 + len(arguments.slots):
+        expected = ", ".join(["the new parameter", *arguments.slots])
         raise RuleError(
             f"{rule.__qualname__} returns {len(new)} value(s), but its arguments ask for "
-            f"{1 + len(signature.slots)}: {expected} (is a hyperparameter misspelt?)"
+            f"{1 + len(arguments.slots)}: {expected} (is a hyperparameter misspelt?)"
         )
-    x, g, *_ = signature.x, signature.g
-    prologue = [f"{name} = _hyper[{hyper.index(name)}]" for name in signature.hyper]
-    prologue += ["t = float(_t)"] if signature.uses_t else []
-    for k, power in enumerate(signature.powers, start=len(hyper)):
+    x, g, *_ = arguments.x, arguments.g
+    prologue = [f"{name} = _hyper[{hyper.index(name)}]" for name in arguments.hyper]
+    prologue += ["t = float(_t)"] if arguments.uses_t else []
+    for k, power in enumerate(arguments.powers, start=len(hyper)):
         base = hyper.index(power.removesuffix(_POWER))
         prologue += [
             f"{power} = _hyper[{k}] * _hyper[{base}]",
@@ -114,8 +116,8 @@ def kernel_source(rule: Callable[..., Any], hyper: tuple[str, ...]) -> str:
             f"_hyper[{k}] = {power}",
         ]
     reads = [f"{x} = _x[_i]", f"{g} = _grad[_i]"]
-    reads += [f"{slot} = _state[{row}, _i]" for row, slot in enumerate(signature.slots)]
-    targets = ["_x[_i]", *(f"_state[{row}, _i]" for row in range(len(signature.slots)))]
+    reads += [f"{slot} = _state[{row}, _i]" for row, slot in enumerate(arguments.slots)]
+    targets = ["_x[_i]", *(f"_state[{row}, _i]" for row in range(len(arguments.slots)))]
     # All new values are computed before the first is stored, as in the rule's return.
     writes = [f"_new{k} = {value}" for k, value in enumerate(new)]
     writes += [f"{target} = _new{k}" for k, target in enumerate(targets)]
@@ -157,11 +159,11 @@ def _body(rule: Callable[..., Any]) -> tuple[list[ast.stmt], list[ast.expr]]:
 class _Hoist:
     """Splits a rule into what is the same for all coordinates and what belongs in the loop."""
 
-    def __init__(self, rule: Callable[..., Any], signature: Signature) -> None:
+    def __init__(self, rule: Callable[..., Any], arguments: Arguments) -> None:
         self.rule = rule
         self.prologue: list[str] = []
-        self.per_coordinate = {signature.x, signature.g, *signature.slots}
-        self.shared = {*signature.hyper, *signature.powers, *({"t"} if signature.uses_t else ())}
+        self.per_coordinate = {arguments.x, arguments.g, *arguments.slots}
+        self.shared = {*arguments.hyper, *arguments.powers, *({"t"} if arguments.uses_t else ())}
         self.constants = _constants(rule)
         self.hoisted: dict[str, str] = {}
         self.called: set[str] = set()

@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from optviz.shared.settings import split_outside_brackets
 from optviz.shared.text import did_you_mean, listed, number
 
 
@@ -234,19 +235,3 @@ def _argument(name: str, text: str) -> float | int | Schedule:
         return int(text) if name in ("steps", "every") else float(text)
     except ValueError:
         raise ValueError(f"schedule: {name} must be a number, not {text.strip()!r}") from None
-
-
-def split_outside_brackets(text: str) -> list[str]:
-    """Split at the commas that no bracket encloses.
-
-    >>> split_outside_brackets("a=f(1,2),b=3")
-    ['a=f(1,2)', 'b=3']
-    """
-    parts, depth = [""], 0
-    for character in text:
-        depth += (character == "(") - (character == ")")
-        if character == "," and depth == 0:
-            parts.append("")
-        else:
-            parts[-1] += character
-    return parts if text.strip() else []

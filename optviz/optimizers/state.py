@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from optviz.compiled import jit
+from optviz.compiled import threads
 
 Array = NDArray[Any]
 
@@ -116,7 +116,7 @@ class ArrayState:
             return
         # Each chunk advances the running powers, so each gets its own copy of them.
         tasks = [(x[a:b], grad[a:b], chunk, self.hyper.copy(), self.t) for (a, b), chunk in others]
-        futures = [jit.thread_pool().submit(self.kernel, *task) for task in tasks]
+        futures = [threads.thread_pool().submit(self.kernel, *task) for task in tasks]
         (a, b), chunk = first
         self.kernel(x[a:b], grad[a:b], chunk, self.hyper, self.t)
         for future in futures:
@@ -129,9 +129,13 @@ class ArrayState:
 
 
 def _chunk_bounds(size: int) -> list[tuple[int, int]]:
-    """Equal parts of a flat array, one a thread, at multiples of a cache line."""
-    threads = jit.thread_count() if size >= PARALLEL_SIZE else 1
-    part = -(-size // threads)
-    part += -part % 16
+    """Equal parts of a flat array, one a thread.
+
+    They begin at multiples of what a vectorised loop does in one turn: the rest that it does one
+    by one, which may round otherwise, is then the same however many threads there are.
+    """
+    count = threads.thread_count() if size >= PARALLEL_SIZE else 1
+    part = -(-size // count)
+    part += -part % 64
     starts = range(0, size, part) if size else [0]
     return [(start, min(start + part, size)) for start in starts]

@@ -210,7 +210,7 @@ class _GifWriter(_StreamWriter):
         super().__init__(container, size, fps, samples)
         self.palette, self.table = _palette(samples)
         self.indices = np.empty((size[1], size[0]), dtype=np.uint8)
-        self.kernel = jit.compiled(look_up, jit.index_signature)
+        self.kernel = jit.compiled(look_up, LOOK_UP)
 
     def add(self, frame: Pixels) -> None:
         import av
@@ -222,6 +222,10 @@ class _GifWriter(_StreamWriter):
 
     def keep_last(self, hold: int) -> None:
         """The container has a delay for it."""
+
+
+#: Pixels (n, 4), the table of colours, and the indices (n,).
+LOOK_UP = "void(uint8[:, ::1], uint8[::1], uint8[::1])"
 
 
 def look_up(rgba, table, indices):  # type: ignore[no-untyped-def]

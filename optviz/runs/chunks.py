@@ -10,13 +10,13 @@ import functools
 import math
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from optviz.compiled import jit, splitmix
+from optviz.compiled import jit, sources, splitmix, threads
 from optviz.functions.catalogue import Function
 from optviz.optimizers.base import Optimizer
 from optviz.runs import block
@@ -44,8 +44,8 @@ class Job:
     optimizer: Optimizer
     places: NDArray[Any]
     hypers: Real
-    fresh: Real
-    rates: Real
+    initial: Real
+    scheduled: Real
     steps: int
     tol: float
     noise: float
@@ -57,7 +57,7 @@ class Job:
         """Do all the work in chunks on all threads."""
         ends = Ends.empty(len(self.hypers), len(self.places) * self.repeats, self.places.dtype)
         stop = np.zeros(1, np.uint8)
-        pool = jit.thread_pool()
+        pool = threads.thread_pool()
         # Here and not in the threads: they would each load kernels and search for minima.
         chunk = functools.partial(self.chunk, self.kernels(), capture_radius(self.f), stop)
         waiting: set[Future[int]] = set()
@@ -81,26 +81,26 @@ class Job:
     def kernels(self) -> tuple[Callable[..., None], ...]:
         """The loop, and the kernels that it takes as pointers."""
         real = self.places.dtype
+        noise = sources.with_vecmath("compiled/noise.py", "compiled/splitmix.py")
+        perturb = jit.compiled(noise.perturb, noise.PERTURB, real)
         loop: Callable[..., None] = block.descend_blocks
         if self.f.is_compiled:
-            signature = functools.partial(jit.blocks_signature, real.name)
-            loop = jit.compiled(block.descend_blocks, signature)
-        noise = jit.with_vecmath("compiled/noise.py", "compiled/splitmix.py")
-        perturb = jit.compiled(noise.perturb, functools.partial(jit.noise_signature, real.name))
-        return (
-            loop, self.optimizer.kernel(real), self.f.gradient_kernel(real),
-            self.f.value_kernel(), perturb,
-        )  # fmt: skip
+            takes = block.DESCEND_BLOCKS.replace("PERTURB", noise.PERTURB)
+            loop = jit.compiled(block.descend_blocks, takes, real)
+        # A division by estimate rounds otherwise in a vector than beside it: with it, the last bits
+        # of a float32 run would depend on its place in the block.
+        step = self.optimizer.kernel(real, jit.FASTMATH)
+        return loop, step, self.f.gradient_kernel(real), self.f.value_kernel(), perturb
 
     def parts(self) -> Iterator[tuple[slice, slice]]:
         """The combinations and the starts of each chunk."""
         # Several chunks for each thread, so that none waits long for the last; but to begin one
         # takes Python a sixth of a millisecond.
-        total, threads = len(self.hypers) * len(self.places) * self.repeats, jit.thread_count()
-        runs = max(total / (8 * threads), min(LEAST_CHUNK / self.steps, total / threads))
+        total, count = len(self.hypers) * len(self.places) * self.repeats, threads.thread_count()
+        runs = max(total / (8 * count), min(LEAST_CHUNK / self.steps, total / count))
         runs = min(runs, CHUNK / self.steps, 2**16)
         # As many for each thread.
-        runs = total / (threads * math.ceil(total / (threads * runs)))
+        runs = total / (count * math.ceil(total / (count * runs)))
         runs = max(math.ceil(runs), block.WIDTH) // self.repeats
         wide = min(len(self.places), max(1, -(-runs // block.WIDTH)) * block.WIDTH)
         tall = max(1, runs // wide)
@@ -127,8 +127,8 @@ class Job:
         with np.errstate(all="ignore"):
             loop(
                 *pointers,
-                np.repeat(self.places[starts], self.repeats, axis=0), keys, self.fresh[rows],
-                self.hypers[rows], self.rates[rows],
+                np.repeat(self.places[starts], self.repeats, axis=0), keys, self.initial[rows],
+                self.hypers[rows], self.scheduled[rows],
                 np.array([self.steps, least, self.early_leaving, self.noise, longest]), stop,
                 ends.final, ends.steps, ends.outcomes,
             )  # fmt: skip
@@ -156,11 +156,7 @@ class Ends:
         )  # fmt: skip
 
     def part(self, rows: slice, runs: slice) -> Ends:
-        part = rows, runs
-        return Ends(
-            self.final[part], self.steps[part], self.outcomes[part], self.values[part],
-            self.basin[part],
-        )  # fmt: skip
+        return Ends(*(getattr(self, field.name)[rows, runs] for field in fields(self)))
 
     def judge(self, f: Function, radius: float) -> None:
         """Fill in values and basins; a run that ended where f has no value diverged."""

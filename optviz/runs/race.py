@@ -11,11 +11,19 @@ from numpy.typing import NDArray
 
 from optviz.functions.catalogue import Function, function
 from optviz.optimizers.base import Optimizer
-from optviz.optimizers.parse import names_rate, parse_optimizer
+from optviz.optimizers.parse import check_optimizer, parse_optimizer
 from optviz.runs.entry import Entry
 from optviz.runs.sweep import sweep
-from optviz.runs.trajectory import Band, Trajectory, check_optimizer, minimize
+from optviz.runs.trajectory import Band, Trajectory, minimize
 from optviz.runs.tuning import tune
+from optviz.shared.checks import (
+    check_amounts,
+    check_count,
+    check_seed,
+    check_steps,
+    check_whole,
+    generator,
+)  # fmt: skip
 
 Real = NDArray[np.float64]
 
@@ -51,8 +59,9 @@ def ensemble(
     >>> t.points.shape, t.band.paths.shape, t.band.values.shape
     ((31, 2), (20, 31, 2), (3, 31))
     """
-    if not 2 <= runs <= MAX_RUNS:
-        raise ValueError(f"runs must lie between 2 and {MAX_RUNS}, not {runs!r}")
+    check_whole("runs", runs, 2, MAX_RUNS)
+    check_amounts(noise=noise)
+    check_seed(rng)
     if not noise > 0:
         raise ValueError(f"several runs differ by their noise: give noise > 0, not {noise!r}")
     all_runs = [
@@ -115,8 +124,10 @@ def race(
     ['best of 61', '']
     """
     f = function(f)
-    if runs < 1:
-        raise ValueError(f"runs must be at least 1, not {runs!r}")
+    check_count("runs", runs)
+    check_amounts(noise=noise, tol=tol)
+    check_steps(steps)
+    generator(rng, "rng")
     common = {"start": start, "steps": steps, "noise": noise, "seed": rng, "tol": tol, "box": box}
     out = []
     for k, entry in enumerate([Entry.read(item) for item in optimizers]):
@@ -164,23 +175,6 @@ def as_optimizer(item: str | Optimizer) -> Optimizer:
         return parse_optimizer(item)
     check_optimizer(item)
     return item
-
-
-def chosen(
-    f: Function,
-    item: str | Optimizer,
-    *,
-    start: Sequence[float] | None = None,
-    steps: int = 100,
-    tuned: bool = False,
-) -> tuple[Optimizer, str]:
-    """The optimizer that `item` names, tuned if it names no rate (or in any case), and what a
-    legend says of it."""
-    optimizer = as_optimizer(item)
-    if not tuned and (not isinstance(item, str) or names_rate(item)):
-        return optimizer, ""
-    found = tune(f, optimizer, start=start, steps=steps)
-    return found.best, found.remark
 
 
 def first_steps(f: Function, optimizer: Optimizer, count: int = 17) -> tuple[Real, Real]:

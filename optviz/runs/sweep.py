@@ -17,20 +17,18 @@ from numpy.typing import ArrayLike, NDArray
 
 from optviz.functions.catalogue import Function, function, function_text
 from optviz.optimizers.base import Optimizer
-from optviz.optimizers.parse import is_of_catalogue, parse_optimizer
+from optviz.optimizers.parse import check_optimizer, is_of_catalogue, parse_optimizer
 from optviz.runs.axis import Axis
 from optviz.runs.block import CONVERGED, DIVERGED, UNFINISHED
 from optviz.runs.chunks import Job
-from optviz.runs.trajectory import check_amounts, check_optimizer, check_steps, scheduled_rates
+from optviz.runs.trajectory import scheduled_rates
 from optviz.shared.archive import read_archive, write_archive
+from optviz.shared.checks import check_amounts, check_memory, check_seed, check_steps, check_whole
 from optviz.shared.text import did_you_mean, listed
 
-__all__ = ["CONVERGED", "DIVERGED", "UNFINISHED", "Sweep", "sweep"]
+__all__ = ["CONVERGED", "DIVERGED", "UNFINISHED", "Sweep", "check_memory", "check_seed", "sweep"]
 
 Real = NDArray[np.float64]
-
-#: What one run takes while a sweep is made: its start and everything that is kept of it.
-BYTES_PER_RUN = 64
 
 
 @dataclass(frozen=True)
@@ -284,8 +282,7 @@ def sweep(
     check_amounts(noise=noise, tol=tol)
     real = _check_dtype(dtype)
     grid = _check_over(optimizer, over or {})
-    if not (isinstance(runs, int | np.integer) and runs >= 1):
-        raise ValueError(f"runs must be a whole number ≥ 1, not {runs!r}")
+    check_whole("runs", runs, 1, 10**15)
     check_seed(rng)
     combinations = math.prod(len(values) for values in grid.values())
     if optimizer.schedule is not None:
@@ -317,36 +314,6 @@ def part_of(
 # -- checks -----------------------------------------------------------------------------------
 
 
-def check_memory(runs: int, bytes_per_run: int = BYTES_PER_RUN) -> None:
-    """Refuse more runs than fit into the memory that is free now.
-
-    Raises
-    ------
-    ValueError
-        With the number that fits.
-    """
-    import psutil
-
-    free = int(0.8 * psutil.virtual_memory().available)
-    if runs * bytes_per_run > free:
-        raise ValueError(
-            f"{runs:,} runs take {runs * bytes_per_run / 1e9:.1f} GB and {free / 1e9:.1f} GB are "
-            f"free: at most {free // bytes_per_run:,} fit"
-        )
-
-
-def check_seed(rng: int) -> None:
-    """Refuse what is no seed (a generator could not be used again).
-
-    Raises
-    ------
-    ValueError
-        If it is none.
-    """
-    if not (isinstance(rng, int | np.integer) and 0 <= rng < 2**63):
-        raise ValueError(f"rng must be a whole number from 0 to 2**63 − 1, not {rng!r}")
-
-
 def _check_dtype(dtype: Any) -> np.dtype[Any]:
     try:
         real: np.dtype[Any] | None = np.dtype(dtype)
@@ -361,10 +328,10 @@ def _check_starts(starts: ArrayLike, real: np.dtype[Any], each: int) -> NDArray[
     """The starts as an array of their own; `each` has so many runs."""
     try:
         given = np.asarray(starts)
-        if given.dtype.kind not in "biufO":
+        if given.dtype.kind not in "iufO":
             raise TypeError
         given = np.asarray(starts, dtype=float) if given.dtype.kind == "O" else given
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise ValueError("starts must be numbers in an array of shape (n, 2)") from None
     if given.shape == (2,):
         given = given[None]
@@ -395,10 +362,8 @@ def _check_over(optimizer: Optimizer, over: Mapping[str, ArrayLike | Axis]) -> d
             hint = did_you_mean(str(name), optimizer.hyper)
             kind, known = type(optimizer).__name__, listed(optimizer.hyper)
             raise ValueError(f"{kind} has no {name!r}{hint}; it has {known}")
-        try:
-            numbers = values.values if isinstance(values, Axis) else np.array(values, dtype=float)
-        except (TypeError, ValueError):
-            numbers = np.zeros(0)
+        given = values.values if isinstance(values, Axis) else values
+        numbers = _numbers(given, flags=optimizer._ranges[name].is_flag)
         if numbers.ndim != 1 or not numbers.size:
             raise ValueError(f"over: {name} must be a list of numbers, not {values!r}")
         for value in numbers:
@@ -408,26 +373,35 @@ def _check_over(optimizer: Optimizer, over: Mapping[str, ArrayLike | Axis]) -> d
     return grid
 
 
+def _numbers(values: ArrayLike, flags: bool) -> Real:
+    """The values in an array of their own, which is empty if they are no numbers (or flags)."""
+    try:
+        are_numbers = np.asarray(values).dtype.kind in ("biufO" if flags else "iufO")
+        return np.array(values if are_numbers else (), dtype=float)
+    except (TypeError, ValueError, OverflowError):
+        return np.zeros(0)
+
+
 def _settings(
     optimizer: Optimizer, grid: Mapping[str, Real], steps: int
 ) -> tuple[Real, Real, Real]:
-    """Hyper vector, fresh state and rates of each combination of `grid` (last varies fastest)."""
+    """Hyper vector, initial state and rates of each combination of `grid` (last varies fastest)."""
     axes = np.meshgrid(*grid.values(), indexing="ij")
     count = math.prod(len(values) for values in grid.values())
     hypers = np.tile(optimizer.hyper_vector(), (count, 1))
-    fresh = np.tile(np.asarray(optimizer.initial_state(1)[:, 0], float), (count, 1))
+    initial = np.tile(np.asarray(optimizer.initial_state(1)[:, 0], float), (count, 1))
     schedule = optimizer.schedule
-    rates = np.tile(scheduled_rates(optimizer, steps), (0 if schedule is None else count, 1))
+    scheduled = np.tile(scheduled_rates(optimizer, steps), (0 if schedule is None else count, 1))
     for name, axis in zip(grid, axes, strict=True):
         column = axis.ravel()
         hypers[:, list(optimizer.hyper).index(name)] = column
         for slot, source in optimizer.initial.items():
             if source == name and slot in optimizer.slots:
-                fresh[:, optimizer.slots.index(slot)] = column
+                initial[:, optimizer.slots.index(slot)] = column
         if name == "lr" and schedule is not None:
             if schedule.first() == 0:
                 raise ValueError(
                     f"{optimizer!r}: a schedule that begins with 0 cannot be scaled to an lr"
                 )
-            rates *= column[:, None] / schedule.first()
-    return hypers, fresh, rates
+            scheduled *= column[:, None] / schedule.first()
+    return hypers, initial, scheduled

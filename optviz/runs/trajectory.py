@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,13 +12,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optviz.compiled import jit
+from optviz.functions.base import GRADIENT
 from optviz.functions.catalogue import Function, function
 from optviz.optimizers.base import Optimizer
+from optviz.optimizers.parse import check_optimizer
+from optviz.optimizers.rule import STEP
+from optviz.shared.checks import (
+    MAX_STEPS,
+    as_point,
+    check_amounts,
+    check_steps,
+    generator,
+    parse_point,
+)  # fmt: skip
+
+__all__ = [
+    "MAX_STEPS", "Band", "Trajectory", "check_amounts", "check_optimizer", "check_steps",
+    "minimize", "parse_point", "record", "same_function",
+]  # fmt: skip
 
 Real = NDArray[np.float64]
-
-#: All points are kept: this many take 160 MB.
-MAX_STEPS = 10_000_000
 
 NO_RATES: Real = np.zeros(0)
 NO_NOISE: Real = np.zeros((0, 2))
@@ -158,11 +170,13 @@ def minimize(
     check_optimizer(optimizer)
     steps = check_steps(steps)
     check_amounts(noise=noise, tol=tol)
-    origin = f.check_start(f.start if start is None else start)
-    noises = np.random.default_rng(rng).normal(0.0, noise, (steps, 2)) if noise else NO_NOISE
+    origin = start_on(f, start)
+    noises = NO_NOISE
+    if noise or rng is not None:
+        noises = generator(rng, "rng").normal(0.0, noise, (steps if noise else 0, 2))
     block, ends = record(
         f, optimizer, np.array([origin]), optimizer.hyper_vector()[None], steps,
-        rates=scheduled_rates(optimizer, steps), noises=noises, tol=float(tol), box=box,
+        scheduled=scheduled_rates(optimizer, steps), noises=noises, tol=float(tol), box=box,
     )  # fmt: skip
     end, points = int(ends[0]), block[0]
     diverged_at = -end if end < 0 else None
@@ -185,7 +199,7 @@ def record(
     hypers: Real,
     steps: int,
     *,
-    rates: Real = NO_RATES,
+    scheduled: Real = NO_RATES,
     noises: Real = NO_NOISE,
     tol: float = 0.0,
     box: bool = False,
@@ -196,7 +210,7 @@ def record(
     ----------
     starts, hypers
         (n, 2) and (n, k): where each run starts, and its `hyper_vector`.
-    rates, noises
+    scheduled, noises
         (steps,) and (steps, 2), shared by all runs; empty for none.
 
     Returns
@@ -211,14 +225,25 @@ def record(
     ends = np.empty(len(starts), dtype=np.int64)
     loop: Callable[..., None] = descend
     if f.is_compiled:
-        loop = jit.compiled(descend, jit.descend_signature)
+        loop = jit.compiled(descend, DESCEND)
     with np.errstate(all="ignore"):
         loop(
             optimizer.kernel(), f.gradient_kernel(), np.ascontiguousarray(starts, dtype=float),
-            optimizer.initial_state(2), np.array(hypers, dtype=float, order="C"), rates, noises,
+            optimizer.initial_state(2), np.array(hypers, dtype=float, order="C"), scheduled, noises,
             tol, limits, points, ends,
         )  # fmt: skip
     return points, ends
+
+
+def start_on(f: Function, start: Sequence[float] | None) -> tuple[float, float]:
+    """The function's own start, or the given one if it is one of its points.
+
+    Raises
+    ------
+    ValueError
+        If it is not.
+    """
+    return f.check_start(f.start if start is None else as_point("start", start))
 
 
 def scheduled_rates(optimizer: Optimizer, steps: int) -> Real:
@@ -236,46 +261,6 @@ def scheduled_rates(optimizer: Optimizer, steps: int) -> Real:
     return np.asarray(optimizer.schedule(np.arange(steps)), float)
 
 
-def check_steps(steps: int) -> int:
-    """`steps` if it is a whole number that can be recorded.
-
-    Raises
-    ------
-    ValueError
-        If it is not.
-    """
-    is_whole = isinstance(steps, int | np.integer) and not isinstance(steps, bool)
-    if not (is_whole and 1 <= steps <= MAX_STEPS):
-        raise ValueError(f"steps must be a whole number from 1 to {MAX_STEPS:,}, not {steps!r}")
-    return int(steps)
-
-
-def check_optimizer(optimizer: object) -> None:
-    """Refuse what is no optimizer, such as its name or its class.
-
-    Raises
-    ------
-    ValueError
-        With what would do.
-    """
-    if not isinstance(optimizer, Optimizer):
-        raise ValueError(f"optimizer must be one such as ov.Adam(lr=0.1), not {optimizer!r}")
-
-
-def check_amounts(**amounts: float) -> None:
-    """Refuse what is no finite number ≥ 0, by name.
-
-    Raises
-    ------
-    ValueError
-        For the first that is not.
-    """
-    for name, value in amounts.items():
-        is_number = isinstance(value, int | float | np.number)
-        if not (is_number and math.isfinite(value) and value >= 0):
-            raise ValueError(f"{name} must be a number ≥ 0, not {value!r}")
-
-
 def _before_infinite_values(t: Trajectory) -> Trajectory:
     """End the path before the first point at which f has no finite value."""
     infinite = np.flatnonzero(~np.isfinite(t.values))
@@ -287,13 +272,19 @@ def _before_infinite_values(t: Trajectory) -> Trajectory:
     )
 
 
+DESCEND = f"""void(
+    {STEP}, {GRADIENT}, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1],
+    float64[:, ::1], float64, float64[:, ::1], float64[:, :, ::1], int64[::1]
+)"""
+
+
 def descend(  # type: ignore[no-untyped-def]
-    step, gradient, starts, fresh, hypers, rates, noises, tol, limits, points, ends
+    step, gradient, starts, initial, hypers, scheduled, noises, tol, limits, points, ends
 ):
     """The compiled loop: fill `points` (n, steps + 1, 2) and `ends` (n,); see `record`.
 
-    `step` and `gradient` are function pointers (see `jit.descend_signature`); `fresh` is the
-    state before the first step. What a run does without (rates, noises, limits) has no rows:
+    `step` and `gradient` are function pointers (see `DESCEND`); `initial` is the
+    state before the first step. What a run does without (scheduled, noises, limits) has no rows:
     a clamp to infinity would cost a tenth of the step.
     """
     steps = points.shape[1] - 1
@@ -302,7 +293,7 @@ def descend(  # type: ignore[no-untyped-def]
     x = place.reshape(2)
     g = slope.reshape(2)
     for run in range(points.shape[0]):
-        state = fresh.copy()
+        state = initial.copy()
         hyper = hypers[run]
         path = points[run]
         for axis in range(2):
@@ -316,8 +307,8 @@ def descend(  # type: ignore[no-untyped-def]
             if noises.shape[0] > 0:
                 g[0] += noises[t - 1, 0]
                 g[1] += noises[t - 1, 1]
-            if rates.shape[0] > 0:
-                hyper[0] = rates[t - 1]
+            if scheduled.shape[0] > 0:
+                hyper[0] = scheduled[t - 1]
             step(x, g, state, hyper, t)
             if not (np.isfinite(x[0]) and np.isfinite(x[1])):
                 ends[run] = -t
@@ -326,20 +317,6 @@ def descend(  # type: ignore[no-untyped-def]
                 for axis in range(2):
                     x[axis] = min(max(x[axis], limits[axis, 0]), limits[axis, 1])
             path[t, 0], path[t, 1] = x[0], x[1]
-
-
-def parse_point(text: str, name: str = "start") -> tuple[float, float]:
-    """Two numbers from `x,y`.
-
-    >>> parse_point("-7, 2")
-    (-7.0, 2.0)
-    """
-    parts = text.replace("−", "-").strip("() ").split(",")
-    try:
-        x, y = (float(part) for part in parts)
-    except ValueError:
-        raise ValueError(f"{name} must be two numbers x,y, not {text!r}") from None
-    return x, y
 
 
 def same_function(trajectories: Sequence[Trajectory]) -> Function:

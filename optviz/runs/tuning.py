@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 
 from optviz.functions.catalogue import Function, function
 from optviz.optimizers.base import Optimizer
-from optviz.runs.trajectory import check_optimizer, check_steps, record, scheduled_rates
+from optviz.optimizers.parse import check_optimizer
+from optviz.runs.trajectory import record, scheduled_rates, start_on
+from optviz.shared.checks import check_steps, check_whole, generator
 
 Real = NDArray[np.float64]
 
@@ -22,6 +24,8 @@ Real = NDArray[np.float64]
 FLOOR = 1e-12
 #: On a function without a minimum, the share of the steps that a path stays in the picture.
 SHOWN = 0.3
+#: Rates, or starts.
+MAX_TRIED = 100_000
 #: Longer runs are tuned on their beginning.
 MAX_TUNED_STEPS = 1000
 
@@ -90,8 +94,8 @@ def tune(
     """
     f = function(f)
     check_optimizer(optimizer)
-    if budget < 2 or starts < 1:
-        raise ValueError(f"tune needs a budget ≥ 2 and starts ≥ 1, not {budget} and {starts}")
+    check_whole("budget", budget, 2, MAX_TRIED)
+    check_whole("starts", starts, 1, MAX_TRIED)
     steps = min(check_steps(steps), MAX_TUNED_STEPS)
     places = jittered_starts(f, start, starts, rng)
     rates = rates_to_try(f, budget)
@@ -112,9 +116,9 @@ def rates_to_try(f: Function, budget: int) -> Real:
 
 def jittered_starts(f: Function, start: Sequence[float] | None, count: int, rng: Any) -> Real:
     """The start and `count` − 1 copies within 5 % of the bounds, as far as f is defined there."""
-    center = np.array(f.check_start(f.start if start is None else start))
+    center = np.array(start_on(f, start))
     low, high = np.array(f.bounds).T
-    jitter = np.random.default_rng(rng).uniform(-0.05, 0.05, (count, 2)) * (high - low)
+    jitter = generator(rng, "rng").uniform(-0.05, 0.05, (count, 2)) * (high - low)
     jitter[0] = 0.0
     places = np.clip(center + jitter, low, high)
     return np.asarray(places[np.isfinite(f(*places.T))])
@@ -131,8 +135,8 @@ def _runs(
     f: Function, optimizer: Optimizer, places: Real, steps: int
 ) -> tuple[Real, NDArray[np.int64]]:
     hypers = np.tile(optimizer.hyper_vector(), (len(places), 1))
-    rates = scheduled_rates(optimizer, steps)
-    return record(f, optimizer, places, hypers, steps, rates=rates)
+    scheduled = scheduled_rates(optimizer, steps)
+    return record(f, optimizer, places, hypers, steps, scheduled=scheduled)
 
 
 def lowest_value(f: Function) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,10 @@ def is_whole(value: Any) -> bool:
 def as_real(value: Any) -> float:
     """`value` as a float; nan, which every check of a range refuses, if it is no number."""
     is_number = isinstance(value, float | int | np.number) and not isinstance(value, bool)
-    return float(value) if is_number else float("nan")
+    try:
+        return float(value) if is_number else float("nan")
+    except (TypeError, OverflowError):  # a complex number, or a whole one with 400 digits
+        return float("nan")
 
 
 def as_array(what: str, values: Any) -> NDArray[Any]:
@@ -53,12 +57,14 @@ def check_number(what: str, value: Any, low: float, high: float) -> None:
         raise ValueError(f"{what} must be a number from {low:g} to {high:g}, not {value!r}")
 
 
-def generator(rng: Any) -> np.random.Generator:
+def generator(rng: Any, what: str = "the seed") -> np.random.Generator:
     """`np.random.default_rng(rng)`, with an error that names the argument."""
     try:
+        if isinstance(rng, bool):
+            raise TypeError
         return np.random.default_rng(rng)
     except (TypeError, ValueError):
-        raise ValueError(f"the seed must be a whole number ≥ 0, not {rng!r}") from None
+        raise ValueError(f"{what} must be a whole number ≥ 0, not {rng!r}") from None
 
 
 def whole_numbers(values: ArrayLike, what: str) -> Labels:
@@ -99,3 +105,66 @@ def check_range(labels: Labels, classes: int, what: str) -> None:
             f"{what} {labels[first]} (sample {first}) is out of range: "
             f"with {classes:,} classes they go from 0 to {classes - 1:,}"
         )
+
+
+#: All points of a path are kept: this many take 160 MB.
+MAX_STEPS = 10_000_000
+
+
+def check_steps(steps: Any) -> int:
+    """`steps` if it is a whole number that can be recorded."""
+    check_whole("steps", steps, 1, MAX_STEPS)
+    return int(steps)
+
+
+def check_amounts(**amounts: Any) -> None:
+    """Refuse what is no finite number ≥ 0, by name."""
+    for name, value in amounts.items():
+        if not 0 <= as_real(value) < math.inf:
+            raise ValueError(f"{name} must be a number ≥ 0, not {value!r}")
+
+
+def check_seed(rng: Any) -> None:
+    """Refuse what is no seed (a generator could not be used again)."""
+    if not (is_whole(rng) and 0 <= rng < 2**63):
+        raise ValueError(f"rng must be a whole number from 0 to 2**63 − 1, not {rng!r}")
+
+
+def check_memory(runs: int, bytes_per_run: int = 64) -> None:
+    """Refuse more runs than fit into the memory that is free now.
+
+    While a sweep is made, a run takes 64 bytes: its start and everything that is kept of it.
+    """
+    import psutil
+
+    free = int(0.8 * psutil.virtual_memory().available)
+    if runs * bytes_per_run > free:
+        raise ValueError(
+            f"{runs:,} runs take {runs * bytes_per_run / 1e9:.1f} GB and {free / 1e9:.1f} GB are "
+            f"free: at most {free // bytes_per_run:,} fit"
+        )
+
+
+def as_point(what: str, value: Any) -> tuple[float, float]:
+    """`value` as two finite numbers."""
+    try:
+        x, y = (as_real(v) for v in value)
+    except (TypeError, ValueError):
+        x = y = math.nan
+    if not (math.isfinite(x) and math.isfinite(y)):
+        raise ValueError(f"{what} must be two numbers, not {value!r}")
+    return x, y
+
+
+def parse_point(text: str, what: str = "start") -> tuple[float, float]:
+    """Two numbers from `x,y`.
+
+    >>> parse_point("-7, 2")
+    (-7.0, 2.0)
+    """
+    parts = text.replace("−", "-").strip("() ").split(",")
+    try:
+        x, y = (float(part) for part in parts)
+    except ValueError:
+        raise ValueError(f"{what} must be two numbers x,y, not {text!r}") from None
+    return x, y

@@ -35,17 +35,6 @@ STARTS = 4
 #: The rate is measured while the gradient falls from the root of this share to this share.
 DEPTH, DEEPEST = 1e-10, 1e-140
 
-#: What an axis ranges over unless told (lr: see `default_axis`): low, high, log.
-RANGES = {
-    "momentum": (0.0, 0.99, False),
-    "decay": (0.0, 0.999, False),
-    "beta": (0.0, 0.99, False),
-    "beta1": (0.0, 0.99, False),
-    "beta2": (0.0, 0.999, False),
-    "eps": (1e-10, 1.0, True),
-    "weight_decay": (1e-5, 1.0, True),
-}
-
 
 #: Where one colour ends and the next begins: the nearer to 1, the slower, and the finer.
 LEVELS = (0.0, 0.3, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.93, 0.95, 0.97, 0.98, 0.99, 0.995, 1.0)
@@ -246,9 +235,10 @@ def default_axis(f: Function, optimizer: Optimizer, name: str, count: int) -> Ax
             return Axis(name, high / count, high, count)
         rates = rates_to_try(f, 2)
         return Axis(name, float(rates[0]), float(rates[1]), count, log=True)
-    if name not in RANGES:
+    usual = optimizer.hyperparameters(optimizer.convention)[name].sweep
+    if usual is None:
         raise ValueError(f"{name} has no usual range: give one, such as {name}=0.1,1")
-    low, high, log = RANGES[name]
+    low, high, log = usual
     return Axis(name, low, high, count, log)
 
 
