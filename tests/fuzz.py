@@ -79,8 +79,10 @@ def _operation(op: ast.operator, a: mpmath.mpf, b: mpmath.mpf) -> mpmath.mpf:
 
 
 def _function(name: str, u: mpmath.mpf) -> mpmath.mpf:
-    # `exp` of such numbers is beyond LARGE; sines of large numbers are not float64's business.
-    if abs(u) > 250:
+    if name in ("exp", "sinh", "cosh") and abs(u) > 250:
+        raise OutsideError
+    # Of larger numbers `vecmath` promises no sines.
+    if name in ("sin", "cos", "tan") and abs(u) > 1e5:
         raise OutsideError
     if name in ("abs", "sign", "sqrt", "log") and abs(u) < NEAR:
         raise OutsideError

@@ -265,26 +265,31 @@ class _Checker:
 
     def finite(self, node: ast.expr, place: ast.AST) -> ast.expr:
         """Refuse constant parts that are no number, and powers that would never end."""
-        is_quotient = isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div)
-        if is_quotient and constant_value(node.right) == 0:
-            raise self.refuse("this divides by zero", place)
-        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow):
-            base, exponent = constant_value(node.left), constant_value(node.right)
-            if exponent is None:
-                if base is not None and base <= 0:
-                    what = f"the base {base:.15g} of a variable power must be positive"
-                    raise self.refuse(what, node)
-                towers = sum(
-                    isinstance(n, ast.BinOp) and isinstance(n.op, ast.Pow)
-                    and constant_value(n.right) is None
-                    for n in ast.walk(node)
-                )  # fmt: skip
-                if towers > MAX_VARIABLE_POWERS:
-                    raise self.refuse("too many powers of powers", place)
-            elif abs(exponent) > MAX_EXPONENT:
-                what = f"the exponent {exponent:.15g} is beyond {MAX_EXPONENT}"
-                raise self.refuse(what, place)
+        match node:
+            case ast.BinOp(_, ast.Div(), right) if constant_value(right) == 0:
+                raise self.refuse("this divides by zero", place)
+            case ast.BinOp(_, ast.Pow()):
+                self.power(node, place)
         value = constant_value(node)
         if value is not None and not (math.isfinite(value) and abs(value) <= 1e100):
             raise self.refuse("this part has no finite value", place)
         return node
+
+    def power(self, node: ast.BinOp, place: ast.AST) -> None:
+        """Refuse a power that would never end, or that is one of a wrong base."""
+        base, exponent = constant_value(node.left), constant_value(node.right)
+        if exponent is not None:
+            if abs(exponent) > MAX_EXPONENT:
+                what = f"the exponent {exponent:.15g} is beyond {MAX_EXPONENT}"
+                raise self.refuse(what, place)
+            return
+        if base is not None and base <= 0:
+            what = f"the base {base:.15g} of a variable power must be positive"
+            raise self.refuse(what, node)
+        towers = sum(
+            isinstance(n, ast.BinOp) and isinstance(n.op, ast.Pow)
+            and constant_value(n.right) is None
+            for n in ast.walk(node)
+        )  # fmt: skip
+        if towers > MAX_VARIABLE_POWERS:
+            raise self.refuse("too many powers of powers", place)

@@ -135,8 +135,8 @@ class Graph:
         #: Nodes that are a·x + b·y + c as such sums, None for others.
         self._lines: list[Form | None] = []
         self.one = 0
-        self.number(1.0)
-        self.variables = self.node("x"), self.node("y")
+        self.variables = 1, 2
+        self.number(1.0), self.node("x"), self.node("y")
 
     # -- building ----------------------------------------------------------------------------
 
@@ -174,7 +174,7 @@ class Graph:
         if node not in self._numbers:
             self._numbers[node] = len(self.nodes)
             self.nodes.append(node)
-            self._lines.append(self._line(node))
+            self._lines.append(self._line(len(self._lines)))
         return self._numbers[node]
 
     def parts(self, roots: Iterable[int]) -> list[int]:
@@ -248,49 +248,22 @@ class Graph:
             total = _added(total, _scaled(line, f[k]))
         return _added(total, {k: c for k, c in f.items() if k not in lines})
 
-    def _line(self, node: Node) -> Form | None:
-        op, args, value = node
-        if op in ("x", "y"):
-            return {self._numbers[node]: 1.0}
-        if value is not None:
-            return {self.one: value} if value else {}
-        a, b = (self._lines[k] for k in (args[0], args[-1]))
-        if a is None or b is None:
-            return None
-        match op:
-            case "USub":
-                return _scaled(a, -1)
-            case "Add":
-                return _added(a, b)
-            case "Sub":
-                return _added(a, _scaled(b, -1))
-            case "Mult" if a.keys() <= {self.one} or b.keys() <= {self.one}:
-                number, line = (a, b) if a.keys() <= {self.one} else (b, a)
-                return _scaled(line, number.get(self.one, 0.0))
-            case "Div" if b.keys() == {self.one}:
-                return _scaled(a, 1 / b[self.one])
-        return None
+    def _line(self, k: int) -> Form | None:
+        op, args, _ = self.nodes[k]
+        if op in ("Add", "Sub"):
+            a, b = (self._lines[n] for n in args)
+            return None if a is None or b is None else _added(a, _scaled(b, _SIGNS[op]))
+        form = self.form(k)
+        if form.keys() <= {self.one, *self.variables}:
+            return form
+        ((inner, factor),) = form.items()
+        line = None if inner == k else self._lines[inner]
+        return None if line is None else _scaled(line, factor)
 
     # -- derivatives -------------------------------------------------------------------------
 
     def gradient(self, root: int) -> tuple[int, int]:
-        """∂/∂x and ∂/∂y of a node, by the chain rule from its end or its beginning.
-
-        Which of the two makes fewer operations differs from formula to formula.
-        """
-        both = self._from_the_root(root), self._from_the_variables(root)
-        return min(both, key=lambda pair: len(self.parts(pair)))
-
-    def _from_the_root(self, root: int) -> tuple[int, int]:
-        slopes: dict[int, Form] = {root: {self.one: 1.0}}
-        for k in reversed(self.parts([root])):
-            for argument, partial in self._partials(k):
-                more = self.times(slopes.get(k, {}), partial)
-                slopes[argument] = _added(slopes.get(argument, {}), more)
-        x, y = self.variables
-        return self.sum(slopes.get(x, {})), self.sum(slopes.get(y, {}))
-
-    def _from_the_variables(self, root: int) -> tuple[int, int]:
+        """∂/∂x and ∂/∂y of a node."""
         x, y = (self._along(root, variable) for variable in self.variables)
         return x, y
 
@@ -310,7 +283,7 @@ class Graph:
         a, b = args[0], args[-1]
         match op:
             case "Add" | "Sub":
-                rules = [{self.one: 1.0}, {self.one: 1.0 if op == "Add" else -1.0}]
+                rules = [{self.one: 1.0}, {self.one: _SIGNS[op]}]
             case "USub":
                 rules = [{self.one: -1.0}]
             case "Mult":
@@ -407,6 +380,7 @@ class Graph:
         return self.node(_HYPERBOLIC[op], *args) if op in _HYPERBOLIC else k
 
 
+_SIGNS = {"Add": 1.0, "Sub": -1.0}
 #: Each is the other's derivative.
 _HYPERBOLIC = {"sinh": "cosh", "cosh": "sinh"}
 
