@@ -4,6 +4,11 @@ A computer algebra system is not asked: it expands (3x)^50 into whole numbers of
 minutes over cosh((x+y)^64), and simplifies the domain away, so that a gradient goes on where its
 function ends. Here a derivative has a few operations for each of the formula's, whatever those
 are, and it is made of the formula's own parts.
+
+Where a derivative does not exist or cannot be held: at a kink, a vertical tangent and the edge of
+a power's domain the slope is finite (see `_slope`); a power of a negative base with an exponent
+that contains x or y has nan, even where the value happens to exist; and where a part overflows
+though the whole does not, as in exp(-exp(exp(x))), 0 times infinity is nan too.
 """
 
 from __future__ import annotations
