@@ -131,7 +131,7 @@ class Graph:
     ['Mult', 'sin', 'Add']
     >>> dx, dy = graph.gradient(root)
     >>> [graph.nodes[k].op for k in graph.parts([dx])]
-    ['number', 'x', 'y', 'Mult', 'cos', 'Add', 'Mult']
+    ['x', 'y', 'Mult', 'cos', 'Mult', 'Add']
     """
 
     def __init__(self) -> None:
@@ -244,9 +244,13 @@ class Graph:
         return self.node("USub", k) if c == -1 else self.node("Mult", self.number(c), k)
 
     def _gathered(self, f: Form) -> Form:
-        """A sum in which several terms of the kind a·x + b·y + c have become one."""
+        """A sum in which all terms of the kind a·x + b·y + c have become one.
+
+        Also where it holds but one of them: of a sum of two products, the compiler may fuse the
+        one in a loop over many points and the other in that over one, which differ in the last bit.
+        """
         lines = {k: line for k in f if k != self.one and (line := self._lines[k]) is not None}
-        if len(lines) < 2:
+        if not lines or len(f) == 1:
             return f
         total: Form = {}
         for k, line in lines.items():
