@@ -140,7 +140,7 @@ def version() -> None:
 
     print(f"optviz {__version__}")
     print(f"python {platform.python_version()} on {platform.system()} {platform.machine()}")
-    for name in ("numpy", "numba", "matplotlib", "sympy", "pillow", "av"):
+    for name in ("numpy", "numba", "matplotlib", "pillow", "av"):
         print(f"{name} {of(name)}")
 
 

@@ -136,6 +136,14 @@ class Function:
         """Whether the kernel can be handed to compiled loops."""
         return self._python is None and not jit.jit_disabled()
 
+    @property
+    def is_total(self) -> bool:
+        """Whether the gradient is nowhere finite where f has no value.
+
+        A logarithm's slope 1/x goes on where it ends; so may a derivative of one's own.
+        """
+        return self._python is None and self.expression.is_total
+
     # -- what is known of it -----------------------------------------------------------------
 
     @property

@@ -1,9 +1,8 @@
 """Text -> checked expression -> value, gradient, Hessian, typeset title and compiled kernel.
 
 A formula is untrusted. It is parsed by Python's own parser and then walked node by node against
-the short list below; nothing else gets further. It never reaches `eval`, `exec` or SymPy's string
-parser: SymPy sees an expression that this module builds, and the module that is written for the
-compiler is printed from that expression, not from the text.
+the short list below; nothing else gets further. It never reaches `eval` or `exec`: the module that
+is written for the compiler is printed from a graph of its operations, not from the text.
 """
 
 from __future__ import annotations
@@ -19,8 +18,8 @@ from pathlib import Path
 from types import ModuleType
 
 from optviz.compiled import sources
-from optviz.functions import derive
-from optviz.functions.derive import OPERATORS, constant_value
+from optviz.functions import derive, graph
+from optviz.functions.graph import OPERATORS, Derived, constant_value
 from optviz.functions.typeset import CONSTANTS, FUNCTIONS, typeset
 from optviz.shared.text import did_you_mean, listed
 
@@ -29,7 +28,7 @@ MAX_NODES = 250
 MAX_DEPTH = 40
 #: A constant exponent beyond this is a slip or an attack, and no picture shows it.
 MAX_EXPONENT = 64
-#: x**y**x and the like: derivatives double in size with each storey.
+#: x**y**x and the like: nothing can be seen of a higher tower.
 MAX_VARIABLE_POWERS = 2
 
 _ALIASES = {"ln": "log", "asin": "arcsin", "acos": "arccos", "atan": "arctan", "sgn": "sign"}
@@ -69,11 +68,22 @@ class Expression:
     latex: str
     tree: ast.expr
 
-    def module(self) -> ModuleType:
-        """The generated module for NumPy: `value`, `gradient`, `hessian` of arrays.
+    @functools.cached_property
+    def derived(self) -> Derived:
+        """Its first and second derivatives."""
+        return graph.derived(self.tree)
 
-        It is made once per machine and kept on disk; only then is SymPy imported.
+    @property
+    def is_total(self) -> bool:
+        """Whether the gradient is nowhere finite where the formula has no value.
+
+        >>> [parse(text).is_total for text in ("sqrt(x)", "ln(x)", "x*ln(x)")]
+        [True, False, True]
         """
+        return self.derived.is_total
+
+    def module(self) -> ModuleType:
+        """The generated module for NumPy: `value`, `gradient`, `hessian` of arrays."""
         return self._made("formula", derive.module_source)
 
     def kernels(self) -> ModuleType:
@@ -84,16 +94,17 @@ class Expression:
         return self._made("kernels", derive.kernels_source, sources.vecmath_text())
 
     def _made(
-        self, name: str, write: Callable[[ast.expr, str], str], called: str = ""
+        self, name: str, write: Callable[[Derived, str], str], called: str = ""
     ) -> ModuleType:
         key = f"{self.canonical}\n{_generator()}\n{called}"
-        return sources.source_module(name, key, lambda: write(self.tree, self.canonical))
+        return sources.source_module(name, key, lambda: write(self.derived, self.canonical))
 
 
 @functools.cache
 def _generator() -> str:
     """What generated text depends on besides the formula: the generator's own source."""
-    return Path(derive.__file__).read_text(encoding="utf-8")
+    files = [Path(str(module.__file__)) for module in (graph, derive)]
+    return "".join(file.read_text(encoding="utf-8") for file in files)
 
 
 def parse(text: str) -> Expression:
@@ -109,10 +120,10 @@ def parse(text: str) -> Expression:
     --------
     >>> parse("sin(x)·y² + x^2/10").canonical
     'sin(x) * y ** 2 + x ** 2 / 10'
-    >>> parse("9**9**9")
+    >>> parse("x**99")
     Traceback (most recent call last):
         ...
-    optviz.functions.formula.FormulaError: the exponent 387420489 is beyond 64, at column 4: 9**⟪HERE⟫9**9
+    optviz.functions.formula.FormulaError: the exponent 99 is beyond 64, at column 4: x**⟪HERE⟫99
     """
     if len(text) > MAX_LENGTH:
         raise FormulaError(f"a formula has at most {MAX_LENGTH} characters", text, MAX_LENGTH)
@@ -140,7 +151,12 @@ def parse(text: str) -> Expression:
     except ValueError:
         raise FormulaError("this is not text of a formula", text, 0) from None
     checked = _Checker(refuse).check(tree)
-    return Expression(text, ast.unparse(checked), typeset(checked), checked)
+    expression = Expression(text, ast.unparse(checked), typeset(checked), checked)
+    try:
+        expression.derived  # noqa: B018  (so that it is known to have derivatives)
+    except OverflowError as error:
+        raise FormulaError(str(error), text, 0) from None
+    return expression
 
 
 def _plain(text: str) -> tuple[str, list[int]]:
@@ -200,7 +216,7 @@ class _Checker:
                 return self.check(operand, depth + 1)
             case ast.UnaryOp(ast.USub(), operand):
                 return self.at(node, ast.UnaryOp(ast.USub(), self.check(operand, depth + 1)))
-            case ast.BinOp(left, op, right) if type(op) in OPERATORS:
+            case ast.BinOp(left, op, right) if type(op).__name__ in OPERATORS:
                 sides = self.check(left, depth + 1), self.check(right, depth + 1)
                 return self.finite(self.at(node, ast.BinOp(sides[0], op, sides[1])), right)
             case ast.Call(func=ast.Name(name), args=[argument], keywords=[]):
@@ -249,20 +265,31 @@ class _Checker:
 
     def finite(self, node: ast.expr, place: ast.AST) -> ast.expr:
         """Refuse constant parts that are no number, and powers that would never end."""
-        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow):
-            exponent = constant_value(node.right)
-            if exponent is None:
-                towers = sum(
-                    isinstance(n, ast.BinOp) and isinstance(n.op, ast.Pow)
-                    and constant_value(n.right) is None
-                    for n in ast.walk(node)
-                )  # fmt: skip
-                if towers > MAX_VARIABLE_POWERS:
-                    raise self.refuse("too many powers of powers", place)
-            elif abs(exponent) > MAX_EXPONENT:
-                what = f"the exponent {exponent:.15g} is beyond {MAX_EXPONENT}"
-                raise self.refuse(what, place)
+        match node:
+            case ast.BinOp(_, ast.Div(), right) if constant_value(right) == 0:
+                raise self.refuse("this divides by zero", place)
+            case ast.BinOp(_, ast.Pow()):
+                self.power(node, place)
         value = constant_value(node)
         if value is not None and not (math.isfinite(value) and abs(value) <= 1e100):
             raise self.refuse("this part has no finite value", place)
         return node
+
+    def power(self, node: ast.BinOp, place: ast.AST) -> None:
+        """Refuse a power that would never end, or that is one of a wrong base."""
+        base, exponent = constant_value(node.left), constant_value(node.right)
+        if exponent is not None:
+            if abs(exponent) > MAX_EXPONENT:
+                what = f"the exponent {exponent:.15g} is beyond {MAX_EXPONENT}"
+                raise self.refuse(what, place)
+            return
+        if base is not None and base <= 0:
+            what = f"the base {base:.15g} of a variable power must be positive"
+            raise self.refuse(what, node)
+        towers = sum(
+            isinstance(n, ast.BinOp) and isinstance(n.op, ast.Pow)
+            and constant_value(n.right) is None
+            for n in ast.walk(node)
+        )  # fmt: skip
+        if towers > MAX_VARIABLE_POWERS:
+            raise self.refuse("too many powers of powers", place)

@@ -121,9 +121,7 @@ class Job:
         numbers = np.arange(starts.start, min(starts.stop, len(self.places)))
         keys = splitmix.keys(self.seed, numbers, self.repeats) if self.noise else NO_KEYS
         least = self.tol**2 if self.tol > 0 else -1.0
-        # A logarithm's slope 1/x goes on where it has no value; so may a derivative of one's own.
-        is_total = "log(" not in self.f.formula and self.f._python is None
-        longest = LONG if is_total else -1.0
+        longest = LONG if self.f.is_total else -1.0
         with np.errstate(all="ignore"):
             loop(
                 *pointers,

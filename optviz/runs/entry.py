@@ -12,9 +12,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from optviz.optimizers.base import Optimizer
-from optviz.optimizers.parse import is_of_catalogue, names_rate, parse_optimizer
-from optviz.optimizers.schedules import split_outside_brackets
-from optviz.runs.trajectory import Trajectory, check_optimizer, parse_point
+from optviz.optimizers.parse import (
+    check_optimizer,
+    is_of_catalogue,
+    names_rate,
+    parse_optimizer,
+)
+from optviz.runs.trajectory import Trajectory
+from optviz.shared.checks import parse_point
+from optviz.shared.settings import parse_settings, split_outside_brackets
 from optviz.shared.text import number
 
 
@@ -71,22 +77,11 @@ class Entry:
         if not isinstance(item, str):
             check_optimizer(item)
             return cls(optimizer_text(item), item.fresh(), False)
-        name, colon, settings = item.partition(":")
-        of_path: dict[str, Any] = {}
-        rest = []
-        for part in split_outside_brackets(settings):
-            key, _, value = (piece.strip() for piece in part.partition("="))
-            if key not in OWN:
-                rest.append(part)
-                continue
-            if key in of_path:
-                raise ValueError(f"{name}: {key} is given twice")
-            reader, what = OWN[key]
-            try:
-                of_path[key] = reader(value)
-            except ValueError:
-                raise ValueError(f"{name}: {key} must be {what}, not {value!r}") from None
-        described = f"{name}{colon if rest else ''}{','.join(rest)}"
+        name, _, settings = item.partition(":")
+        texts = parse_settings(name, settings)
+        of_path = {key: _own_value(name, key, texts.pop(key)) for key in OWN if key in texts}
+        rest = ",".join(f"{key}={value}" for key, value in texts.items())
+        described = f"{name}:{rest}" if rest else name
         optimizer = parse_optimizer(described)
         tuned = not names_rate(described)
         text = optimizer_text(optimizer)
@@ -102,6 +97,14 @@ class Entry:
         own = {key: value for key, value in mine.items()
                if value is not None and value != common.get(key)}  # fmt: skip
         return cls(_joined(optimizer_text(t.optimizer), own), t.optimizer, False, own)
+
+
+def _own_value(name: str, key: str, text: str) -> Any:
+    reader, what = OWN[key]
+    try:
+        return reader(text)
+    except ValueError:
+        raise ValueError(f"{name}: {key} must be {what}, not {text!r}") from None
 
 
 def optimizer_text(optimizer: Optimizer) -> str:
