@@ -109,10 +109,10 @@ def parse(text: str) -> Expression:
     --------
     >>> parse("sin(x)·y² + x^2/10").canonical
     'sin(x) * y ** 2 + x ** 2 / 10'
-    >>> parse("9**9**9")
+    >>> parse("2**99")
     Traceback (most recent call last):
         ...
-    optviz.functions.formula.FormulaError: the exponent 387420489 is beyond 64, at column 4: 9**⟪HERE⟫9**9
+    optviz.functions.formula.FormulaError: the exponent 99 is beyond 64, at column 4: 2**⟪HERE⟫99
     """
     if len(text) > MAX_LENGTH:
         raise FormulaError(f"a formula has at most {MAX_LENGTH} characters", text, MAX_LENGTH)
