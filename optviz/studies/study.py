@@ -310,7 +310,7 @@ def _count(value: float) -> str:
 def _words(name: str, value: Any, field: FieldInfo, option: Option) -> list[str]:
     """A setting on the command line."""
     flag = option.name or f"--{name.replace('_', '-')}"
-    if value in dict(option.flags):
+    if isinstance(value, str) and value in dict(option.flags):
         return [dict(option.flags)[value]]
     if kind_of(field) is bool:
         return [flag if value else flag.replace("--", "--no-", 1)]
@@ -322,7 +322,8 @@ def _words(name: str, value: Any, field: FieldInfo, option: Option) -> list[str]
 
 def _refusal(error: ValidationError, cls: type[Study]) -> str:
     """The first of pydantic's complaints, in our words."""
-    first = error.errors()[0]
+    # A name that is not known may be the one that is missing.
+    first, *_ = sorted(error.errors(), key=lambda e: e["type"] != "extra_forbidden")
     name = str(first["loc"][0]) if first["loc"] else ""
     if first["type"] == "value_error":
         why = str(first["ctx"]["error"])

@@ -30,9 +30,16 @@ if TYPE_CHECKING:
 MAX_LAYERS, MAX_WEIGHTS = 50, 20_000_000
 VALIDATION: style.Dash = (0, (4, 1.6))
 
+
+def _read_path(value: Any) -> Path | None:
+    if value is not None and not isinstance(value, str | Path):
+        raise ValueError(f"this must be a path, not {value!r}")
+    return None if value is None else Path(value)
+
+
 #: What a file may not say: paths are the user's own.
 Place = Annotated[
-    Path | None, BeforeValidator(lambda v: None if v is None else Path(v)),
+    Path | None, BeforeValidator(_read_path),
     PlainSerializer(lambda path: None if path is None else str(path)),
 ]  # fmt: skip
 
