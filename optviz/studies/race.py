@@ -7,7 +7,7 @@ or the function alone.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from optviz.functions.base import Function
-from optviz.runs.entry import Entry
+from optviz.runs.entry import Entry, without_rate
 from optviz.runs.race import first_steps, race
 from optviz.runs.trajectory import MAX_STEPS, Trajectory, same_function
 from optviz.shared.text import listed, rounded
@@ -360,7 +360,7 @@ def plot(
     if (study := study_of(trajectories)) is not None:
         shown: Figure = study.model_copy(update=_look(study, size, theme)).draw(trajectories)
         return shown
-    runs = [trajectories] if isinstance(trajectories, Trajectory) else list(trajectories)
+    runs = _paths_of(trajectories)
     from optviz.functions.catalogue import function
 
     f = function(on) if on is not None and not runs else same_function(runs)
@@ -424,7 +424,7 @@ def animate(
             raise ValueError(f"{study.name} does not move: draw it with plot")
         changed = type(study)(**{**study.settings(), **_look(study, size, theme), **look})
         return changed.film(trajectories)
-    runs = [trajectories] if isinstance(trajectories, Trajectory) else list(trajectories)
+    runs = _paths_of(trajectories)
     f = same_function(runs)
     made = AnimateStudy.of(
         runs, f, size=size, steps_per_frame=steps_per_frame, layout=layout, theme=theme, view=view,
@@ -444,6 +444,19 @@ def study_of(result: Any) -> Any:
     return getattr(result, "study", None)
 
 
+def _paths_of(given: Any) -> list[Trajectory]:
+    """One path or several as a list."""
+    is_row = isinstance(given, Iterable) and not isinstance(given, str)
+    runs = list(given) if is_row else [given]
+    for item in runs:
+        if not isinstance(item, Trajectory):
+            raise ValueError(
+                "a picture shows trajectories, or what one study found, not "
+                f"{type(item).__name__} {str(item)[:40]!r}"
+            )
+    return runs
+
+
 def _look(study: Any, size: Any, theme: str) -> dict[str, Any]:
     """Size and theme, checked; a size that was not given is the study's own."""
     checked = type(study)(**{**study.settings(), "theme": theme,
@@ -453,12 +466,28 @@ def _look(study: Any, size: Any, theme: str) -> dict[str, Any]:
 
 def _check_strip(strip: Sensitivity, runs: Sequence[Trajectory]) -> None:
     """A strip is drawn again from the paths alone: another one is refused."""
-    wanted, given = strip_study(runs).texts(), strip.study.texts()
-    differ = [name for name in ("optimizers", "on", "bounds", "start", "steps", "starts", "noise",
-                                "rates", "seed") if wanted[name] != given[name]]  # fmt: skip
+    if not isinstance(strip, Sensitivity):
+        raise ValueError(f"strip must be what sensitivity returned, not {strip!r}")
+    # A start or bounds that were not given are the function's own.
+    wanted, given = (
+        {**s.texts(), "start": s.f.start, "bounds": s.f.bounds}
+        for s in (strip_study(runs), strip.study)
+    )
+    names = ("on", "bounds", "start", "steps", "starts", "noise", "rates", "seed")
+    differ = [name for name in names if wanted[name] != given[name]]
+    if _scanned(strip.study) != _scanned(strip_study(runs)):
+        differ.insert(0, "optimizers")
     if differ:
         name = differ[0]
         raise ValueError(
             f"the strip is of other runs: its {name} is {given[name]!r}, the paths' "
             f"{wanted[name]!r}"
         )
+
+
+def _scanned(study: SensitivityStudy) -> list[str]:
+    """Its optimizers: a scan takes the place of a rate, and keeps the shape of a schedule."""
+    return [
+        without_rate(entry.text) if entry.optimizer.schedule is None else entry.text
+        for entry in study.optimizers
+    ]
