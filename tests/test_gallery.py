@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from optviz.cli.gallery import Entry, build
-from optviz.studies.remake import read_spec
+from optviz.studies.files import read_study
 
 GALLERY = Path(__file__).parent.parent / "gallery"
 SCRIPTS = sorted(GALLERY.glob("*.py"))
@@ -24,8 +24,7 @@ def test_each_script_is_short_and_has_its_picture(script: Path) -> None:
     entry = Entry(script, GALLERY)
     assert entry.picture is not None
     assert entry.caption.endswith(".")
-    spec = read_spec(entry.picture)
-    assert spec.command().startswith("optviz ")
+    assert read_study(entry.picture).command().startswith("optviz ")
     assert entry.name in (GALLERY / "README.md").read_text()
     assert entry.name in (GALLERY / "index.html").read_text()
 
