@@ -203,9 +203,27 @@ def test_bad_arguments_are_named(runs) -> None:
             "steps_per_frame must be a whole number from 1",
         ),
         (lambda: ov.animate(runs, layout="heap"), "layout must be"),
+        (lambda: ov.plot(3), "shows trajectories, or what one study found, not int '3'"),
+        (lambda: ov.plot(None), "shows trajectories"),
+        (lambda: ov.plot("beale"), "shows trajectories"),
+        (lambda: ov.animate([3]), "shows trajectories"),
+        (lambda: ov.plot(runs, size=3), "size must be WIDTHxHEIGHT"),
+        (lambda: ov.plot(runs, theme=None), "theme must be one of light, dark, print, not None"),
+        (lambda: ov.animate(runs, turn=[]), "turn must be a number from -360 to 360"),
+        (lambda: ov.study("plot", bounds=3), "bounds must be four numbers"),
+        (lambda: ov.study("plot", bounds=(0, np.nan, 0, 1)), "bounds must be four numbers"),
+        (lambda: ov.study("plot", start=(np.nan, 1)), "start must be two numbers x,y"),
+        (lambda: ov.study([]), r"no study is called \[\]"),
+        (lambda: ov.study("phase", optimizr="x"), "did you mean 'optimizer'"),
+        (lambda: ov.study("train", save=3), "save must be a path, not 3"),
+        (lambda: ov.study("activations", activations=[]), "at least one activation"),
+        (lambda: ov.explain("bowl", ov.SGD(), rng="x"), "rng must be a whole number from 0"),
+        (lambda: ov.save(3, "a.png"), "save takes a study, a figure or a film, not int"),
+        (lambda: ov.save(ov.plot(runs), "a.png", dpi="x"), "dpi must be a whole number from 20"),
     ):
-        with pytest.raises(ValueError, match=says):
+        with pytest.raises(ValueError, match=says) as caught:
             call()
+        assert "\n" not in str(caught.value)
 
 
 # -- colours --------------------------------------------------------------------------------

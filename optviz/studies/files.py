@@ -55,7 +55,7 @@ def save(
     if isinstance(what, Film):
         return what.save(path, progress=progress)
     if not hasattr(what, "savefig"):
-        raise ValueError(f"save takes a study, a figure or a film, not a {type(what).__name__}")
+        raise ValueError(f"save takes a study, a figure or a film, not {type(what).__name__}")
     if dpi is not None:
         check_whole("dpi", dpi, 20, 600)
     made: Study | None = getattr(what, output.STUDY, None)
