@@ -16,7 +16,7 @@ import optviz as ov
 from optviz.render import contour, curves, frame, layout, output, paths, style
 from optviz.render.animate import _Stage
 from optviz.studies.race import PlotStudy
-from tests.pictures import part_of, parts_of
+from tests.pictures import clashes, part_of, parts_of
 from tests.processes import PEAK
 
 
@@ -171,6 +171,13 @@ def test_panels_share_their_axes(runs) -> None:
                 assert not lines_of(axes, color)
     alone = ov.plot(runs, layout="panels", curve="none")
     assert [axes.get_label() for axes in alone.axes] == ["map"] * 4
+
+
+@pytest.mark.parametrize("size", [None, (640, 480), (640, 900), (1920, 1080)])
+@pytest.mark.parametrize("count", [2, 5])
+def test_nothing_overlaps_in_panels(count: int, size) -> None:
+    runs = ov.race("beale", [f"adam:lr=0.{k}" for k in range(1, count + 1)], steps=20)
+    assert clashes(ov.plot(runs, layout="panels", size=size)) == []
 
 
 def test_surface_and_field_views(runs) -> None:

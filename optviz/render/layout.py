@@ -131,7 +131,13 @@ def grid(page: Page, count: int, aspect: float) -> Places:
         for beside in ((True, False) if page.names else (False,))
         for columns in range(1, count + 1)
     ]
-    return max(tries, key=lambda places: places.maps[0].width)
+    # Large maps, but none at the price of a curve that cannot be read.
+    least = 6 * page.unit
+    readable = [
+        places for places in tries
+        if places.curve is None or min(places.curve.width, places.curve.height) >= least
+    ]  # fmt: skip
+    return max(readable or tries, key=lambda places: places.maps[0].width)
 
 
 def _grid(page: Page, count: int, columns: int, aspect: float, beside: bool) -> Places:
