@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.text import Annotation, Text
 from matplotlib.transforms import Bbox
@@ -12,6 +13,17 @@ from matplotlib.transforms import Bbox
 def words_of(figure: Figure) -> str:
     """All that is written in the figure itself: title, formula, shares, small print."""
     return " ".join(text.get_text() for text in figure.texts)
+
+
+def parts_of(figure: Figure, label: str) -> list[Axes]:
+    """The axes with a label: "map", "curve", "bar", "strip"."""
+    return [axes for axes in figure.axes if axes.get_label() == label]
+
+
+def part_of(figure: Figure, label: str) -> Axes:
+    """The only axes with a label."""
+    (axes,) = parts_of(figure, label)
+    return axes
 
 
 def legend_of(figure: Figure) -> list[str]:

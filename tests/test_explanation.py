@@ -6,18 +6,36 @@ import numpy as np
 import pytest
 
 import optviz as ov
-from optviz.render.explain import PARTS, ExplainFilm, explain_figure
+from optviz.render.explain import PARTS
+from tests.pictures import clashes, part_of, words_of
 from tests.test_optimizers import Tug
 
 
 @pytest.mark.parametrize("name", list(ov.optimizers))
-def test_the_parts_add_up_to_the_step(name: str) -> None:
-    e = ov.explain("bowl", ov.optimizers[name](lr=0.1), steps=10, noise=0.01, rng=2)
-    t = ov.minimize("bowl", ov.optimizers[name](lr=0.1), steps=10, noise=0.01, rng=2)
+def test_the_parts_are_those_of_a_loop_of_ones_own(name: str) -> None:
+    """Each step by `update`, once with the gradient, and once without from the same state."""
+    make = ov.optimizers[name]
+    e = ov.explain("bowl", make(lr=0.1), steps=10, noise=0.01, rng=2)
+    t = ov.minimize("bowl", make(lr=0.1), steps=10, noise=0.01, rng=2)
     np.testing.assert_array_equal(e.trajectory.points, t.points)
-    np.testing.assert_allclose(t.points[:-1] + e.carried + e.fresh, t.points[1:], atol=1e-14)
+    f, noise = ov.function("bowl"), np.random.default_rng(2).normal(0, 0.01, (10, 2))
+    optimizer, here = make(lr=0.1), {"x": np.array(f.start, dtype=float)}
+    for k in range(10):
+        g = f.gradient(*here["x"]) + noise[k]
+        np.testing.assert_allclose(e.gradients[k], g, rtol=1e-12)
+        coasting, other = {"x": here["x"].copy()}, make(lr=0.1)
+        other.load_state_dict(optimizer.state_dict())
+        # AdaDelta's first step without a gradient is 0/0.
+        with np.errstate(invalid="ignore"):
+            other.update(coasting, {"x": np.zeros(2)})
+        carried = np.nan_to_num(coasting["x"] - here["x"])
+        before = here["x"].copy()
+        optimizer.update(here, {"x": g})
+        fresh = here["x"] - before - carried
+        np.testing.assert_allclose(e.carried[k], carried, atol=1e-13)
+        np.testing.assert_allclose(e.fresh[k], fresh, atol=1e-13)
+        np.testing.assert_allclose(e.rates[k], -fresh / g, rtol=1e-9)
     assert e.states.shape == (11, len(e.slots), 2)
-    assert np.isfinite(e.carried).all()
 
 
 def test_gradient_descent_carries_nothing_and_has_one_rate() -> None:
@@ -48,13 +66,13 @@ def test_schedules_reach_the_parts() -> None:
 def test_a_users_own_rule_is_explained_and_drawn() -> None:
     e = ov.explain("himmelblau", Tug(lr=0.3), steps=4)
     assert e.slots == ("m",)
-    words = " ".join(text.get_text() for text in explain_figure(e).texts)
+    words = words_of(ov.plot(e))
     assert "a rule of your own" in words
     assert "carried over" in words
 
 
 def test_the_film_shows_each_part_of_each_step() -> None:
-    film = ExplainFilm(ov.explain("bowl", ov.Adam(lr=0.5), steps=3), size=(640, 400))
+    film = ov.animate(ov.explain("bowl", ov.Adam(lr=0.5), steps=3), size=(640, 400))
     frames = [frame.copy() for frame in film.frames()]
     assert len(frames) == len(film) == 3 * len(PARTS)
     assert all(not np.array_equal(a, b) for a, b in zip(frames[1:], frames, strict=False))
@@ -63,11 +81,20 @@ def test_the_film_shows_each_part_of_each_step() -> None:
 @pytest.mark.parametrize("name", ["easom", "rosenbrock", "eggholder", "saddle"])
 @pytest.mark.parametrize("lr", [0.01, 50.0])
 def test_any_path_can_be_drawn(name: str, lr: float) -> None:
-    explain_figure(ov.explain(name, ov.Adam(lr=lr), steps=8)).canvas.draw()
+    e = ov.explain(name, ov.Adam(lr=lr), steps=8)
+    figure = ov.plot(e)
+    assert clashes(figure) == []
+    map_ = part_of(figure, "map")
+    (x0, x1), (y0, y1) = map_.get_xlim(), map_.get_ylim()
+    assert np.isfinite([x0, x1, y0, y1]).all()
+    assert x1 - x0 == pytest.approx(y1 - y0)
+    # A line of numbers for each step, below a head.
+    rows = [t.get_text() for t in figure.texts if t.get_fontfamily() == ["monospace"]]
+    assert len(rows) == 1 + len(e.gradients)
 
 
 def test_too_many_steps_are_refused() -> None:
-    with pytest.raises(ValueError, match="1 to 60 steps"):
+    with pytest.raises(ValueError, match="steps must be a whole number from 1 to 60, not 61"):
         ov.explain("bowl", ov.SGD(), steps=61)
 
 

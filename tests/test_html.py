@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import optviz as ov
-from optviz.studies.remake import read_spec, replay
+from optviz.studies.files import read_study
 
 
 def make(folder: Path) -> Path:
@@ -64,8 +64,8 @@ def test_coordinates_are_those_of_the_picture(page: Path) -> None:
 
 
 def test_it_carries_its_specification_and_comes_back(page: Path, tmp_path: Path) -> None:
-    assert read_spec(page).kind == "animate"
-    assert replay(page, tmp_path / "b.html").read_bytes() == page.read_bytes()
+    assert read_study(page).name == "animate"
+    assert ov.replay(page, tmp_path / "b.html").read_bytes() == page.read_bytes()
 
 
 def test_a_hostile_formula_stays_text(tmp_path: Path) -> None:

@@ -16,10 +16,6 @@ from typing import Any
 import numpy as np
 import pytest
 from matplotlib.text import Text
-from optviz.render.fields import SpecError, read_json
-from optviz.render.train_spec import TrainSpec
-from optviz.render.training import training_figure
-from optviz.studies.remake import make, read_spec, replay
 from scipy import sparse
 
 import optviz as ov
@@ -29,6 +25,9 @@ from optviz.nn.comparison import Setup, Training
 from optviz.optimizers.parse import parse_optimizer
 from optviz.render import output, style
 from optviz.shared.archive import read_archive, write_archive
+from optviz.shared.spec import SpecError
+from optviz.studies.files import from_json, read_study
+from optviz.studies.train import TrainStudy
 
 
 def problem(n: int = 50, seed: int = 40) -> tuple[np.ndarray, np.ndarray]:
@@ -738,7 +737,7 @@ LOOKS = [
 def test_nothing_overlaps_or_is_cut_off(specs: list[str], theme: str, size: Any) -> None:
     t = pretended(specs, runs=3, weight_decay=0.01, l1=1e-5, l2=1e-4, patience=7,
                   init="xavier_uniform")  # fmt: skip
-    figure = training_figure(t, size=size, theme=theme)
+    figure = ov.plot(t, size=size, theme=theme)
     boxes, page = boxes_of(figure), figure.bbox
     for name, box in boxes.items():
         inside = (box.x0 >= page.x0 - 1 and box.y0 >= page.y0 - 1
@@ -761,7 +760,7 @@ def test_nothing_overlaps_or_is_cut_off(specs: list[str], theme: str, size: Any)
 
 def test_the_picture_shows_the_numbers() -> None:
     t = pretended(SPECS[:2], runs=3)
-    figure = training_figure(t)
+    figure = ov.plot(t)
     loss, accuracy = figure.axes
     assert (loss.get_yscale(), accuracy.get_yscale()) == ("log", "linear")
     for axes, name in ((loss, "loss"), (accuracy, "accuracy")):
@@ -799,7 +798,7 @@ def test_awkward_histories_make_pictures(change: str) -> None:
             h.loss[:] = h.validation_loss[:] = np.nan
     elif change == "two values":
         one.loss[:] = 1e-12
-    figure = training_figure(t)
+    figure = ov.plot(t)
     figure.canvas.draw()
     for axes in figure.axes:
         assert np.isfinite([*axes.get_xlim(), *axes.get_ylim()]).all()
@@ -815,29 +814,35 @@ def trained() -> Training:
 def test_pictures_come_back_as_the_same_bytes(
     trained: Training, tmp_path: Path, suffix: str
 ) -> None:
-    path = output.save(ov.plot(trained, theme="dark"), tmp_path / f"a{suffix}", dpi=70)
-    assert replay(path).read_bytes() == path.read_bytes()
-    spec = read_spec(path)
-    assert isinstance(spec, TrainSpec)
-    assert TrainSpec.from_data(json.loads(spec.to_json())) == spec
-    assert "--data moons:n=150 --layers 2,5,2 --optimizer sgd:lr=0.1" in spec.command()
+    path = ov.save(ov.plot(trained, theme="dark"), tmp_path / f"a{suffix}", dpi=70)
+    assert ov.replay(path).read_bytes() == path.read_bytes()
+    study = read_study(path)
+    assert isinstance(study, TrainStudy)
+    assert from_json(study.to_json()) == study
+    assert study.command() == (
+        "optviz train --theme dark --dpi 70 --data moons:n=150 --optimizer sgd:lr=0.1 "
+        "--optimizer 'adam:lr=cosine(0.01,50,0)' --layers 2,5,2 --l2 0.0001 --epochs 2 "
+        "--patience 2 --runs 2 --seed 5"
+    )
 
 
 def test_a_changed_data_set_is_not_taken_for_the_original(tmp_path: Path) -> None:
     some = data.load("digits").take(range(200))
     t = compare(some, "sgd", epochs=1, layers=(64, 5, 10))
-    path = output.save(ov.plot(t), tmp_path / "a.png", dpi=50)
+    path = ov.save(ov.plot(t), tmp_path / "a.png", dpi=50)
     with pytest.raises(SpecError, match=r"'own\.digits' is neither built in nor generated"):
-        replay(path)
+        ov.replay(path)
 
 
 def altered(**changes: Any) -> str:
-    sound = TrainSpec(Setup("moons:n=60", (2, 4, 2), epochs=1), ("sgd:lr=0.1",)).to_json()
+    made = TrainStudy(data="moons:n=60", layers=(2, 4, 2), epochs=1, optimizers="sgd:lr=0.1")
+    sound = made.to_json()
     return json.dumps({**json.loads(sound), **changes})
 
 
 def test_the_sound_specification_is_made() -> None:
-    assert make(TrainSpec.from_data(read_json(altered()))) is not None
+    study = from_json(altered())
+    assert study.finding(study.run()).startswith("Accuracy in the test: SGD ")
 
 
 @pytest.mark.parametrize(("changes", "says"), [
@@ -845,24 +850,36 @@ def test_the_sound_specification_is_made() -> None:
     ({"data": "mnist:/etc"}, "neither built in"), ({"data": "../../x.npz"}, "neither built in"),
     ({"data": 3}, "data must be a text"), ({"data": "moons:n=10**9"}, "n must be|number"),
     ({"data": "moons:n=1000000000"}, "n must be a whole number"),
-    ({"layers": "2,2"}, "layers must be a list"), ({"layers": [2]}, "layers must be a list"),
-    ({"layers": [2] * 99}, "layers must be a list"), ({"layers": [2, -1]}, "layers must be"),
-    ({"layers": [2, 10**6, 2]}, "layers must be a whole number from 1 to 100000"),
-    ({"layers": [2, 90_000, 90_000, 2]}, "at most 20,000,000 weights"),
-    ({"layers": [3, 2]}, "layers must be such as"), ({"epochs": 0}, "epochs must be"),
-    ({"epochs": 1.5}, "epochs must be"), ({"batch_size": "x"}, "batch_size must be"),
+    ({"layers": 2}, "layers must be a text"), ({"layers": [2, 2]}, "layers must be a text"),
+    ({"layers": "2"}, "layers must be such as"),
+    ({"layers": "2,x"}, "layers must be sizes such as"),
+    ({"layers": ",".join(["2"] * 99)}, "layers may be at most 50"),
+    ({"layers": "2,-1,2"}, "sizes must be at least two whole numbers ≥ 1"),
+    ({"layers": "2,0,2"}, "sizes must be at least two whole numbers ≥ 1"),
+    ({"layers": "2,100000000,2"}, "at most 50 with 20,000,000 weights"),
+    ({"layers": "2,90000,90000,2"}, "at most 50 with 20,000,000 weights"),
+    ({"layers": "3,2"}, "layers must be such as"),
+    ({"epochs": 0}, "epochs must be a whole number from 1 to 1,000,000, not 0"),
+    ({"epochs": 1.5}, "epochs must be a whole number from 1 to 1,000,000, not 1.5"),
+    ({"batch_size": "x"}, "batch_size must be a whole number from 1 to 10,000,000, not 'x'"),
     ({"batch_norm": "after"}, "batch_norm must be true or false"),
-    ({"dropout": 1}, "rate must lie"), ({"dropout": "x"}, "dropout must be a finite number"),
+    ({"dropout": 1}, "dropout must be a number from 0 to below 1, not 1"),
+    ({"dropout": "x"}, "dropout must be a number"), ({"dropout": True}, "dropout must be a number"),
     ({"init": "constant:value=x"}, "value must be"), ({"activation": "x"}, "not known"),
-    ({"l1": -1}, "l1 must be"), ({"runs": 0}, "runs must be"), ({"runs": 10**6}, "runs must be"),
-    ({"seed": -1}, "seed must be"), ({"patience": 0}, "patience must be"),
-    ({"optimizers": []}, "optimizers must be a list"), ({"optimizers": "sgd"}, "must be a list"),
+    ({"l1": -1}, "l1 must be a number ≥ 0, not -1"),
+    ({"runs": 0}, "runs must be a whole number from 1 to 1,000, not 0"),
+    ({"runs": 10**6}, "runs must be a whole number from 1 to 1,000"),
+    ({"seed": -1}, "seed must be a whole number from 0"),
+    ({"patience": 0}, "patience must be a whole number from 1"),
+    ({"optimizers": []}, "at least one optimizer"), ({"optimizers": 3}, "must be a text"),
     ({"optimizers": ["sgdd"]}, "did you mean 'sgd'"), ({"optimizers": [3]}, "must be a text"),
-    ({"theme": "../x"}, "theme must be one of"), ({"size": [1, 1]}, "size must lie"),
-    ({"size": [10**9, 1]}, "size must be"), ({"dpi": 10**6}, "dpi must be"),
-    ({"extra": 1}, "unknown field extra"), ({"checkpoint": "/tmp/x.npz"}, "unknown field"),
-    ({"optviz": 3}, "optviz must be a text"),
+    ({"theme": "../x"}, "theme must be one of"), ({"size": "1x1"}, "size must lie"),
+    ({"size": [800, 600]}, "size must be a text"),
+    ({"size": "1000000000x1"}, "size must lie"), ({"dpi": 10**6}, "dpi must be"),
+    ({"extra": 1}, "unknown field 'extra'"), ({"checkpoint": "/tmp/x.npz"}, "names no files"),
+    ({"save": "/tmp/x.npz"}, "names no files"), ({"format": 3}, "has the format '3'"),
+    ({"study": "trian"}, "did you mean 'train'"),
 ])  # fmt: skip
 def test_damaged_specifications_are_refused(changes: Any, says: str) -> None:
     with pytest.raises(ValueError, match=says):
-        make(TrainSpec.from_data(read_json(altered(**changes))))
+        from_json(altered(**changes)).run()

@@ -7,12 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.collections import QuadMesh
+from matplotlib.colors import to_rgb
 
 import optviz as ov
 from optviz.compiled import jit
 from optviz.functions import quadratic
 from optviz.render import output
-from tests.pictures import clashes, legend_of, words_of
+from tests.pictures import clashes, legend_of, part_of, words_of
 
 BOWL = (0.1, 2.0)
 ROTATED = "x**2 + x*y + 2*y**2"
@@ -213,14 +214,33 @@ def test_nothing_overlaps_or_leaves_the_page(diagram, size, theme: str) -> None:
     assert clashes(ov.plot(diagram, size=size, theme=theme)) == []
 
 
+def light(color) -> float:
+    """CIE L*, from 0 for black to 100 for white."""
+    rgb = np.array(to_rgb(color))
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    y = float(linear @ [0.2126, 0.7152, 0.0722])
+    return 116 * np.cbrt(y) - 16 if y > 0.008856 else 903.3 * y
+
+
 @pytest.mark.parametrize("theme", ["light", "dark", "print"])
 def test_every_mark_of_the_legend_can_be_seen(theme: str) -> None:
     p = ov.phase("bowl", "momentum", "lr=0.5,1.5", ov.Axis("momentum", 0, 0.5, 3), steps=60)
     figure = ov.plot(p, theme=theme)
-    paper = figure.get_facecolor()
-    for handle in figure.legends[0].legend_handles[1:]:
-        assert handle.get_markeredgecolor() != "#FFFFFF"
-        assert handle.get_color() != paper
+    paper = light(figure.get_facecolor())
+    unstable, *marks = figure.legends[0].legend_handles
+    assert len(marks) == 5
+    assert abs(light(unstable.get_facecolor()) - paper) > 2
+    drawn = {line.get_label(): line for line in part_of(figure, "map").lines}
+    for handle, label in zip(marks, legend_of(figure)[1:], strict=True):
+        # What shows of a hollow ring or a cross is its edge.
+        is_mark = handle.get_linestyle() == "None"
+        assert is_mark == (label[:4] == "best" or "α*" in label)
+        color = handle.get_markeredgecolor() if is_mark else handle.get_color()
+        assert abs(light(color) - paper) > 22
+        mine = drawn[label].get_markeredgecolor() if is_mark else drawn[label].get_color()
+        assert color == mine
+        assert handle.get_marker() == drawn[label].get_marker()
+        assert handle.get_linestyle() == drawn[label].get_linestyle()
 
 
 def test_no_best_and_no_theory_where_there_are_none() -> None:
@@ -232,13 +252,15 @@ def test_no_best_and_no_theory_where_there_are_none() -> None:
 
 def test_a_size_too_small_is_refused_with_one_that_does() -> None:
     p = ov.phase("bowl", "momentum", "lr=0.5,1.5", ov.Axis("momentum", 0, 0.5, 3), steps=20)
-    with pytest.raises(ValueError, match=r"320x240 leaves no room.*give about 320x250"):
+    with pytest.raises(ValueError, match=r"320x240 leaves no room.*give about 320x290"):
         ov.plot(p, size=(320, 240))
-    assert clashes(ov.plot(p, size=(320, 250))) == []
+    assert clashes(ov.plot(p, size=(320, 290))) == []
 
 
 def test_the_specification_holds_the_axes(tmp_path) -> None:
     p = ov.phase("bowl", "momentum", "lr=0.5,1.5,log", ov.Axis("momentum", 0, 0.5, 3), steps=20)
-    spec = getattr(ov.plot(p), output.SPEC)
-    assert spec.grid == (p.x, p.y)
-    assert "--x lr=0.5,1.5,log --y momentum=0,0.5" in spec.command()
+    study = getattr(ov.plot(p), output.STUDY)
+    assert study == p.study
+    again = study.run()
+    assert (again.x, again.y) == (p.x, p.y)
+    assert "--x lr=0.5,1.5,log --y momentum=0,0.5,3" in study.command()

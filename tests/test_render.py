@@ -13,8 +13,10 @@ from matplotlib.colors import to_rgb
 from matplotlib.text import Text
 
 import optviz as ov
-from optviz.render import compose, contour, curves, layout, output, paths, style
+from optviz.render import contour, curves, frame, layout, output, paths, style
 from optviz.render.animate import _Stage
+from optviz.studies.race import PlotStudy
+from tests.pictures import clashes, part_of, parts_of
 from tests.processes import PEAK
 
 
@@ -30,7 +32,8 @@ def lines_of(axes, color: str) -> list:
 
 def test_paths_are_the_data_and_the_axes_the_bounds(runs) -> None:
     figure = ov.plot(runs)
-    bar, curve, map_ = figure.axes
+    map_, curve, bar = figure.axes
+    assert [axes.get_label() for axes in figure.axes] == ["map", "curve", "bar"]
     assert map_.get_xlim() == (-4.5, 4.5)
     assert map_.get_ylim() == (-4.5, 4.5)
     assert map_.get_aspect() == 1
@@ -88,11 +91,11 @@ def test_a_path_that_left_is_marked_and_dropped_from_the_scale(runs) -> None:
     left = wild.left_at()
     assert left is not None
     figure = ov.plot([*runs, wild])
-    _, curve, map_ = figure.axes
+    map_, curve = part_of(figure, "map"), part_of(figure, "curve")
     assert any(f"left at step {left}" in text.get_text() for text in map_.texts)
     legend = [text.get_text() for text in figure.legends[0].get_texts()]
     assert any(f"left at step {left}" in text for text in legend)
-    assert curve.get_ylim() == ov.plot(runs).axes[1].get_ylim()
+    assert curve.get_ylim() == part_of(ov.plot(runs), "curve").get_ylim()
     x, y = paths.exit_point(wild)
     assert max(abs(x), abs(y)) == pytest.approx(4.5)
 
@@ -102,7 +105,7 @@ def test_even_a_run_that_explodes_at_once_makes_a_picture(lr: float) -> None:
     t = ov.minimize("rosenbrock", ov.SGD(lr=lr), steps=50)
     figure = ov.plot(t)
     figure.canvas.draw()
-    limits = [*figure.axes[1].get_ylim(), *figure.axes[2].get_xlim()]
+    limits = [limit for axes in figure.axes for limit in (*axes.get_xlim(), *axes.get_ylim())]
     assert np.isfinite(limits).all()
     film = ov.animate(t)
     assert all(frame.shape[2] == 4 for frame in film.frames())
@@ -123,7 +126,9 @@ def test_names_at_the_ends_do_not_overlap() -> None:
     figure = ov.plot(runs)
     figure.canvas.draw()
     # An annotation's own extent includes its line to the curve.
-    boxes = sorted((Text.get_window_extent(t) for t in figure.axes[1].texts), key=lambda b: b.y0)
+    boxes = sorted(
+        (Text.get_window_extent(t) for t in part_of(figure, "curve").texts), key=lambda b: b.y0
+    )
     assert len(boxes) == 10
     for low, high in itertools.pairwise(boxes):
         assert high.y0 >= low.y1 - 3.5
@@ -149,11 +154,30 @@ def test_nothing_overlaps_or_is_cut_off(f: str, size) -> None:
 
 def test_panels_share_their_axes(runs) -> None:
     figure = ov.plot(runs, layout="panels")
-    assert len(figure.axes) == 8
-    for kind in (figure.axes[:4], figure.axes[4:]):
-        assert len({(axes.get_xlim(), axes.get_ylim()) for axes in kind}) == 1
-        assert len({tuple(np.round(axes.get_window_extent().size, 3)) for axes in kind}) == 1
-    assert len(ov.plot(runs, layout="panels", curve="none").axes) == 4
+    maps, curve = parts_of(figure, "map"), part_of(figure, "curve")
+    assert len(figure.axes) == 5
+    assert len({(axes.get_xlim(), axes.get_ylim()) for axes in maps}) == 1
+    assert len({tuple(np.round(axes.get_window_extent().size, 3)) for axes in maps}) == 1
+    for axes, t, stroke in zip(maps, runs, style.strokes(runs, style.THEMES["light"]), strict=True):
+        assert axes.get_title(loc="left") == stroke.name
+        mine = [np.column_stack(line.get_data()) for line in lines_of(axes, stroke.color)]
+        assert any(np.array_equal(line, t.points) for line in mine)
+        # The curves of all stand in one picture, to be compared.
+        assert any(np.array_equal(line.get_ydata(), t.values) for line in
+                   lines_of(curve, stroke.color))  # fmt: skip
+        for other in runs:
+            if other is not t:
+                color = style.THEMES["light"].optimizers[other.optimizer.name]
+                assert not lines_of(axes, color)
+    alone = ov.plot(runs, layout="panels", curve="none")
+    assert [axes.get_label() for axes in alone.axes] == ["map"] * 4
+
+
+@pytest.mark.parametrize("size", [None, (640, 480), (640, 900), (1920, 1080)])
+@pytest.mark.parametrize("count", [2, 5])
+def test_nothing_overlaps_in_panels(count: int, size) -> None:
+    runs = ov.race("beale", [f"adam:lr=0.{k}" for k in range(1, count + 1)], steps=20)
+    assert clashes(ov.plot(runs, layout="panels", size=size)) == []
 
 
 def test_surface_and_field_views(runs) -> None:
@@ -162,7 +186,7 @@ def test_surface_and_field_views(runs) -> None:
     heights = [line.get_data_3d()[2] for line in surface.lines]
     expected = np.log10(1 + runs[0].values)
     assert any(len(h) == len(expected) and np.allclose(h, expected) for h in heights)
-    field = ov.plot([], on="bowl", view="field").axes[1]
+    field = part_of(ov.plot([], on="bowl", view="field"), "map")
     (arrows,) = [c for c in field.collections if hasattr(c, "U")]
     x, y = arrows.XY.T
     downhill = -ov.function("bowl").gradient(x, y)
@@ -180,12 +204,33 @@ def test_bad_arguments_are_named(runs) -> None:
         (lambda: ov.plot(runs, layout="heap"), "layout must be one of race, panels"),
         (lambda: ov.plot(runs, size=(10, 10)), "size must lie between 320x240"),
         (lambda: ov.animate([]), "give at least one"),
-        (lambda: ov.animate(runs, fps=0), "fps must lie between 1 and 100"),
-        (lambda: ov.animate(runs, steps_per_frame=0), "steps_per_frame"),
+        (lambda: ov.animate(runs, fps=0), "fps must be a whole number from 1 to 100, not 0"),
+        (
+            lambda: ov.animate(runs, steps_per_frame=0),
+            "steps_per_frame must be a whole number from 1",
+        ),
         (lambda: ov.animate(runs, layout="heap"), "layout must be"),
+        (lambda: ov.plot(3), "shows trajectories, or what one study found, not int '3'"),
+        (lambda: ov.plot(None), "shows trajectories"),
+        (lambda: ov.plot("beale"), "shows trajectories"),
+        (lambda: ov.animate([3]), "shows trajectories"),
+        (lambda: ov.plot(runs, size=3), "size must be WIDTHxHEIGHT"),
+        (lambda: ov.plot(runs, theme=None), "theme must be one of light, dark, print, not None"),
+        (lambda: ov.animate(runs, turn=[]), "turn must be a number from -360 to 360"),
+        (lambda: ov.study("plot", bounds=3), "bounds must be four numbers"),
+        (lambda: ov.study("plot", bounds=(0, np.nan, 0, 1)), "bounds must be four numbers"),
+        (lambda: ov.study("plot", start=(np.nan, 1)), "start must be two numbers x,y"),
+        (lambda: ov.study([]), r"no study is called \[\]"),
+        (lambda: ov.study("phase", optimizr="x"), "did you mean 'optimizer'"),
+        (lambda: ov.study("train", save=3), "save must be a path, not 3"),
+        (lambda: ov.study("activations", activations=[]), "at least one activation"),
+        (lambda: ov.explain("bowl", ov.SGD(), rng="x"), "rng must be a whole number from 0"),
+        (lambda: ov.save(3, "a.png"), "save takes a study, a figure or a film, not int"),
+        (lambda: ov.save(ov.plot(runs), "a.png", dpi="x"), "dpi must be a whole number from 20"),
     ):
-        with pytest.raises(ValueError, match=says):
+        with pytest.raises(ValueError, match=says) as caught:
             call()
+        assert "\n" not in str(caught.value)
 
 
 # -- colours --------------------------------------------------------------------------------
@@ -245,7 +290,7 @@ def test_frames_keep_the_same_steps_for_all_and_end_with_the_end() -> None:
     assert film.steps_shown[-1] == 1003
     assert set(np.diff(film.steps_shown[:-1])) == {6}
     stage = _Stage(film)
-    assert any("6 steps a frame" in text.get_text() for text in stage.frame.figure.texts)
+    assert any("6 steps a frame" in text.get_text() for text in stage.sheet.figure.texts)
     stage.pose(1003)
     assert stage.counter.get_text() == "step 1,003 of 1,003"
 
@@ -286,15 +331,23 @@ def test_gif_keeps_flat_colours_exactly_and_holds_its_end(tmp_path) -> None:
 
     film = ov.animate(ov.minimize("bowl", ov.Adam(lr=0.3), steps=10), fps=10)
     film.save(tmp_path / "a.gif")
-    with Image.open(tmp_path / "a.gif") as image:
-        assert image.info["loop"] == 0
-        first = np.array(image.convert("RGB"))
-        image.seek(10)
-        assert image.info["duration"] == pytest.approx(2000, abs=100)
-    assert tuple(first[2, -2]) == (255, 255, 255)
-    colors = {tuple(c) for c in first.reshape(-1, 3)}
-    ground = {tuple(round(255 * v) for v in to_rgb(c)) for c in style.THEMES["light"].ground}
-    assert colors & ground
+    for k, drawn in enumerate(film.frames()):
+        with Image.open(tmp_path / "a.gif") as image:
+            assert image.info["loop"] == 0
+            image.seek(k)
+            # 100 ms a frame, and the end for two seconds.
+            assert image.info["duration"] == (2000 if k == 10 else 100)
+            shown = np.array(image.convert("RGB")).astype(int)
+        original = drawn[..., :3].astype(int)
+        packed = original @ [65536, 256, 1]
+        colors, counts = np.unique(packed, return_counts=True)
+        # What fills an area is flat; the rest are the edges of lines and letters.
+        flat = np.isin(packed, colors[counts > 1000])
+        assert flat.mean() > 0.9
+        np.testing.assert_array_equal(shown[flat], original[flat])
+    assert tuple(shown[2, -2]) == (255, 255, 255)
+    # The paper, and most shades of the ground.
+    assert (counts > 1000).sum() >= 8
 
 
 def test_palette_lookup_is_the_nearest_colour() -> None:
@@ -314,7 +367,7 @@ def test_palette_lookup_is_the_nearest_colour() -> None:
 
 @pytest.mark.parametrize("suffix", [".png", ".svg", ".pdf", ".PNG"])
 def test_still_formats(runs, tmp_path, suffix: str) -> None:
-    path = output.save(ov.plot(runs), tmp_path / f"a{suffix}")
+    path = ov.save(ov.plot(runs), tmp_path / f"a{suffix}")
     head = path.read_bytes()[:5]
     assert head in (b"\x89PNG\r", b"<?xml", b"%PDF-")
     if suffix == ".svg":
@@ -323,7 +376,7 @@ def test_still_formats(runs, tmp_path, suffix: str) -> None:
         from PIL import Image
 
         with Image.open(path) as image:
-            assert image.size[0] == 2 * compose.WIDTH
+            assert image.size[0] == 2 * PlotStudy.natural[0]
     assert path.stat().st_mode & 0o777 == 0o666 & ~_umask()
 
 
@@ -368,19 +421,49 @@ def test_an_interrupted_film_leaves_the_old_file_and_no_litter(tmp_path) -> None
 
 def test_layouts_fit_their_page() -> None:
     for width, height, aspect in itertools.product((400, 960, 1920), (300, 540, 1080), (0.5, 1, 3)):
-        unit = 12.0
-        for with_curve in (True, False):
-            placed = layout.arrange(width, height, aspect, 2, unit, with_curve=with_curve)
-            for box in (placed.map, placed.bar, *([placed.curve] if placed.curve else [])):
+        for names in (6.6, 0.0):
+            # Title and formula, without a finding, and so little below.
+            page = layout.Page(width, height, 5.0, 2.0, 12.0, names)
+            placed = layout.arrange(page, aspect)
+            (map_,) = placed.maps
+            assert (placed.curve is not None) == bool(names)
+            assert placed.bar is not None
+            for box in (map_, placed.bar, *([placed.curve] if placed.curve else [])):
                 assert box.left >= 0
                 assert box.left + box.width <= width
                 assert box.top >= 0
                 assert box.top + box.height <= height
-            assert placed.map.width / placed.map.height == pytest.approx(aspect)
+            assert map_.width / map_.height == pytest.approx(aspect)
+
+
+@pytest.mark.parametrize("names", [6.6, 0.0])
+@pytest.mark.parametrize("count", [2, 3, 4, 5, 9])
+def test_panels_fit_their_page(count: int, names: float) -> None:
+    for width, height, aspect in itertools.product((960, 1920), (720, 1080), (0.5, 1, 3)):
+        page = layout.Page(width, height, 6.75, 4.35, 12.0, names)
+        placed = layout.grid(page, count, aspect)
+        assert len(placed.maps) == count
+        assert (placed.curve is not None) == bool(names)
+        boxes = [*placed.maps, *([placed.curve] if placed.curve else [])]
+        for box in boxes:
+            assert box.width > 12
+            assert box.height > 12
+            assert box.left >= layout.AXIS * 12 - 1e-9
+            assert box.left + box.width <= width
+            assert box.top >= 6.75 * 12
+            assert box.top + box.height <= height - 4.35 * 12 + 1e-9
+        for box in placed.maps:
+            assert box.width / box.height == pytest.approx(aspect)
+            assert box.width == pytest.approx(placed.maps[0].width)
+        for a, b in itertools.combinations(boxes, 2):
+            across = min(a.left + a.width, b.left + b.width) - max(a.left, b.left)
+            down = min(a.top + a.height, b.top + b.height) - max(a.top, b.top)
+            # Between them stand the numbers of an axis.
+            assert across <= -layout.AXIS * 12 + 1e-6 or down <= -layout.AXIS * 12 + 1e-6
 
 
 def test_marks_come_at_round_steps() -> None:
-    assert [compose.mark_interval(n) for n in (1, 10, 30, 100, 200, 1000, 10**6)] == [
+    assert [frame.mark_interval(n) for n in (1, 10, 30, 100, 200, 1000, 10**6)] == [
         1, 1, 2, 10, 20, 100, 100000,
     ]  # fmt: skip
 
@@ -388,7 +471,7 @@ def test_marks_come_at_round_steps() -> None:
 def test_the_curve_names_its_floor() -> None:
     t = ov.minimize("sphere", ov.SGD(lr=0.45), steps=100)
     figure = ov.plot(t)
-    assert figure.axes[1].get_ylim()[0] == curves.FLOOR
+    assert part_of(figure, "curve").get_ylim()[0] == curves.FLOOR
     assert any("1e−16" in text.get_text() for text in figure.texts)
 
 
@@ -406,11 +489,12 @@ def test_curves_show_what_they_say(runs) -> None:
     for kind, y in expected.items():
         (mine,) = curves.series(kind, f, t)
         np.testing.assert_allclose(mine, y, rtol=1e-12)
-        axes = ov.plot(t, curve=kind).axes[1]
+        axes = part_of(ov.plot(t, curve=kind), "curve")
         assert axes.get_title(loc="left") == curves.CURVES[kind][0]
     x, y = curves.series("rate", f, ov.minimize(f, ov.SGD(lr=0.01), steps=20))
     np.testing.assert_allclose([x, y], 0.01, rtol=1e-9)
-    assert len(ov.plot(runs, curve="none").axes) == 2
+    bare = ov.plot(runs, curve="none")
+    assert [axes.get_label() for axes in bare.axes] == ["map", "bar"]
     with pytest.raises(ValueError, match="curve must be one of gap, distance"):
         ov.plot(runs, curve="speed")
     with pytest.raises(ValueError, match="no minimum to measure"):
@@ -426,7 +510,7 @@ def test_noisy_runs_are_a_median_and_a_band() -> None:
     values = np.array([t.function(*path.T) for path in t.band.paths])
     np.testing.assert_allclose(t.band.values, np.quantile(values, [0.1, 0.5, 0.9], axis=0))
     figure = ov.plot(t)
-    _, curve, map_ = figure.axes
+    map_, curve = part_of(figure, "map"), part_of(figure, "curve")
     assert any(len(c.get_segments()) == 21 for c in map_.collections if hasattr(c, "get_segments"))
     (line,) = [ln for ln in curve.lines if len(ln.get_ydata()) == 41]
     np.testing.assert_allclose(line.get_ydata(), t.band.values[1])
@@ -470,14 +554,15 @@ def test_a_surface_film_turns_and_grows() -> None:
 
 
 def test_durations() -> None:
-    from optviz.render.animate import lasting
-
-    film = ov.animate(ov.minimize("bowl", ov.SGD(lr=0.1), steps=1000))
     for seconds in (2, 8, 60):
-        shorter = lasting(film, seconds)
-        assert len(shorter) / shorter.fps == pytest.approx(seconds, rel=0.15)
-    with pytest.raises(ValueError, match="duration"):
-        lasting(film, 0)
+        study = ov.study("animate", optimizers="sgd:lr=0.1", steps=1000, duration=seconds)
+        film = study.film(study.run())
+        assert len(film) / film.fps == pytest.approx(seconds, rel=0.15)
+        assert film.steps_shown[-1] == 1000
+    with pytest.raises(
+        ValueError, match="duration must be a number above 0 and up to 3,600, not 0"
+    ):
+        ov.study("animate", optimizers="sgd:lr=0.1", duration=0)
 
 
 @pytest.mark.parametrize("suffix", [".gif", ".mp4"])

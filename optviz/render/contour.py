@@ -95,7 +95,7 @@ def draw_ground(axes: Axes, f: Function, g: Ground, look: Look) -> None:
 def draw_bar(figure: Figure, box: Box, f: Function, g: Ground, look: Look) -> None:
     """The colour bar: log-spaced in f − f*, labelled in f."""
     width, height = figure.get_size_inches() * figure.dpi
-    bar = figure.add_axes(box.fraction(width, height))
+    bar = figure.add_axes(box.fraction(width, height), label="bar")
     colors = LinearSegmentedColormap.from_list("ground", look.theme.ground)
     count = len(g.levels) - 1
     shades = colors(np.linspace(0, 1, len(g.levels)))[1:, None, :]

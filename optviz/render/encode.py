@@ -229,14 +229,14 @@ LOOK_UP = "void(uint8[:, ::1], uint8[::1], uint8[::1])"
 
 
 def look_up(rgba, table, indices):  # type: ignore[no-untyped-def]
-    """The palette's index for each pixel, by its colour rounded to 6 bits a channel."""
+    """The palette's index for each pixel."""
     for k in range(rgba.shape[0]):
-        red, green, blue = rgba[k, 0] >> 2, rgba[k, 1] >> 2, rgba[k, 2] >> 2
-        indices[k] = table[(np.int64(red) << 12) | (np.int64(green) << 6) | np.int64(blue)]
+        red, green, blue = np.int64(rgba[k, 0]), np.int64(rgba[k, 1]), np.int64(rgba[k, 2])
+        indices[k] = table[(red << 16) | (green << 8) | blue]
 
 
 def _palette(samples: Iterable[Pixels], exact: int = 128) -> tuple[Pixels, Pixels]:
-    """256 colours (ARGB), and the index of the best one for each 18-bit colour.
+    """256 colours (ARGB), and the index of the best one for each 24-bit colour.
 
     The most frequent colours (paper, ground, text, lines) are kept as they are; the rest of the
     palette covers the mixtures at edges.
@@ -254,13 +254,16 @@ def _palette(samples: Iterable[Pixels], exact: int = 128) -> tuple[Pixels, Pixel
         reduced = image.quantize(256 - exact, method=Image.Quantize.MAXCOVERAGE)
         rest = np.array(reduced.getpalette(), dtype=np.uint8).reshape(-1, 3)
     chosen = np.concatenate([kept, rest])
-    # The nearest for the middle of each 15-bit cell, then exactly where a kept colour lies.
+    # The nearest for the middle of each 15-bit cell, then a kept colour for all of its 18-bit cell,
+    # then each for itself: two shades of the ground may share a cell.
     axis = (np.arange(32) << 3) | 4
     cube = np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), axis=-1)
     coarse = _nearest(cube.reshape(-1, 3), chosen).reshape(32, 32, 32)
     table = coarse.repeat(2, 0).repeat(2, 1).repeat(2, 2)
     for k in range(len(kept) - 1, -1, -1):
         table[tuple(kept[k] >> 2)] = k
+    table = table.repeat(4, 0).repeat(4, 1).repeat(4, 2)
+    table[tuple(kept.T)] = np.arange(len(kept))
     palette = np.full((256, 4), 255, dtype=np.uint8)
     palette[: len(chosen), 1:] = chosen
     return palette, table.reshape(-1)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from optviz.functions.base import Bounds, Function
 from optviz.render import contour, paths, style
 from optviz.render.film import Film, Pixels
-from optviz.render.layout import Box
+from optviz.render.layout import AXIS, Box
 from optviz.render.sheet import DPI, Sheet
 from optviz.render.style import Stroke
 from optviz.runs.explanation import Explanation
@@ -79,7 +79,7 @@ class _Stage:
         self.stroke: Stroke = style.strokes([t], self.look.theme)[0]
         #: Heading and equation take so many units.
         self.top = sheet.top + 2.2
-        top, bottom, left = self.top * unit, 7.0 * unit, 3.9 * unit
+        top, bottom, left = self.top * unit, 7.0 * unit, AXIS * unit
         is_tall = height > 1.05 * width
         # Numbers beside the map, or below it on a tall page.
         room = height - top - bottom

@@ -131,11 +131,16 @@ def grid(page: Page, count: int, aspect: float) -> Places:
         for beside in ((True, False) if page.names else (False,))
         for columns in range(1, count + 1)
     ]
-    best = max(tries, key=lambda places: places.maps[0].width)
-    if best.curve is not None and min(best.curve.width, best.curve.height) < 5 * page.unit:
+    # Large maps, but none at the price of a curve that cannot be read.
+    least = 6 * page.unit
+    readable = [
+        places for places in tries
+        if places.curve is None or min(places.curve.width, places.curve.height) >= least
+    ]  # fmt: skip
+    if not readable:
         # Too small a page for both: the maps go first.
         return grid(replace(page, names=0.0), count, aspect)
-    return best
+    return max(readable, key=lambda places: places.maps[0].width)
 
 
 def _grid(page: Page, count: int, columns: int, aspect: float, beside: bool) -> Places:

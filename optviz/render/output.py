@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from optviz.render.metadata import savefig_options
+from optviz.shared.checks import check_whole
 from optviz.shared.files import replacing
 from optviz.shared.text import did_you_mean
 
@@ -68,8 +69,7 @@ def save_figure(figure: Figure, path: str | Path, *, dpi: int, spec: str = "") -
     import matplotlib as mpl
 
     target = check_target(path, STILL)
-    if not 20 <= dpi <= 600:
-        raise ValueError(f"dpi must be a whole number from 20 to 600, not {dpi!r}")
+    check_whole("dpi", dpi, 20, 600)
     suffix = target.suffix.lower()
     with replacing(target) as temporary, mpl.rc_context({"svg.hashsalt": "optviz"}):
         kind = suffix.removeprefix(".")

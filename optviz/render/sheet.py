@@ -192,12 +192,14 @@ class Sheet:
         return line
 
     def _shrink(self, line: Text, least: float) -> bool:
+        """Smaller letters until the line fits, down to the share `least`; whether it does."""
         room, size = self.width - 1.8 * self.unit, float(line.get_fontsize())
-        # Hinting makes letters up to a tenth wider at another dpi.
-        wide = line.get_window_extent().width
-        if wide > room:
-            line.set_fontsize(max(0.97 * size * room / wide, least * size))
-        return bool(wide * least <= room)
+        # More than once: small letters are wider than their size says, for hinting.
+        now = size
+        while _wide(line) > room and now > least * size:
+            now = max(0.97 * now * room / _wide(line), least * size)
+            line.set_fontsize(now)
+        return _wide(line) <= room
 
     def handle(self, label: str, color: str, marker: str = "", dash: style.Dash = "-") -> Line2D:
         """An entry of a legend: a line, with a mark if there is one."""

@@ -86,7 +86,7 @@ class Entry:
         tuned = not names_rate(described)
         text = optimizer_text(optimizer)
         if tuned:  # `spec` always tells the rate; here it is left open
-            text = _without_rate(text)
+            text = without_rate(text)
         return cls(_joined(text, of_path), optimizer, tuned, of_path)
 
     @classmethod
@@ -113,7 +113,8 @@ def optimizer_text(optimizer: Optimizer) -> str:
     return text if is_of_catalogue(optimizer) else f"own.{text}"
 
 
-def _without_rate(text: str) -> str:
+def without_rate(text: str) -> str:
+    """An optimizer's text with its rate left open."""
     name, _, settings = text.partition(":")
     rest = [part for part in split_outside_brackets(settings) if not part.startswith("lr=")]
     return f"{name}:{','.join(rest)}" if rest else name

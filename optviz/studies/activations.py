@@ -69,6 +69,8 @@ class ActivationsStudy(Drawn):
     @field_validator("activations")
     @classmethod
     def _known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if not names:
+            raise ValueError("give at least one activation")
         return tuple(dict.fromkeys(check_activation(name.strip()) for name in names))
 
     def run(self, progress: Progress | None = None) -> Activations:

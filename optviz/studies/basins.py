@@ -20,7 +20,7 @@ from optviz.runs.race import several
 from optviz.runs.sweep import Sweep, check_memory, part_of, sweep
 from optviz.runs.tuning import tune
 from optviz.shared.text import rounded
-from optviz.studies.settings import Entries, Noise, On, Seed, Starts, Steps, Tol
+from optviz.studies.settings import Entries, Noise, On, Seed, Starts, Steps, Tol, seed_of
 from optviz.studies.study import Drawn, OnFunction, Progress
 
 if TYPE_CHECKING:
@@ -178,6 +178,9 @@ class BasinsStudy(OnFunction, Drawn):
         from optviz.render import style
 
         b, figure = result, sheet.figure
+        if self.size not in (None, b.size):
+            w, h = b.size
+            raise ValueError(f"these basins have {w}x{h} starts, a pixel each: size cannot differ")
         colors = sheet.look.theme
         kinds, index = _kinds(b, colors)
         place = _Place.of(b, len(kinds), sheet.top)
@@ -236,7 +239,7 @@ def basins(
     ((1, 40, 60), [[0.5, 0.5, 0.0, 0.0]])
     """
     made = BasinsStudy.checked(
-        optimizers=optimizers, on=f, size=size, steps=steps, tol=tol, noise=noise, seed=rng
+        optimizers=optimizers, on=f, size=size, steps=steps, tol=tol, noise=noise, seed=seed_of(rng)
     )
     return made.run(progress)
 

@@ -93,7 +93,7 @@ def study(name: str, **settings: Any) -> Study:
         ...
     ValueError: steps must be a whole number from 1 to 10,000,000, not 0
     """
-    if name not in LISTED:
+    if not isinstance(name, str) or name not in LISTED:
         hint = did_you_mean(str(name), LISTED)
         raise ValueError(f"no study is called {name!r}{hint}; there are {listed(LISTED)}")
     return studies[name](**settings)

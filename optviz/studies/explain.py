@@ -13,7 +13,7 @@ from optviz.optimizers.base import Optimizer
 from optviz.runs.explanation import MAX_STEPS, Explanation, take_apart
 from optviz.runs.race import race
 from optviz.shared.text import rounded
-from optviz.studies.settings import Fps, Noise, OneEntry, Seed, Start
+from optviz.studies.settings import Fps, Noise, OneEntry, Seed, Start, seed_of
 from optviz.studies.study import Drawn, Filmed, OnFunction, Progress
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ class ExplainStudy(OnFunction, Drawn, Filmed):
 
 def explain(
     f: str | Function,
-    optimizer: Optimizer,
+    optimizer: str | Optimizer,
     *,
     start: tuple[float, float] | None = None,
     steps: int = 12,
@@ -113,8 +113,9 @@ def explain(
     >>> e.carried[1].round(3), e.fresh[1].round(3)  # half of the last step, and −0.1 of ∇f
     (array([ 0.035, -0.2  ]), array([ 0.069, -0.32 ]))
     """
-    if noise and rng is None:
-        rng = int(np.random.default_rng().integers(2**63 - 1))  # the parts need the same noise
+    seed = seed_of(rng)
+    if noise and seed is None:
+        seed = int(np.random.default_rng().integers(2**63 - 1))  # the parts need the same noise
     made = ExplainStudy.checked(optimizer=optimizer, on=f, start=start, steps=steps, noise=noise,
-                        seed=0 if rng is None else rng)  # fmt: skip
+                        seed=0 if seed is None else seed)  # fmt: skip
     return made.run()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from optviz.render import encode, metadata, output
 from optviz.render.film import Film
+from optviz.shared.checks import check_whole
 from optviz.shared.spec import SpecError, read_json
 from optviz.shared.text import did_you_mean, listed
 from optviz.studies.catalogue import LISTED, studies
@@ -53,6 +54,10 @@ def save(
         return write(what, what.run(progress), path, progress)
     if isinstance(what, Film):
         return what.save(path, progress=progress)
+    if not hasattr(what, "savefig"):
+        raise ValueError(f"save takes a study, a figure or a film, not {type(what).__name__}")
+    if dpi is not None:
+        check_whole("dpi", dpi, 20, 600)
     made: Study | None = getattr(what, output.STUDY, None)
     dots = 200 if dpi is None else dpi
     if isinstance(made, Drawn):

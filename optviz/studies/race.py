@@ -7,7 +7,7 @@ or the function alone.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from optviz.functions.base import Function
-from optviz.runs.entry import Entry
+from optviz.runs.entry import Entry, without_rate
 from optviz.runs.race import first_steps, race
 from optviz.runs.trajectory import MAX_STEPS, Trajectory, same_function
 from optviz.shared.text import listed, rounded
@@ -308,7 +308,7 @@ def plot(
     curve: str | bool = True,
     strip: Sensitivity | None = None,
     size: tuple[int, int] | None = None,
-    theme: str = "light",
+    theme: str | None = None,
 ) -> Figure:
     """Draw paths on the contours of their function, with the curve of f − f* beside them.
 
@@ -335,8 +335,8 @@ def plot(
     size : (int, int), optional
         Width and height in pixels, at 100 dots per inch; 960 wide, and as high as the function
         is, unless given.
-    theme : str
-        "light", "dark" or "print".
+    theme : str, optional
+        "light", "dark" or "print"; light, or the study's own, unless given.
 
     Returns
     -------
@@ -359,12 +359,12 @@ def plot(
     if (study := study_of(trajectories)) is not None:
         shown: Figure = study.model_copy(update=_look(study, size, theme)).draw(trajectories)
         return shown
-    runs = [trajectories] if isinstance(trajectories, Trajectory) else list(trajectories)
+    runs = _paths_of(trajectories)
     from optviz.functions.catalogue import function
 
     f = function(on) if on is not None and not runs else same_function(runs)
     kind = {True: "gap", False: "none"}.get(curve, curve) if isinstance(curve, bool) else curve
-    made = PlotStudy.of(runs, f, view=view, layout=layout, curve=kind, size=size, theme=theme,
+    made = PlotStudy.of(runs, f, view=view, layout=layout, curve=kind, size=size, theme=theme or "light",
                         sensitivity=strip is not None)  # fmt: skip
     if strip is not None:
         _check_strip(strip, runs)
@@ -379,7 +379,7 @@ def animate(
     fps: int | None = None,
     steps_per_frame: int | None = None,
     layout: str = "race",
-    theme: str = "light",
+    theme: str | None = None,
     view: str = "contour",
     turn: float = 0.0,
 ) -> Any:
@@ -398,8 +398,8 @@ def animate(
         The same for all paths; as many as make about 200 frames unless given.
     layout : str
         "race" or "panels", as for `plot`.
-    theme : str
-        "light", "dark" or "print".
+    theme : str, optional
+        "light", "dark" or "print"; light, or the study's own, unless given.
     view : str
         "contour", or "surface" in three dimensions.
     turn : float
@@ -423,10 +423,11 @@ def animate(
             raise ValueError(f"{study.name} does not move: draw it with plot")
         changed = type(study)(**{**study.settings(), **_look(study, size, theme), **look})
         return changed.film(trajectories)
-    runs = [trajectories] if isinstance(trajectories, Trajectory) else list(trajectories)
+    runs = _paths_of(trajectories)
     f = same_function(runs)
     made = AnimateStudy.of(
-        runs, f, size=size, steps_per_frame=steps_per_frame, layout=layout, theme=theme, view=view,
+        runs, f, size=size, steps_per_frame=steps_per_frame, layout=layout, theme=theme or "light",
+        view=view,
         turn=turn, **look,
     )  # fmt: skip
     return made.film(Race(f, tuple(runs)))
@@ -443,21 +444,50 @@ def study_of(result: Any) -> Any:
     return getattr(result, "study", None)
 
 
-def _look(study: Any, size: Any, theme: str) -> dict[str, Any]:
-    """Size and theme, checked; a size that was not given is the study's own."""
-    checked = type(study)(**{**study.settings(), "theme": theme,
-                             **({} if size is None else {"size": size})})  # fmt: skip
+def _paths_of(given: Any) -> list[Trajectory]:
+    """One path or several as a list."""
+    is_row = isinstance(given, Iterable) and not isinstance(given, str)
+    runs = list(given) if is_row else [given]
+    for item in runs:
+        if not isinstance(item, Trajectory):
+            raise ValueError(
+                "a picture shows trajectories, or what one study found, not "
+                f"{type(item).__name__} {str(item)[:40]!r}"
+            )
+    return runs
+
+
+def _look(study: Any, size: Any, theme: str | None) -> dict[str, Any]:
+    """Size and theme, checked; what was not given is the study's own."""
+    given = {name: v for name, v in (("size", size), ("theme", theme)) if v is not None}
+    checked = type(study)(**{**study.settings(), **given})
     return {"size": checked.size, "theme": checked.theme}
 
 
 def _check_strip(strip: Sensitivity, runs: Sequence[Trajectory]) -> None:
     """A strip is drawn again from the paths alone: another one is refused."""
-    wanted, given = strip_study(runs).texts(), strip.study.texts()
-    differ = [name for name in ("optimizers", "on", "bounds", "start", "steps", "starts", "noise",
-                                "rates", "seed") if wanted[name] != given[name]]  # fmt: skip
+    if not isinstance(strip, Sensitivity):
+        raise ValueError(f"strip must be what sensitivity returned, not {strip!r}")
+    # A start or bounds that were not given are the function's own.
+    wanted, given = (
+        {**s.texts(), "start": s.f.start, "bounds": s.f.bounds}
+        for s in (strip_study(runs), strip.study)
+    )
+    names = ("on", "bounds", "start", "steps", "starts", "noise", "rates", "seed")
+    differ = [name for name in names if wanted[name] != given[name]]
+    if _scanned(strip.study) != _scanned(strip_study(runs)):
+        differ.insert(0, "optimizers")
     if differ:
         name = differ[0]
         raise ValueError(
             f"the strip is of other runs: its {name} is {given[name]!r}, the paths' "
             f"{wanted[name]!r}"
         )
+
+
+def _scanned(study: SensitivityStudy) -> list[str]:
+    """Its optimizers: a scan takes the place of a rate, and keeps the shape of a schedule."""
+    return [
+        without_rate(entry.text) if entry.optimizer.schedule is None else entry.text
+        for entry in study.optimizers
+    ]

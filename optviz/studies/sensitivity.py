@@ -17,7 +17,7 @@ from optviz.runs.race import several
 from optviz.runs.sweep import Sweep, part_of, sweep
 from optviz.runs.tuning import jittered_starts, lowest_value, rates_to_try
 from optviz.shared.text import listed, rounded
-from optviz.studies.settings import Entries, Noise, Rates, Seed, Start, Steps
+from optviz.studies.settings import Entries, Noise, Rates, Seed, Start, Steps, seed_of
 from optviz.studies.study import Drawn, OnFunction, Progress
 
 if TYPE_CHECKING:
@@ -190,7 +190,7 @@ def sensitivity(
     """
     made = SensitivityStudy.checked(
         optimizers=optimizers, on=f, rates=rates, start=start, starts=starts, steps=steps,
-        noise=noise, seed=rng,
+        noise=noise, seed=seed_of(rng),
     )  # fmt: skip
     return made.run(progress)
 

@@ -6,6 +6,7 @@ is the same text, and what Python hands over may be an object as well; all of it
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
@@ -18,12 +19,14 @@ from optviz.functions.catalogue import function, function_text
 from optviz.runs.axis import Axis, parse_axis
 from optviz.runs.entry import Entry
 from optviz.runs.trajectory import MAX_STEPS, parse_point
+from optviz.shared.checks import check_whole
 from optviz.shared.text import number
 
 #: Pixels that can be read, and held.
 MIN_SIZE, MAX_SIZE = (320, 240), (7680, 4320)
 #: Rates of a scan, and values along the axes of a phase diagram, unless told.
 RATES = 61
+MAX_SEED = 2**63 - 1
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,7 @@ def _floats(values: Any, count: int, what: str) -> tuple[float, ...]:
         numbers = tuple(float(v) for v in values)
     except (TypeError, ValueError):
         numbers = ()
-    if len(numbers) != count:
+    if len(numbers) != count or not all(map(math.isfinite, numbers)):
         raise ValueError(f"this must be {what}, not {values!r}")
     return numbers
 
@@ -75,24 +78,23 @@ def _floats(values: Any, count: int, what: str) -> tuple[float, ...]:
 def _read_bounds(value: Any) -> Any:
     if value is None:
         return None
-    try:
-        flat: Any = value
-        if isinstance(value, str):
-            flat = value.replace("−", "-").split(",")
-        elif len(value) == 2:
-            flat = [end for pair in value for end in pair]
-        x0, x1, y0, y1 = (float(v) for v in flat)
-    except (TypeError, ValueError):
-        raise ValueError(f"bounds must be four numbers x0,x1,y0,y1, not {value!r}") from None
+    flat: Any = value
+    if isinstance(value, str):
+        flat = value.replace("−", "-").split(",")
+    elif _is_row(value) and all(map(_is_row, value)):
+        flat = [end for pair in value for end in pair]
+    x0, x1, y0, y1 = _floats(flat, 4, "four numbers x0,x1,y0,y1")
     return (x0, x1), (y0, y1)
+
+
+def _is_row(value: Any) -> bool:
+    return isinstance(value, Iterable) and not isinstance(value, str)
 
 
 def _read_pair_of_pixels(value: Any) -> Any:
     if value is None:
         return None
-    if isinstance(value, str):
-        value = value.lower().replace("×", "x").split("x")
-    sides = list(value) if isinstance(value, Iterable) else []
+    sides = list(value) if _is_row(value) else str(value).lower().replace("×", "x").split("x")
     is_pair = len(sides) == 2 and all(str(v).isascii() and str(v).isdigit() for v in sides)
     if not is_pair:
         raise ValueError(f"size must be WIDTHxHEIGHT in pixels, such as 800x600, not {value!r}")
@@ -116,6 +118,19 @@ def check_size(value: Any) -> Any:
             f"size must lie between {w0}x{h0} and {w1}x{h1} pixels, not {size[0]}x{size[1]}"
         )
     return size
+
+
+def seed_of(rng: Any) -> int | None:
+    """The seed that a Python call takes as `rng`.
+
+    Raises
+    ------
+    ValueError
+        If it is none.
+    """
+    if rng is not None:
+        check_whole("rng", rng, 0, MAX_SEED)
+    return rng  # type: ignore[no-any-return]
 
 
 def _read_entries(value: Any) -> Any:
@@ -237,7 +252,7 @@ Noise = Annotated[
 ]  # fmt: skip
 Tol = Annotated[float, Field(ge=0, description="A gradient's norm at which a run is done.")]
 Seed = Annotated[
-    int | None, Field(ge=0, le=2**63 - 1, description="Seed of everything random.")
+    int | None, Field(ge=0, le=MAX_SEED, description="Seed of everything random.")
 ]  # fmt: skip
 Fps = Annotated[int, Field(ge=1, le=100, description="Frames a second.")]
 Dpi = Annotated[int, Field(ge=20, le=600, description="Dots per inch; a size is meant at 100.")]

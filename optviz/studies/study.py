@@ -327,7 +327,8 @@ def _words(name: str, value: Any, field: FieldInfo, option: Option) -> list[str]
 
 def _refusal(error: ValidationError, cls: type[Study]) -> str:
     """The first of pydantic's complaints, in our words."""
-    first = error.errors()[0]
+    # A name that is not known may be the one that is missing.
+    first, *_ = sorted(error.errors(), key=lambda e: e["type"] != "extra_forbidden")
     name = str(first["loc"][0]) if first["loc"] else ""
     if first["type"] == "value_error":
         why = str(first["ctx"]["error"])
