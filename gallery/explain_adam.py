@@ -2,4 +2,4 @@
 
 import optviz as ov
 
-ov.ExplainFilm(ov.explain("bowl", ov.Adam(lr=0.5), steps=10)).save("explain_adam.gif")
+ov.animate(ov.explain("bowl", ov.Adam(lr=0.5), steps=10)).save("explain_adam.gif")

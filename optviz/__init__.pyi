@@ -37,11 +37,11 @@ from .runs.tuning import Tuning as Tuning
 from .runs.tuning import tune as tune
 from .studies.basins import Basins as Basins
 from .studies.basins import basins as basins
-from .studies.catalogue import studies as studies
-from .studies.catalogue import study as study
 from .studies.explain import explain as explain
 from .studies.files import replay as replay
 from .studies.files import save as save
+from .studies.lookup import studies as studies
+from .studies.lookup import study as study
 from .studies.phase import PhaseDiagram as PhaseDiagram
 from .studies.phase import phase as phase
 from .studies.race import animate as animate

@@ -310,6 +310,7 @@ def test_bad_input_is_refused_before_work(run) -> None:
     assert time.monotonic() - began < 20
 
 
+@pytest.mark.slow
 def test_a_read_only_folder_is_the_machines_fault(run, tmp_path: Path) -> None:
     (tmp_path / "locked").mkdir(mode=0o500)
     # Root may write to any ordinary folder, but nobody to this one.
@@ -326,6 +327,7 @@ def test_a_read_only_folder_is_the_machines_fault(run, tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.slow
 def test_no_space_leaves_nothing(tmp_path: Path) -> None:
     """A file-size limit stands in for a full disk."""
     program = (
@@ -352,6 +354,7 @@ def test_no_space_leaves_nothing(tmp_path: Path) -> None:
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.gif", "a.png"]
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_soon_and_leaves_nothing(tmp_path: Path) -> None:
     process = interruptible(
         [sys.executable, "-m", "optviz", "animate", "adam:lr=0.01", "--steps", "150000",
@@ -372,6 +375,7 @@ def test_ctrl_c_ends_soon_and_leaves_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_the_first_run_says_that_it_compiles(run, tmp_path: Path) -> None:
     cache = tmp_path.parent / f"{tmp_path.name}-cache"
     first = run("plot", "sgd:lr=0.1", OPTVIZ_CACHE_DIR=str(cache), NUMBA_DISABLE_JIT="0")

@@ -71,6 +71,7 @@ def eval_list(text: str) -> list[float]:
 
 @needs_jit
 @pytest.mark.parametrize("damage", ["empty", "cut", "garbage"])
+@pytest.mark.slow
 def test_damaged_machine_code_is_made_again(tmp_path, damage: str) -> None:
     _, point = run(tmp_path)
     for file in (tmp_path / "numba").rglob("*.nb?"):
@@ -93,6 +94,7 @@ def test_damaged_sources_are_made_again(tmp_path) -> None:
     assert run(tmp_path)[1] == point
 
 
+@pytest.mark.slow
 def test_two_processes_at_once_share_a_cold_cache(tmp_path) -> None:
     with concurrent.futures.ThreadPoolExecutor(3) as pool:
         points = {point for _, point in pool.map(lambda _: run(tmp_path), range(3))}
@@ -113,6 +115,7 @@ def test_a_cache_that_cannot_be_a_folder(tmp_path) -> None:
 
 
 @needs_jit
+@pytest.mark.slow
 def test_a_process_killed_while_compiling_leaves_a_usable_cache(tmp_path) -> None:
     for delay in (0.9, 1.3, 1.7):
         process = subprocess.Popen(

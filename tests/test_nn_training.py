@@ -361,6 +361,7 @@ print("end", *[zlib.crc32(np.ascontiguousarray(a).tobytes()) for a in parts], hi
 """
 
 
+@pytest.mark.slow
 def test_a_killed_run_ends_as_if_nothing_had_been(tmp_path: Path) -> None:
     """SIGKILL at random moments, several times; the same command again and again."""
     optimizer = "adam:lr=cosine(0.02,300)"

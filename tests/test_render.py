@@ -215,7 +215,10 @@ def test_bad_arguments_are_named(runs) -> None:
         (lambda: ov.plot("beale"), "shows trajectories"),
         (lambda: ov.animate([3]), "shows trajectories"),
         (lambda: ov.plot(runs, size=3), "size must be WIDTHxHEIGHT"),
-        (lambda: ov.plot(runs, theme=None), "theme must be one of light, dark, print, not None"),
+        (
+            lambda: ov.plot(runs, theme="blue"),
+            "theme must be one of light, dark, print, not 'blue'",
+        ),
         (lambda: ov.animate(runs, turn=[]), "turn must be a number from -360 to 360"),
         (lambda: ov.study("plot", bounds=3), "bounds must be four numbers"),
         (lambda: ov.study("plot", bounds=(0, np.nan, 0, 1)), "bounds must be four numbers"),
@@ -566,6 +569,7 @@ def test_durations() -> None:
 
 
 @pytest.mark.parametrize("suffix", [".gif", ".mp4"])
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_frames(tmp_path, suffix: str) -> None:
     program = (
         "import resource, sys, optviz as ov\n"

@@ -19,7 +19,8 @@ import optviz as ov
 from optviz.cli.commands import settings_of, study_command
 from optviz.shared.spec import SpecError
 from optviz.studies import files
-from optviz.studies.catalogue import LISTED, studies
+from optviz.studies.catalogue import LISTED
+from optviz.studies.lookup import studies
 from optviz.studies.study import Drawn, Filmed, Study, _end, expected, kind_of, option_of
 from tests.pictures import clashes, words_of
 
@@ -288,8 +289,13 @@ DRAWN = [case for case in CASES if issubclass(studies[case.values[0]], Drawn)]
 SIZES = [None, (800, 600), (1280, 720), (720, 900)]
 
 
-@pytest.mark.parametrize("theme", ["light", "dark", "print"])
-@pytest.mark.parametrize("size", SIZES, ids=str)
+LOOKS = [
+    pytest.param(size, theme, marks=[pytest.mark.slow] if size and theme != "light" else [])
+    for size in SIZES for theme in ("light", "dark", "print")
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("size", "theme"), LOOKS, ids=str)
 @pytest.mark.parametrize(("name", "k"), DRAWN)
 def test_pictures_hold_together_in_every_theme_and_size(name, k, size, theme) -> None:
     result = result_of(name, k)

@@ -416,6 +416,7 @@ def test_progress_rises_to_the_total(monkeypatch) -> None:
 
 @needs_jit
 @pytest.mark.parametrize("error", [KeyboardInterrupt, ZeroDivisionError])
+@pytest.mark.slow
 def test_an_exception_in_the_callback_ends_the_sweep_at_once(error) -> None:
     starts = np.tile([3.0, 1.0], (2_000_000, 1))
     calls = []
@@ -440,6 +441,7 @@ def test_an_exception_in_the_callback_ends_the_sweep_at_once(error) -> None:
 
 @needs_jit
 @pytest.mark.parametrize("after", [0.05, 0.4])
+@pytest.mark.slow
 def test_ctrl_c_ends_a_huge_sweep_soon(after: float) -> None:
     """While the work is still being handed out, and later."""
     program = (
@@ -585,7 +587,9 @@ def test_axes_refuse(args, says: str) -> None:
         Axis(*args)
 
 
-@pytest.mark.parametrize("text", ["lr", "lr=1", "lr=1,2,3", "lr=a,b", "lr=1,2,log,log", ""])
+@pytest.mark.parametrize(
+    "text", ["lr", "lr=1", "lr=1,2,3,4", "lr=1,2,3.5", "lr=a,b", "lr=1,2,log,log", ""]
+)
 def test_axes_in_words_refuse(text: str) -> None:
     with pytest.raises(ValueError, match="an axis is NAME=LOW,HIGH"):
         parse_axis(text, 5)

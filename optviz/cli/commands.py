@@ -15,7 +15,8 @@ from pydantic.fields import FieldInfo
 
 from optviz.cli.console import import_meanwhile, say_written, show_progress
 from optviz.shared.text import did_you_mean
-from optviz.studies.catalogue import LISTED, studies
+from optviz.studies.catalogue import LISTED
+from optviz.studies.lookup import studies
 from optviz.studies.study import Study, default_text, expected, kind_of, option_of
 
 

@@ -140,13 +140,16 @@ def strokes_of(
     out = []
     for k, o in enumerate(optimizers):
         key = o.name
-        color = theme.optimizers.get(key) or own.setdefault(
-            key, OWN_COLORS[len(own) % len(OWN_COLORS)]
+        color = (
+            theme.optimizers.get(key)
+            or o.color
+            or own.setdefault(key, OWN_COLORS[len(own) % len(OWN_COLORS)])
         )
         again = seen[key] = seen.get(key, -1) + 1
+        twins = sum(other.name == key for other in optimizers)
         out.append(
             Stroke(
-                color,
+                shade(color, again / max(twins - 1, 1), theme),
                 DASHES[again % len(DASHES)],
                 MARKERS[k % len(MARKERS)],
                 type(o).__name__,
@@ -154,6 +157,17 @@ def strokes_of(
             )
         )
     return _with_distinct_names(optimizers, out)
+
+
+def shade(color: str, share: float, theme: Theme) -> str:
+    """A colour mixed with the paper's: several runs of one optimizer are shades of its hue.
+
+    >>> shade("#000000", 0.0, THEMES["light"]), shade("#000000", 1.0, THEMES["light"])
+    ('#000000', '#999999')
+    """
+    ends = [[int(c[k : k + 2], 16) for k in (1, 3, 5)] for c in (color, theme.paper)]
+    mixed = [round(a + 0.6 * share * (b - a)) for a, b in zip(*ends, strict=True)]
+    return "#" + "".join(f"{v:02X}" for v in mixed)
 
 
 def _with_distinct_names(optimizers: Sequence[Optimizer], strokes: list[Stroke]) -> list[Stroke]:

@@ -185,6 +185,7 @@ class BasinsStudy(OnFunction, Drawn):
         kinds, index = _kinds(b, colors)
         place = _Place.of(b, len(kinds), sheet.top)
         sheet.resize(place.width, place.height, place.unit)
+        strokes = style.strokes_of([s.optimizer for s in b.sweeps], colors)
         fast, slow = _range_of_steps(b)
         table = _table(kinds, colors)
         (x0, x1), (y0, y1) = b.function.bounds
@@ -195,9 +196,13 @@ class BasinsStudy(OnFunction, Drawn):
             axes.imshow(pixels, origin="lower", extent=(x0, x1, y0, y1), interpolation="nearest",
                         aspect="auto")  # fmt: skip
             _draw_marks(axes, b, sheet.look)
-            axes.set_title(style.optimizer_text(s.optimizer, [remark]), loc="left",
-                           fontsize=sheet.look.font, pad=4, color=colors.optimizers.get(
-                               s.optimizer.name, style.OWN_COLORS[0]))  # fmt: skip
+            axes.set_title(
+                style.optimizer_text(s.optimizer, [remark]),
+                loc="left",
+                fontsize=sheet.look.font,
+                pad=4,
+                color=strokes[k].color,
+            )
             axes.set_xlabel("x", labelpad=1)
             axes.set_ylabel("y", labelpad=1)
             _write_shares(figure, place, k, kinds, sheet.look)

@@ -10,7 +10,8 @@ from optviz.render.film import Film
 from optviz.shared.checks import check_whole
 from optviz.shared.spec import SpecError, read_json
 from optviz.shared.text import did_you_mean, listed
-from optviz.studies.catalogue import LISTED, studies
+from optviz.studies.catalogue import LISTED
+from optviz.studies.lookup import studies
 from optviz.studies.study import FORMAT, Drawn, Filmed, Progress, Study
 
 if TYPE_CHECKING:

@@ -364,8 +364,10 @@ def plot(
 
     f = function(on) if on is not None and not runs else same_function(runs)
     kind = {True: "gap", False: "none"}.get(curve, curve) if isinstance(curve, bool) else curve
-    made = PlotStudy.of(runs, f, view=view, layout=layout, curve=kind, size=size, theme=theme or "light",
-                        sensitivity=strip is not None)  # fmt: skip
+    made = PlotStudy.of(
+        runs, f, view=view, layout=layout, curve=kind, size=size, theme=theme or "light",
+        sensitivity=strip is not None,
+    )  # fmt: skip
     if strip is not None:
         _check_strip(strip, runs)
     figure: Figure = made.draw(made.result_of(runs, strip=strip))
