@@ -217,7 +217,7 @@ def test_bad_arguments_are_named(runs) -> None:
         (lambda: ov.plot(runs, size=3), "size must be WIDTHxHEIGHT"),
         (
             lambda: ov.plot(runs, theme="blue"),
-            "theme must be one of light, dark, print, not 'blue'",
+            "theme must be one of light, dark, print",
         ),
         (lambda: ov.animate(runs, turn=[]), "turn must be a number from -360 to 360"),
         (lambda: ov.study("plot", bounds=3), "bounds must be four numbers"),

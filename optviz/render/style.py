@@ -163,10 +163,10 @@ def shade(color: str, share: float, theme: Theme) -> str:
     """A colour mixed with the paper's: several runs of one optimizer are shades of its hue.
 
     >>> shade("#000000", 0.0, THEMES["light"]), shade("#000000", 1.0, THEMES["light"])
-    ('#000000', '#999999')
+    ('#000000', '#8C8C8C')
     """
     ends = [[int(c[k : k + 2], 16) for k in (1, 3, 5)] for c in (color, theme.paper)]
-    mixed = [round(a + 0.6 * share * (b - a)) for a, b in zip(*ends, strict=True)]
+    mixed = [round(a + 0.55 * share * (b - a)) for a, b in zip(*ends, strict=True)]
     return "#" + "".join(f"{v:02X}" for v in mixed)
 
 

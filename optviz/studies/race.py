@@ -112,13 +112,18 @@ class _RaceStudy(OnFunction):
         if not runs:
             return _lowest_point(f)
         names = [stroke.name for stroke in strokes(runs, THEMES["light"])]
+        if result.first_steps:
+            lengths = [np.median(np.hypot(*moves.T)) for _, moves in result.first_steps]
+            parts = [f"{n} {rounded(v, 2)}" for n, v in zip(names, lengths, strict=True)]
+            return f"Median length of the first step: {listed(parts)}"
         ends = {name: end_value(t) for name, t in zip(names, runs, strict=True)
                 if t.left_at() is None}  # fmt: skip
         gone = len(runs) - len(ends)
         left = f"; {gone} of {len(runs)} left the picture" if gone and len(runs) > 1 else ""
         if not ends:
             who = names[0] if len(runs) == 1 else "Every path"
-            return f"{who} left the picture, at step {min(t.left_at() or 0 for t in runs):,}"
+            first = "" if len(runs) == 1 else "the first "
+            return f"{who} left the picture, {first}at step {min(t.left_at() or 0 for t in runs):,}"
         # Below rounding all are alike.
         floor = -np.inf if f.minimum is None else f.minimum + ROUNDING
         lowest = max(min(ends.values()), floor)
@@ -128,8 +133,9 @@ class _RaceStudy(OnFunction):
         when = f" after {steps.pop():,} steps" if len(steps) == 1 else ""
         if len(runs) == 1:
             return f"{best[0]} is at {what}{when}"
-        verb = "is lowest" if len(best) == 1 else "are lowest, alike"
-        return f"{listed(best)} {verb}{when}: {what}{left}"
+        who, verb = (best[0], "is lowest") if len(best) == 1 else (
+            f"{listed(best[:-1])} and {best[-1]}", "are equally low")  # fmt: skip
+        return f"{who} {verb}{when}: {what}{left}"
 
 
 def end_value(t: Trajectory) -> float:
