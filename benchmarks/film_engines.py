@@ -46,17 +46,17 @@ def func_animation(animation: Any, path: Path) -> None:
     import matplotlib as mpl
     from matplotlib.animation import FFMpegWriter, FuncAnimation, PillowWriter
 
-    from optviz.render.animate import _Stage
+    from optviz.render.animate import Stage
 
     mpl.rcParams["animation.ffmpeg_path"] = imageio_ffmpeg.get_ffmpeg_exe()
-    stage = _Stage(animation)
+    stage = Stage(animation)
     for _, artist in stage.moving:
         artist.set_animated(False)
     for text in [*stage.names, stage.counter]:
         text.set_animated(False)
     steps = animation.steps_shown
     movie = FuncAnimation(
-        stage.frame.figure, lambda k: stage.pose(steps[k]), frames=len(steps), blit=False
+        stage.sheet.figure, lambda k: stage.pose(steps[k]), frames=len(steps), blit=False
     )
     movie.save(path, writer=FFMpegWriter(fps=25) if path.suffix == ".mp4" else PillowWriter(fps=25))
 

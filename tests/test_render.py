@@ -14,7 +14,7 @@ from matplotlib.text import Text
 
 import optviz as ov
 from optviz.render import contour, curves, frame, layout, output, paths, style
-from optviz.render.animate import _Stage
+from optviz.render.animate import Stage
 from optviz.studies.race import PlotStudy
 from tests.pictures import clashes, part_of, parts_of
 from tests.processes import PEAK
@@ -277,7 +277,7 @@ def test_every_pair_of_colours_can_be_told_apart(vision: str, theme: str) -> Non
 @pytest.mark.parametrize("layout_", ["race", "panels"])
 def test_a_blitted_frame_equals_a_full_redraw(runs, layout_: str) -> None:
     wild = ov.minimize("beale", ov.SGD(lr=0.3), steps=60)
-    stage = _Stage(ov.animate([*runs[1:], wild], layout=layout_, size=(640, 480)))
+    stage = Stage(ov.animate([*runs[1:], wild], layout=layout_, size=(640, 480)))
     for step in (0, 1, 7, 13, 30, 60):
         blitted = stage.draw(step).copy()
         np.testing.assert_array_equal(blitted, stage.redraw(step))
@@ -292,7 +292,7 @@ def test_frames_keep_the_same_steps_for_all_and_end_with_the_end() -> None:
     assert film.steps_per_frame == 6
     assert film.steps_shown[-1] == 1003
     assert set(np.diff(film.steps_shown[:-1])) == {6}
-    stage = _Stage(film)
+    stage = Stage(film)
     assert any("6 steps a frame" in text.get_text() for text in stage.sheet.figure.texts)
     stage.pose(1003)
     assert stage.counter.get_text() == "step 1,003 of 1,003"

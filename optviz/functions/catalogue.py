@@ -11,6 +11,7 @@ import itertools
 import math
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -70,24 +71,20 @@ def function(
         if made._minima is not None:
             inside = [(x, y) for x, y in made._minima if x0 <= x <= x1 and y0 <= y <= y1]
             changes["_minima"] = tuple(inside) or None
-    changed = Function(**{**_fields(made), **changes})
+    changed = replace(made, **changes)
     if start is None and made.source == "yours":
         return _own(changed)
     if start is None:
         x, y = (min(max(v, low), high) for v, (low, high) in zip(
             changed.start, changed.bounds, strict=True))  # fmt: skip
-        return Function(**{**_fields(changed), "start": (x, y)})
-    return Function(**{**_fields(changed), "start": changed.check_start(start)})
+        return replace(changed, start=(x, y))
+    return replace(changed, start=changed.check_start(start))
 
 
 def function_text(f: Function) -> str:
     """What `function` makes `f` from again (but for its bounds): its name, or its formula."""
     known = functions.get(f.name)
     return f.name if known is not None and known.formula == f.formula else f.formula
-
-
-def _fields(f: Function) -> dict[str, Any]:
-    return {name: getattr(f, name) for name in Function.__dataclass_fields__}
 
 
 def _made(f: Any, gradient: Callable[[Any, Any], Any] | None) -> Function:
@@ -136,7 +133,7 @@ def _own(f: Function) -> Function:
         return f  # `check_start` will say that it has no value there
     # Neither on a plateau nor on the steepest wall: the place with the median slope.
     x, y = places[seen[np.argsort(slopes[seen], kind="stable")[seen.size // 2]]]
-    return Function(**{**_fields(f), "start": (float(x), float(y))})
+    return replace(f, start=(float(x), float(y)))
 
 
 def _imported(module: str, attribute: str, gradient: Callable[[Any, Any], Any] | None) -> Function:

@@ -64,7 +64,7 @@ class Animation(Film):
 
     def drawer(self) -> Callable[[int], Pixels]:
         """A function that draws the k-th frame."""
-        stage, steps = _Stage(self), self.steps_shown
+        stage, steps = Stage(self), self.steps_shown
         return lambda k: stage.draw(steps[k])
 
     def formats(self) -> list[str]:
@@ -79,14 +79,14 @@ class Animation(Film):
         if Path(path).suffix.lower() != ".html":
             return super().save(path, progress=progress)
         target = output.check_target(path, self.formats())
-        stage, last = _Stage(self), self.steps_shown[-1]
+        stage, last = Stage(self), self.steps_shown[-1]
         stage.canvas.draw()
         text = html.page(stage.frame, last=last, trail=stage.trail, spec=self.study.to_json())
         write_atomically(target, text.encode())
         return target
 
 
-class _Stage:
+class Stage:
     """The figure of a film: a background that stays, and actors that move."""
 
     def __init__(self, film: Animation) -> None:

@@ -192,10 +192,10 @@ def _with_distinct_names(optimizers: Sequence[Optimizer], strokes: list[Stroke])
 def legend_text(t: Trajectory) -> str:
     """The optimizer with its rate and whatever is not the default; where it left, if it did."""
     left = t.left_at()
-    return optimizer_text(t.optimizer, [t.remark], [] if left is None else [f"left at step {left}"])
+    return described(t.optimizer, [t.remark], [] if left is None else [f"left at step {left}"])
 
 
-def optimizer_text(
+def described(
     o: Optimizer, remarks: Sequence[str], more: Sequence[str] = (), without: Sequence[str] = ()
 ) -> str:
     """ "Adam  lr = 0.3 (best of 61, torch)", without the settings named last."""

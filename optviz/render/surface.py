@@ -68,13 +68,19 @@ def draw_surface(
                   markerfacecolor=look.theme.star, markeredgecolor=look.theme.ink,
                   markeredgewidth=0.7,
                   zorder=6)  # fmt: skip
+    _finish(axes, f, look, "log₁₀(1 + f − f*)" if is_steep else "f(x, y)")
+    return axes, walkers, "height is log₁₀(1 + f − f*)" if is_steep else ""
+
+
+def _finish(axes: Axes3D, f: Function, look: Look, name: str) -> None:
+    """View, panes, labels."""
     (x0, x1), (y0, y1) = f.bounds
     longer = max(x1 - x0, y1 - y0)
     axes.set_box_aspect(((x1 - x0) / longer, (y1 - y0) / longer, 0.55), zoom=1.2)
     axes.view_init(elev=ELEVATION, azim=AZIMUTH)
     axes.set_xlabel("x", labelpad=-4)
     axes.set_ylabel("y", labelpad=-4)
-    axes.set_zlabel("log₁₀(1 + f − f*)" if is_steep else "f(x, y)", labelpad=-2)
+    axes.set_zlabel(name, labelpad=-2)
     for axis in (axes.xaxis, axes.yaxis, axes.zaxis):
         axis.set_pane_color((1, 1, 1, 0))
         axis.line.set_color(look.theme.quiet)
@@ -82,7 +88,6 @@ def draw_surface(
         axis.label.set_size(0.9 * look.font)
         axis.label.set_color(look.theme.ink)
     axes.tick_params(labelsize=0.8 * look.font, colors=look.theme.quiet, pad=-1)
-    return axes, walkers, "height is log₁₀(1 + f − f*)" if is_steep else ""
 
 
 class Walker:

@@ -197,7 +197,7 @@ class BasinsStudy(OnFunction, Drawn):
                         aspect="auto")  # fmt: skip
             _draw_marks(axes, b, sheet.look)
             axes.set_title(
-                style.optimizer_text(s.optimizer, [remark]),
+                style.described(s.optimizer, [remark]),
                 loc="left",
                 fontsize=sheet.look.font,
                 pad=4,

@@ -325,7 +325,7 @@ def _choices(p: PhaseDiagram) -> list[str]:
     from optviz.render import style
 
     s = p.sweep
-    others = style.optimizer_text(s.optimizer, [], without=(p.x.name, p.y.name))
+    others = style.described(s.optimizer, [], without=(p.x.name, p.y.name))
     return [
         f"{others}: {p.x.count} × {p.y.count} settings, {len(s.starts)} starts around "
         f"{style.point_text(s.starts[0])}",

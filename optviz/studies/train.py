@@ -225,7 +225,7 @@ def _handles(t: Training, strokes: list[Stroke], sheet: Sheet) -> list[Line2D]:
         scores = t.test_accuracy[k]
         is_told = np.isfinite(scores).all()
         score = f"   test {100 * np.median(scores):.1f} %" if is_told else ""
-        text = f"{style.optimizer_text(o, [])}{score}"
+        text = f"{style.described(o, [])}{score}"
         handles.append(sheet.handle(text, stroke.color, stroke.marker))
     ink = sheet.look.theme.quiet
     return [
