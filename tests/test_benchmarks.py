@@ -52,6 +52,7 @@ def raw(good: dict[str, Any]) -> dict[str, list[float]]:
     return {e["params"]["engine"]: e["stats"]["data"] for e in good["benchmarks"]}
 
 
+@pytest.mark.slow
 def test_an_entry_says_what_it_is(good: dict[str, Any], raw: dict[str, list[float]]) -> None:
     assert list(raw) == [OURS, "course", "sums (bare)"]
     assert {len(seconds) for seconds in raw.values()} == {2}
@@ -63,6 +64,7 @@ def test_an_entry_says_what_it_is(good: dict[str, Any], raw: dict[str, list[floa
     assert set(good["machine_info"]) == set(about["machine"]) == {"cpu", "cores", "system"}
 
 
+@pytest.mark.slow
 def test_ratios_are_taken_within_rounds(
     good: dict[str, Any], raw: dict[str, list[float]]
 ) -> None:  # fmt: skip
@@ -83,6 +85,7 @@ def test_ratios_are_taken_within_rounds(
     assert shown[1].endswith("|  |")
 
 
+@pytest.mark.slow
 def test_an_engine_alone_is_measured_beside_ours(tmp_path: Path) -> None:
     run, said = tiny(tmp_path / "run.json", "good", "--rounds=1", "-k", "course")
     assert run is not None, said
@@ -90,6 +93,7 @@ def test_an_engine_alone_is_measured_beside_ours(tmp_path: Path) -> None:
     assert entry["extra_info"]["ratio"]["median"] > 0
 
 
+@pytest.mark.slow
 def test_an_engine_that_computes_something_else_is_refused(tmp_path: Path) -> None:
     run, said = tiny(tmp_path / "run.json", "other")
     assert "other, course computes something else than optviz" in said
@@ -97,6 +101,7 @@ def test_an_engine_that_computes_something_else_is_refused(tmp_path: Path) -> No
     assert [e["params"]["engine"] for e in run["benchmarks"]] == [OURS]
 
 
+@pytest.mark.slow
 def test_a_worker_that_dies_is_told_in_a_line_and_leaves_the_others_alone(tmp_path: Path) -> None:
     run, said = tiny(tmp_path / "run.json", "failing", "--rounds=2")
     lines = said.splitlines()
@@ -109,12 +114,14 @@ def test_a_worker_that_dies_is_told_in_a_line_and_leaves_the_others_alone(tmp_pa
     assert [e["params"]["engine"] for e in run["benchmarks"]] == [OURS, "course"]
 
 
+@pytest.mark.slow
 def test_a_worker_that_hangs_is_given_up() -> None:
     message = r"^hanging, hanging gave no answer within 2 s while being set up: .*$"
     with pytest.raises(EngineError, match=message):
         Worker("tests.tiny_tasks", "hanging", "hanging", timeout=2)
 
 
+@pytest.mark.slow
 def test_without_ours_there_is_nothing_to_compare(tmp_path: Path) -> None:
     run, said = tiny(tmp_path / "run.json", "without ours")
     assert run is None
@@ -122,6 +129,7 @@ def test_without_ours_there_is_nothing_to_compare(tmp_path: Path) -> None:
     assert "INTERNALERROR" not in said
 
 
+@pytest.mark.slow
 def test_unknown_tasks_and_rounds_are_refused_in_a_line(tmp_path: Path) -> None:
     _, said = tiny(tmp_path / "run.json", "nowhere")
     assert "no task is called nowhere; there are good, other" in said

@@ -26,6 +26,8 @@ def section(title: str) -> tuple[str, list[str]]:
 
 Run = Callable[..., str]
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def run(tmp_path: Path) -> Run:

@@ -166,7 +166,8 @@ def test_init_histograms(activation: str) -> None:
     near = [np.mean([any(abs(v - e) <= 0.05 for e in ends) for v in out[-1]])
             for out in result.outputs]  # fmt: skip
     finding = study.finding(result)
-    assert f"spreads least, by {np.std(result.outputs[1, -1]):.2g}" in finding
+    spread = f"{np.std(result.outputs[1, -1]):.2g}".replace("-", "−")
+    assert f"spreads least, by {spread}" in finding
     assert "normal:std=0.01 spreads least" in finding
     if ends:
         worst = ("normal:std=1", "normal:std=0.01")[int(np.argmax(near))]

@@ -56,6 +56,7 @@ def scripts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_builds_what_has_changed(scripts: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     assert {p.name for p in build(scripts, out)} == {"one.png", "two.png"}
@@ -71,6 +72,7 @@ def test_builds_what_has_changed(scripts: Path, tmp_path: Path) -> None:
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_script_that_fails_is_named_and_the_old_picture_stays(scripts, tmp_path: Path) -> None:
     out = tmp_path / "out"
     build(scripts, out)
@@ -92,6 +94,7 @@ def test_bad_calls(run, scripts: Path, tmp_path: Path) -> None:
     assert "holds no scripts" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_change_of_the_sources_builds_anew(scripts: Path, tmp_path: Path, monkeypatch) -> None:
     out = tmp_path / "out"
     build(scripts, out)
@@ -100,6 +103,7 @@ def test_a_change_of_the_sources_builds_anew(scripts: Path, tmp_path: Path, monk
     assert {p.name for p in build(scripts, out)} == {"one.png", "two.png"}
 
 
+@pytest.mark.slow
 def test_a_study_that_no_script_draws_has_an_entry(
     scripts: Path, tmp_path: Path, monkeypatch
 ) -> None:

@@ -69,7 +69,10 @@ def test_tuned_rates_noise_and_conventions_are_said() -> None:
     for said in ("σ = 0.1", "seed 7", "book, torch conventions", "16 starts"):
         assert said in words
     first, second = style.strokes(runs, style.THEMES["light"])
-    assert first.color == second.color
+    # Runs of one optimizer are shades of its hue.
+    light = style.THEMES["light"]
+    assert first.color == light.optimizers["adam"]
+    assert second.color == style.shade(first.color, 1.0, light) != first.color
     assert first.dash != second.dash
     assert (first.name, second.name) == ("Adam book", "Adam torch")
 

@@ -47,6 +47,7 @@ def test_views_and_functions_alone_come_back(tmp_path: Path, view: str) -> None:
     assert replay(path, tmp_path / "b.png").read_bytes() == path.read_bytes()
 
 
+@pytest.mark.slow
 def test_explanations_come_back(tmp_path: Path) -> None:
     e = ov.explain("bowl", ov.Adam(lr=0.5), steps=3)
     still = ov.save(ov.plot(e, theme="dark"), tmp_path / "a.svg")
@@ -136,6 +137,7 @@ def test_the_seed_of_the_starts_is_kept_without_noise(run, tmp_path: Path) -> No
     assert (first.sweeps[0].starts[1:] != second.sweeps[0].starts[1:]).all()
 
 
+@pytest.mark.slow
 def test_commands_make_the_pictures_of_sweeps_again(swept, run, tmp_path: Path) -> None:
     for kind in ("basins", "sensitivity", "phase"):
         path = ov.save(ov.plot(swept[kind]), tmp_path / f"{kind}.png", dpi=60)

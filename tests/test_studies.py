@@ -103,6 +103,7 @@ def test_replays_in_another_process_on_one_thread(name: str, tmp_path: Path) -> 
     assert (tmp_path / f"b{path.suffix}").read_bytes() == path.read_bytes()
 
 
+@pytest.mark.slow
 def test_a_still_that_can_move_replays_as_either(tmp_path: Path) -> None:
     study = small("explain")
     assert isinstance(study, Drawn | Filmed)
