@@ -40,7 +40,6 @@ from .studies.basins import basins as basins
 from .studies.explain import explain as explain
 from .studies.files import replay as replay
 from .studies.files import save as save
-from .studies.lookup import studies as studies
 from .studies.lookup import study as study
 from .studies.phase import PhaseDiagram as PhaseDiagram
 from .studies.phase import phase as phase

@@ -237,7 +237,7 @@ def test_unknown_studies_and_settings_have_a_hint() -> None:
     with pytest.raises(ValueError, match=r"plot has no 'stpes' \(did you mean 'steps'\?\)"):
         ov.study("plot", stpes=3)
     with pytest.raises(KeyError):
-        ov.studies["nothing"]
+        studies["nothing"]
 
 
 @pytest.mark.parametrize("name", NAMES)
