@@ -66,7 +66,10 @@ class Function:
     start: Point = (0.0, 0.0)
     source: str = "yours"
     title: str = ""
+    #: All global minima inside the bounds, if they are known ...
     _minima: tuple[Point, ...] | None = None
+    #: ... and those whose digits are, in case a search arrives there.
+    _known: tuple[Point, ...] = ()
     _python: PythonFunction | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
@@ -158,15 +161,33 @@ class Function:
     def minima(self) -> Real:
         """Every global minimum inside the bounds, shape (k, 2); (0, 2) if there is none.
 
-        Those of a formula of one's own are searched for numerically.
+        Those of a formula of one's own, and of the catalogue's in other bounds, are searched for
+        (see `functions/minima.py`).
         """
-        points = self._minima if self._minima is not None else _search_minima(self)
+        from optviz.functions.minima import search_minima
+
+        points = self._minima if self._minima is not None else search_minima(self)
         return np.array(points, dtype=float).reshape(-1, 2)
 
     @functools.cached_property
     def minimum(self) -> float | None:
-        """f*, the value at the minima; None if there is no lowest value."""
-        return min((float(self(x, y)) for x, y in self.minima), default=None)
+        """f*, the value at the minima; None if there is no lowest value.
+
+        It is 0 if it cannot be told from 0 by a computation that rounds: Ackley's is, though its
+        terms sum up to −4e-16.
+        """
+        from optviz.functions.minima import is_zero
+
+        if not len(self.minima):
+            return None
+        values = self(*self.minima.T)
+        lowest = int(np.argmin(values))
+        return 0.0 if is_zero(self, self.minima[lowest]) else float(values[lowest])
+
+    @property
+    def is_searched(self) -> bool:
+        """Whether f* was found numerically, and not in the literature."""
+        return self._minima is None and self.minimum is not None
 
     def check_start(self, start: Sequence[float]) -> Point:
         """`start` as two floats inside the bounds, where f is defined.
@@ -253,64 +274,3 @@ class PythonFunction:
             except Exception:
                 out[index] = np.nan  # outside the domain, as log(-1)
         return out
-
-
-def _search_minima(f: Function, grid: int = 161) -> list[Point]:
-    """The lowest points inside the bounds: a grid, then a polish of its lowest dents."""
-    from scipy.optimize import minimize as polish
-
-    (x0, x1), (y0, y1) = f.bounds
-    xs, ys = np.linspace(x0, x1, grid), np.linspace(y0, y1, grid)
-    z = np.asarray(f(xs[:, None], ys[None, :]))
-    z = np.where(np.isfinite(z), z, np.inf)
-    inner = z[1:-1, 1:-1]
-    around = [z[1 + i : grid - 1 + i, 1 + j : grid - 1 + j]
-              for i in (-1, 0, 1) for j in (-1, 0, 1) if i or j]  # fmt: skip
-    dents = np.argwhere(np.all([inner <= a for a in around], axis=0) & np.isfinite(inner)) + 1
-    dents = dents[np.argsort(z[tuple(dents.T)], kind="stable")][:16]
-    found: list[tuple[float, Point]] = []
-    for i, j in dents:
-        options = {"xatol": 1e-13, "fatol": 1e-15, "maxiter": 800}
-        result = polish(
-            lambda p: float(np.nan_to_num(f(*p), nan=np.inf)),
-            (xs[i], ys[j]), method="Nelder-Mead", bounds=f.bounds, options=options,
-        )  # fmt: skip
-        x, y = _newton_polish(f, result.x)
-        if all(math.hypot(x - a, y - b) > 1e-4 * (x1 - x0) for _, (a, b) in found):
-            found.append((float(f(x, y)), (x, y)))
-    if not found:
-        return []
-    lowest = min(value for value, _ in found)
-    spread = max(float(np.ptp(z[np.isfinite(z)])), 1e-300)
-    if z.min() < lowest - 1e-9 * spread:
-        return []  # it falls on, out of the picture
-    usual = float(np.quantile(z[np.isfinite(z)], 0.9)) - float(z.min())
-    if lowest < z.min() - max(usual, 1e-300):
-        return []  # a pole: far below anything that the grid has seen
-    best = [point for value, point in found if value <= lowest + 1e-9 * spread]
-    if len(best) > 3 and all(_is_flat(f, point) for point in best):
-        # A valley of equal depth: one of its points stands for all.
-        middle = np.array([(x0 + x1) / 2, (y0 + y1) / 2])
-        return [min(best, key=lambda p: float(np.hypot(*(np.array(p) - middle))))]
-    return best
-
-
-def _is_flat(f: Function, point: Point) -> bool:
-    """Whether the Hessian is singular there, so that the minimum is not isolated."""
-    hessian = f.hessian(*point)
-    scale = float(np.abs(hessian).max())
-    return not np.all(np.isfinite(hessian)) or abs(np.linalg.det(hessian)) <= 1e-8 * scale**2
-
-
-def _newton_polish(f: Function, point: Real) -> Point:
-    """A few Newton steps, as far as they lower the gradient (a kink has none: it stays)."""
-    best = np.asarray(point, dtype=float)
-    for _ in range(4):
-        gradient, hessian = f.gradient(*best), f.hessian(*best)
-        if not (np.all(np.isfinite(hessian)) and np.linalg.det(hessian) > 0):
-            break
-        new = best - np.linalg.solve(hessian, gradient)
-        if not np.linalg.norm(f.gradient(*new)) < np.linalg.norm(gradient):
-            break
-        best = new
-    return float(best[0]), float(best[1])

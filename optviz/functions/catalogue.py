@@ -68,9 +68,7 @@ def function(
     if bounds is not None:
         (x0, x1), (y0, y1) = bounds
         changes["bounds"] = (float(x0), float(x1)), (float(y0), float(y1))
-        if made._minima is not None:
-            inside = [(x, y) for x, y in made._minima if x0 <= x <= x1 and y0 <= y <= y1]
-            changes["_minima"] = tuple(inside) or None
+        changes |= _minima_within(functions.get(function_text(made), made), changes["bounds"])
     changed = replace(made, **changes)
     if start is None and made.source == "yours":
         return _own(changed)
@@ -79,6 +77,20 @@ def function(
             changed.start, changed.bounds, strict=True))  # fmt: skip
         return replace(changed, start=(x, y))
     return replace(changed, start=changed.check_start(start))
+
+
+def _minima_within(home: Function, bounds: Bounds) -> dict[str, Any]:
+    """What is known of a function's minima in other bounds.
+
+    Only in a part of its own, and only if a global minimum lies in that, are all of them known.
+    """
+    known = home._minima or ()
+    box = list(zip(home.bounds, bounds, strict=True))
+    inside = tuple(
+        p for p in known if all(a <= v <= b for v, (a, b) in zip(p, bounds, strict=True))
+    )
+    is_part = all(a <= low and high <= b for (a, b), (low, high) in box)
+    return {"_minima": inside if inside and is_part else None, "_known": known}
 
 
 def function_text(f: Function) -> str:

@@ -293,6 +293,6 @@ def choices(
         parts.append(f"median of {t.band.runs} runs, band from 10 % to 90 %")
     if any(t.remark for t in trajectories):
         parts.append("rates without a number: lowest mean log10(f − f*), 16 starts")
-    if f.source == "yours" and f.minimum is not None and "f*" not in "".join(extra):
+    if f.minimum is not None and f.is_searched and "f*" not in "".join(extra):
         parts.append(f"f* = {rounded(f.minimum, 4)} found numerically")
     return [*parts, *extra]

@@ -468,6 +468,6 @@ def _choices(b: Basins) -> list[str]:
     parts.append(style.noise_text(s.noise, s.seed))
     if any(b.remarks):
         parts.append("rates without a number: lowest mean log10(f − f*) near the function's start")
-    if f.source == "yours" and f.minimum is not None:
+    if f.minimum is not None and f.is_searched:
         parts.append(f"f* = {rounded(f.minimum, 4)} found numerically")
     return parts
