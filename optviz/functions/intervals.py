@@ -106,7 +106,8 @@ class Enclosure:
             case "sign":
                 jumps = _holds_zero(a)
                 self._outside(jumps, jumps, np.zeros_like(jumps))
-                return np.sign(a[0]), np.sign(a[1])
+                # At a kink on a box's face the slopes of both sides, in the box or not.
+                return np.where(jumps, -1.0, np.sign(a[0])), np.where(jumps, 1.0, np.sign(a[1]))
             case "cosh":
                 low, high = _outward(np.cosh(_least(a)), np.cosh(np.maximum(-a[0], a[1])), ULPS)
                 return np.maximum(low, 1), high

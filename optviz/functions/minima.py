@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import functools
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -90,7 +91,8 @@ def _proven(f: Function) -> list[Point] | None:
         if zeros.low.size:
             if _has_pole(f, zeros, span):
                 return []
-            rough = np.vstack([known, _polished_boxes(f, zeros, span)])
+            rough = _polished_boxes(f, zeros, span)
+            rough = np.vstack([known, *(p for p in rough if not _falls_on(f, p, span))])
             top = np.asarray(f(*rough.T))
             points, slack = np.vstack([points, rough]), ROUNDING * span
             low, high = np.append(low, top - slack), np.append(high, top + slack)
@@ -146,6 +148,17 @@ def _polished_boxes(f: Function, zeros: Zeros, span: float) -> Real:
         share = float(np.clip(extent.max() / 4, 1e-8, 0.01))
         found.append(min(start, _polished(f, start, share), key=lambda p: float(f(*p))))
     return distinct(np.array(found), f.bounds, 1e-7)
+
+
+def _falls_on(f: Function, point: Real, span: float) -> bool:
+    """Whether a point lies on the bounds, nearly, and f goes on to fall beyond them."""
+    low, high = np.array(f.bounds).T
+    more = 0.01 * (high - low)
+    if np.all((point > low + 0.1 * more) & (point < high - 0.1 * more)):
+        return False
+    (x0, y0), (x1, y1) = (low - more).tolist(), (high + more).tolist()
+    beyond = _polished(replace(f, bounds=((x0, x1), (y0, y1))), point, 1e-3)
+    return bool(f(*beyond) < f(*point) - ROUNDING * span)
 
 
 def lowest_point(f: Function, low: Real, high: Real) -> Real:
