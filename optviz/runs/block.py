@@ -20,16 +20,16 @@ UNFINISHED, CONVERGED, DIVERGED = 0, 1, -1
 #: What the loop takes; `PERTURB` is that of `noise.py`, whose import would compile it.
 DESCEND_BLOCKS = f"""void(
     {STEP}, {GRADIENT}, {VALUE}, PERTURB, real[:, ::1], uint64[::1], float64[:, ::1],
-    float64[:, ::1], float64[:, ::1], float64[::1], uint8[::1], real[:, :, ::1], int32[:, ::1],
-    int8[:, ::1]
+    float64[:, ::1], float64[:, ::1], float64[::1], int32[::1], uint8[::1], real[:, :, ::1],
+    int32[:, ::1], int8[:, ::1], float64[:, :, ::1]
 )"""
 
 
 def descend_blocks(  # type: ignore[no-untyped-def]  # noqa: PLR0915  (a helper would be a call)
-    step, gradient, value, perturb, starts, keys, initial, hypers, scheduled, bounds, stop,
-    final, ends, outcomes
+    step, gradient, value, perturb, starts, keys, initial, hypers, scheduled, bounds, window, stop,
+    final, ends, outcomes, peaks
 ):  # fmt: skip
-    """Run every start under every row of `hypers`; fills `final`, `ends`, `outcomes`.
+    """Run every start under every row of `hypers`; fills `final`, `ends`, `outcomes`, `peaks`.
 
     Parameters
     ----------
@@ -47,9 +47,14 @@ def descend_blocks(  # type: ignore[no-untyped-def]  # noqa: PLR0915  (a helper 
         The number of steps, the square of the gradient's norm at which a run has converged (a
         negative number: never), 1 if runs leave early, the noise's standard deviation, and the
         square of the gradient's norm beyond which f is looked at (a negative number: always).
+    window : (steps,)
+        The window that each step belongs to; empty if there are none.
     stop : (1,)
         Set to 1 by another thread, it ends the loop after the current step.
     final : (c, n, 2), ends : (c, n), outcomes : (c, n)
+    peaks : (c, n, windows)
+        The largest component of the gradient that a run still in the race met in each window;
+        the caller has filled it with zeros.
     """
     steps = int(bounds[0])
     least = bounds[1]
@@ -63,7 +68,9 @@ def descend_blocks(  # type: ignore[no-untyped-def]  # noqa: PLR0915  (a helper 
     seeds = np.empty(WIDTH, np.uint64)
     spots = np.empty(2 * WIDTH)
     heights = np.empty(WIDTH)
+    tops = np.zeros(WIDTH)
     noisy = keys.size > 0
+    windowed = window.size > 0
     # 1 while a run is in the race. Whole numbers: LLVM may not reorder a sum of floats.
     alive = np.empty(WIDTH, np.int64)
     for row in range(hypers.shape[0]):
@@ -83,6 +90,15 @@ def descend_blocks(  # type: ignore[no-untyped-def]  # noqa: PLR0915  (a helper 
             state = states[: slots * 2 * m].reshape(slots, 2 * m)
             for t in range(1, steps + 1):
                 gradient(x.reshape(2, m), g.reshape(2, m))
+                if windowed:
+                    if t == 1 or window[t - 1] != window[t - 2]:
+                        tops[:m] = 0.0
+                    for i in range(m):
+                        tops[i] = max(tops[i], max(abs(g[i]), abs(g[m + i])))
+                    if t == steps or window[t] != window[t - 1]:
+                        for i in range(m):
+                            if alive[i] > 0:
+                                peaks[row, who[i], window[t - 1]] = tops[i]
                 if leaving:
                     staying = 0
                     for i in range(m):
@@ -108,6 +124,8 @@ def descend_blocks(  # type: ignore[no-untyped-def]  # noqa: PLR0915  (a helper 
                             if alive[i] > 0 and (lost or norm <= least):
                                 alive[i] = 0
                                 gone += 1
+                                if windowed:
+                                    peaks[row, who[i], window[t - 1]] = tops[i]
                                 final[row, who[i], 0] = x[i]
                                 final[row, who[i], 1] = x[m + i]
                                 ends[row, who[i]] = t - 1
@@ -133,7 +151,7 @@ def descend_blocks(  # type: ignore[no-untyped-def]  # noqa: PLR0915  (a helper 
                         kept = 0
                         for i in range(m):
                             if alive[i] > 0:
-                                who[kept], seeds[kept] = who[i], seeds[i]
+                                who[kept], seeds[kept], tops[kept] = who[i], seeds[i], tops[i]
                                 kept += 1
                         alive[:kept] = 1
                         m, gone = kept, 0

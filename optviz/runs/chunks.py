@@ -52,10 +52,14 @@ class Job:
     repeats: int
     seed: int
     early_leaving: bool
+    #: The window of each step, for `Ends.peaks`; empty for none.
+    window: NDArray[np.int32]
 
     def run(self, progress: Callable[[int, int], None] | None) -> Ends:
         """Do all the work in chunks on all threads."""
-        ends = Ends.empty(len(self.hypers), len(self.places) * self.repeats, self.places.dtype)
+        windows = int(self.window[-1]) + 1 if len(self.window) else 0
+        runs = len(self.places) * self.repeats
+        ends = Ends.empty(len(self.hypers), runs, self.places.dtype, windows)
         stop = np.zeros(1, np.uint8)
         pool = threads.thread_pool()
         # Here and not in the threads: they would each load kernels and search for minima.
@@ -127,8 +131,8 @@ class Job:
                 *pointers,
                 np.repeat(self.places[starts], self.repeats, axis=0), keys, self.initial[rows],
                 self.hypers[rows], self.scheduled[rows],
-                np.array([self.steps, least, self.early_leaving, self.noise, longest]), stop,
-                ends.final, ends.steps, ends.outcomes,
+                np.array([self.steps, least, self.early_leaving, self.noise, longest]),
+                self.window, stop, ends.final, ends.steps, ends.outcomes, ends.peaks,
             )  # fmt: skip
             if not stop[0]:
                 ends.judge(self.f, radius)
@@ -144,13 +148,14 @@ class Ends:
     outcomes: NDArray[np.int8]
     values: Real
     basin: NDArray[np.int16]
+    peaks: Real
 
     @classmethod
-    def empty(cls, rows: int, runs: int, real: Any) -> Ends:
+    def empty(cls, rows: int, runs: int, real: Any, windows: int) -> Ends:
         shape = rows, runs
         return cls(
             np.empty((*shape, 2), real), np.empty(shape, np.int32), np.empty(shape, np.int8),
-            np.empty(shape), np.empty(shape, np.int16),
+            np.empty(shape), np.empty(shape, np.int16), np.zeros((*shape, windows)),
         )  # fmt: skip
 
     def part(self, rows: slice, runs: slice) -> Ends:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import importlib
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -58,6 +58,8 @@ class Sweep:
         What ran on what.
     steps, tol, noise, seed
         As given.
+    peaks : ndarray (..., windows) or None
+        The largest |∂f/∂xᵢ| that a run met in each window of the steps, 0 where it had ended.
     """
 
     final: NDArray[Any]
@@ -73,6 +75,7 @@ class Sweep:
     tol: float
     noise: float = 0.0
     seed: int | None = None
+    peaks: Real | None = None
 
     @property
     def diverged(self) -> NDArray[np.bool_]:
@@ -219,6 +222,7 @@ def sweep(
     rng: int = 0,
     dtype: Any = np.float64,
     early_leaving: bool = True,
+    windows: Sequence[int] = (),
     progress: Callable[[int, int], None] | None = None,
 ) -> Sweep:
     """Run an optimizer from many starts, or with many hyperparameters, and keep the ends.
@@ -251,6 +255,9 @@ def sweep(
     early_leaving : bool
         Whether runs that converged or diverged are done with. If not, all make all steps, and
         none counts as converged.
+    windows : sequence of int
+        The steps with which windows begin, rising from 1: `Sweep.peaks` keeps the greatest slope
+        of each run in each of them (and `save` leaves it out).
     progress
         Called with the number of runs done and in all.
 
@@ -289,9 +296,11 @@ def sweep(
         check_memory(combinations, steps * 8)
     each = combinations * int(runs)
     places = _check_starts(f.start if starts is None else starts, real, each)
+    window = _window_of(windows, steps)
+    check_memory(len(places) * each, 8 * len(windows))
     job = Job(
         f, optimizer, places, *_settings(optimizer, grid, steps), steps, float(tol), float(noise),
-        int(runs), int(rng), early_leaving,
+        int(runs), int(rng), early_leaving, window,
     )  # fmt: skip
     ends = job.run(progress)
     shape = [*(len(v) for v in grid.values()), len(places), *([runs] if runs > 1 else [])]
@@ -299,6 +308,7 @@ def sweep(
         ends.final.reshape(*shape, 2), ends.values.reshape(shape), ends.steps.reshape(shape),
         ends.outcomes.reshape(shape), ends.basin.reshape(shape), places, grid, f,
         optimizer.fresh(), steps, float(tol), float(noise), int(rng) if noise else None,
+        ends.peaks.reshape(*shape, -1) if len(window) else None,
     )  # fmt: skip
 
 
@@ -322,6 +332,17 @@ def _check_dtype(dtype: Any) -> np.dtype[Any]:
     if dtype is None or real is None or real.name not in ("float64", "float32"):
         raise ValueError(f"dtype must be float64 or float32, not {dtype!r}")
     return real
+
+
+def _window_of(windows: Sequence[int], steps: int) -> NDArray[np.int32]:
+    """The number of the window of each step (steps,)."""
+    begins = np.asarray(windows, dtype=int)
+    if not begins.size:
+        return np.zeros(0, np.int32)
+    if begins.ndim != 1 or begins[0] != 1 or np.any(np.diff(begins) <= 0):
+        raise ValueError(f"windows must be steps that rise from 1, not {list(windows)!r:.60}")
+    numbers = np.searchsorted(begins, np.arange(1, steps + 1), side="right") - 1
+    return np.asarray(numbers, np.int32)
 
 
 def _check_starts(starts: ArrayLike, real: np.dtype[Any], each: int) -> NDArray[Any]:

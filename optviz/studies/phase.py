@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,14 @@ from optviz.functions import quadratic
 from optviz.functions.base import Function
 from optviz.optimizers.base import Optimizer
 from optviz.runs.axis import Axis, parse_axis
+from optviz.runs.convergence import (
+    CONVERGES,
+    DIVERGES,
+    RETURNS,
+    UNTOLD,
+    long_run,
+    window_begins,
+)  # fmt: skip
 from optviz.runs.sweep import Sweep, part_of, sweep
 from optviz.runs.tuning import jittered_starts, rates_to_try
 from optviz.shared.text import listed, rounded
@@ -32,8 +40,17 @@ Real = NDArray[np.float64]
 
 SIZE = (200, 150)
 STARTS = 4
-#: The rate is measured while the gradient falls from the root of this share to this share.
-DEPTH, DEEPEST = 1e-10, 1e-140
+#: A slope means something while it is this many times what rounding makes of it; where no minimum
+#: is known, while it is above this share of the first.
+ABOVE_ROUNDING, SHARE = 100.0, 1e-10
+#: Slopes end here anyway: an optimizer squares them.
+LEAST = 1e-150
+#: A sample of so many settings across and down that converge is followed for so many times the
+#: steps: Adam may fall for thousands of steps, and then return.
+SAMPLE, LONGER, LONGEST = (12, 9), 40, 1_000_000
+#: Their steps are linear in the gradient, so that a quadratic has a rate, and the minimum's place
+#: does not matter.
+LINEAR = ("sgd", "momentum", "nesterov")
 
 
 #: Where one colour ends and the next begins: the nearer to 1, the slower, and the finer.
@@ -50,42 +67,59 @@ class PhaseDiagram:
     Attributes
     ----------
     rates : ndarray (y.count, x.count)
-        The factor by which the norm of the gradient shrinks a step in the long run; inf where
-        any start diverged.
+        The factor by which the largest slope shrinks a step in the long run, of the slowest of
+        the starts; inf where any of them diverged, nan where any of them returns or is not told.
+    outcomes : ndarray (y.count, x.count) of int8
+        `CONVERGES`, `RETURNS`, `DIVERGES` or `UNTOLD` of `runs/convergence.py`, of the worst of
+        the starts.
     x, y : Axis
         What was swept.
     sweep : Sweep
-        The longer of the two sweeps behind it, over y and x.
+        The runs, over y and x; of a shifted quadratic in coordinates about its minimum.
+    followed : (int, int, int)
+        How many of the settings that converge were followed further, for how many steps, and how
+        many of them did not converge then.
+    function
+        The function.
     study
         What made it.
     """
 
     rates: Real
+    outcomes: NDArray[np.int8]
     x: Axis
     y: Axis
     sweep: Sweep
+    followed: tuple[int, int, int]
+    function: Function
     study: PhaseStudy = field(repr=False, compare=False)
 
     @property
-    def function(self) -> Function:
-        """The function."""
-        return self.sweep.function
-
-    @property
     def best(self) -> tuple[float, float, float]:
-        """The point with the lowest rate, and the rate: x, y, rate."""
-        row, column = np.unravel_index(np.argmin(self.rates), self.rates.shape)
+        """The setting that converges fastest, and its rate: x, y, rate; rate nan if none does."""
+        rates = np.where(self.outcomes == CONVERGES, self.rates, np.inf)
+        row, column = np.unravel_index(np.argmin(rates), rates.shape)
+        rate = float(rates[row, column])
         return (
-            float(self.x.values[column]), float(self.y.values[row]), float(self.rates[row, column])
+            float(self.x.values[column]), float(self.y.values[row]),
+            rate if np.isfinite(rate) else np.nan,
         )  # fmt: skip
+
+    def at_edge(self) -> str:
+        """The axis at whose end the fastest setting lies, though a faster one may lie beyond."""
+        x, y, _ = self.best
+        for axis, value in ((self.x, x), (self.y, y)):
+            if value in (axis.values[0], axis.values[-1]) and value != 0:
+                return axis.name
+        return ""
 
 
 class PhaseStudy(OnFunction, Drawn):
     """The measured rate over two hyperparameters; for momentum on a quadratic, with the theory.
 
-    The rate is the factor by which the gradient's norm shrinks a step, taken from the second half
-    of each run (in powers of ten), so that the way to the minimum's neighbourhood does not count:
-    (‖g_b‖/‖g_a‖)^(1/(b − a)), the geometric mean over four starts.
+    The rate is the factor by which the largest slope still to come shrinks a step, over the second
+    half of its way (in powers of ten), so that the way to the minimum's neighbourhood does not
+    count; of four starts, the slowest. What rises again, or goes on swinging, does not converge.
     """
 
     natural = (960, 640)
@@ -98,8 +132,8 @@ class PhaseStudy(OnFunction, Drawn):
     start: Start = None
 
     def run(self, progress: Progress | None = None) -> PhaseDiagram:
-        """Two sweeps over both settings, to the middle of the way and to its end."""
-        f, optimizer, steps = self.f, self.optimizer.optimizer, self.steps
+        """A sweep over both settings, and a longer one over a sample of those that converge."""
+        f, optimizer = self.f, self.optimizer.optimizer
         x, y = (
             parse_axis(text, count) if "=" in text else default_axis(f, optimizer, text, count)
             for text, count in zip((self.x, self.y), SIZE, strict=True)
@@ -107,25 +141,46 @@ class PhaseStudy(OnFunction, Drawn):
         if x.name == y.name:
             raise ValueError(f"x and y must be two hyperparameters, not {x.name} twice")
         starts = jittered_starts(f, f.start, STARTS, 0)
-        first = float(np.median(np.hypot(*f.gradient(*starts.T))))
-        depth = _depth(f, first)
-        ends = [
-            sweep(f, optimizer, starts, over={y.name: y, x.name: x}, steps=count, tol=tol * first,
-                  progress=part_of(progress, part, 2))
-            for part, tol, count in ((0, depth**0.5, max(1, steps // 2)), (1, depth, steps))
-        ]  # fmt: skip
-        return PhaseDiagram(_rates(f, *ends), x, y, ends[1], self)
+        g = f
+        if optimizer.name in LINEAR and quadratic.eigenvalues(f) is not None:
+            g, center = quadratic.centred(f)
+            starts = starts - center
+
+        def measured(x: Any, y: Any, steps: int, part: int) -> tuple[Sweep, Real, Any]:
+            begins = window_begins(steps)
+            s = sweep(
+                g, optimizer, starts, over={self_y: y, self_x: x}, steps=steps, tol=0.0,
+                windows=begins, progress=part_of(progress, part, 2),
+            )  # fmt: skip
+            return s, *_worst(s, begins, _floor(g, starts))
+
+        self_x, self_y = x.name, y.name
+        found, rates, outcomes = measured(x.values, y.values, self.steps, 0)
+        followed = (0, 0, 0)
+        sample = np.ix_(*(_spread(n, k) for n, k in zip(rates.shape, SAMPLE[::-1], strict=True)))
+        chosen = outcomes[sample] == CONVERGES
+        longer = min(LONGER * self.steps, LONGEST)
+        if chosen.any() and longer > self.steps:
+            rows, columns = (index.ravel() for index in sample)
+            later = measured(x.values[columns], y.values[rows], longer, 1)[2][chosen]
+            followed = (int(chosen.sum()), longer, int(np.isin(later, (RETURNS, DIVERGES)).sum()))
+        return PhaseDiagram(rates, outcomes, x, y, found, followed, f, self)
 
     def finding(self, result: PhaseDiagram) -> str:
         """The fastest of the settings, and how many converge at all."""
         p = result
-        converge = float(np.mean(p.rates < 1))
+        converge = float(np.mean(p.outcomes == CONVERGES))
         x, y, rate = p.best
+        within = f"in {p.sweep.steps:,} steps"
         if not rate < 1:
-            return "None of the settings converges"
+            return f"None of {p.rates.size:,} settings converges {within}"
+        followed, longer, lost = p.followed
+        later = f"; of {followed} followed for {longer:,}, {lost} do not" if lost else ""
+        edge = f" (at the edge of {p.at_edge()})" if p.at_edge() else ""
         return (
-            f"{100 * converge:.0f} % of {p.rates.size:,} settings converge; the fastest, "
-            f"{p.x.name} = {rounded(x)}, {p.y.name} = {rounded(y)}, by {rounded(rate)} a step"
+            f"{100 * converge:.0f} % of {p.rates.size:,} settings converge {within}{later}; the "
+            f"fastest, {p.x.name} = {rounded(x)}, {p.y.name} = {rounded(y)}{edge}, by "
+            f"{rounded(rate)} a step"
         )
 
     def draw(self, result: PhaseDiagram, sheet: Sheet) -> None:  # type: ignore[override]
@@ -139,7 +194,11 @@ class PhaseStudy(OnFunction, Drawn):
         axes = sheet.figure.add_axes((0, 0, 1, 1), label="map")
         bar = sheet.figure.add_axes((0, 0, 1, 1), label="bar")
         _draw_rates(axes, bar, p, look)
-        handles: list[Artist] = [Patch(color=_unstable(look), label="does not converge")]
+        handles: list[Artist] = [
+            Patch(color=color, label=label)
+            for outcome, (color, label) in _other_colors(look).items()
+            if (p.outcomes == outcome).any()
+        ]
         x, y, rate = p.best
         if rate < 1:
             handles += axes.plot(
@@ -174,14 +233,15 @@ def phase(
 ) -> PhaseDiagram:
     """Measure how fast an optimizer converges, for each pair of two hyperparameters.
 
-    The rate is taken from the second half of each run (in powers of ten), so that the way to the
-    minimum's neighbourhood does not count: (‖g_b‖/‖g_a‖)^(1/(b − a)), the geometric mean over
-    four starts.
+    The rate is the factor by which the largest slope still to come, M, shrinks a step:
+    (M_b/M_a)^(1/(b − a)) over the second half of its way (in powers of ten), so that the way to
+    the minimum's neighbourhood does not count; of four starts, the slowest. It is judged by what
+    comes last (see `runs/convergence.py`): what rises again, or goes on swinging, has no rate.
 
     Parameters
     ----------
     f, start, steps, progress
-        As for `sweep`; runs end sooner where they converge.
+        As for `sweep`.
     optimizer
         Or text such as "momentum"; what is not swept stays.
     x, y
@@ -198,23 +258,32 @@ def phase(
     return made.run(progress)
 
 
-def _depth(f: Function, first: float) -> float:
-    """How far the gradient can fall before it is rounding only."""
+def _floor(f: Function, starts: Real) -> float:
+    """Below it a slope is what rounding leaves of the place of the minimum."""
     if not len(f.minima):
-        return DEPTH
-    around = f.minima + np.spacing(f.minima)
-    floor = float(np.max(np.hypot(*f.gradient(*around.T))))
-    return DEPTH if not np.isfinite(floor) else max(min(DEPTH, 1e4 * floor / first), DEEPEST)
+        return SHARE * float(np.median(np.abs(f.gradient(*starts.T)).max(axis=0)))
+    beside = f.minima + np.where(f.minima == 0, 0, np.spacing(f.minima))
+    slopes = np.abs(f.gradient(*beside.T))
+    return max(LEAST, ABOVE_ROUNDING * float(np.max(slopes[np.isfinite(slopes)], initial=0)))
 
 
-def _rates(f: Function, near: Sweep, far: Sweep) -> Real:
-    with np.errstate(all="ignore"):
-        norms = [np.hypot(*f.gradient(s.final[..., 0], s.final[..., 1])) for s in (near, far)]
-        steps = far.steps_taken - near.steps_taken
-        # No step between: the minimum was hit exactly.
-        logs = np.where(steps > 0, np.log(norms[1] / norms[0]) / np.maximum(steps, 1), -np.inf)
-        rates = np.exp(logs.mean(axis=-1))
-    return np.asarray(np.where(far.diverged.any(axis=-1) | np.isnan(rates), np.inf, rates))
+def _worst(
+    s: Sweep, begins: Sequence[int], floor: float
+) -> tuple[Real, NDArray[np.int8]]:
+    """For each setting the rate and the outcome of the worst of its starts."""
+    assert s.peaks is not None
+    rates, outcomes = long_run(np.nan_to_num(s.peaks, nan=np.inf), begins, floor)
+    outcomes[s.diverged] = DIVERGES
+    worst = np.full(outcomes.shape[:-1], CONVERGES, np.int8)
+    for outcome in (UNTOLD, RETURNS, DIVERGES):
+        worst[(outcomes == outcome).any(axis=-1)] = outcome
+    rates = np.where(worst == CONVERGES, rates.max(axis=-1), np.nan)
+    return np.where(worst == DIVERGES, np.inf, rates), worst
+
+
+def _spread(count: int, wanted: int) -> NDArray[np.intp]:
+    """Evenly spread indices."""
+    return np.unique(np.round(np.linspace(0, count - 1, wanted)).astype(np.intp))
 
 
 def default_axis(f: Function, optimizer: Optimizer, name: str, count: int) -> Axis:
@@ -242,19 +311,27 @@ def default_axis(f: Function, optimizer: Optimizer, name: str, count: int) -> Ax
     return Axis(name, low, high, count, log)
 
 
-def _unstable(look: Look) -> str:
-    return "#3A3F46" if look.theme.name != "dark" else "#000000"
+def _other_colors(look: Look) -> dict[int, tuple[str, str]]:
+    """The colours of settings that have no rate, and what they mean."""
+    is_dark = look.theme.name == "dark"
+    return {
+        DIVERGES: ("#000000" if is_dark else "#3A3F46", "diverges"),
+        RETURNS: ("#A6701F" if is_dark else "#E3B778", "returns or goes on swinging"),
+        UNTOLD: ("#4B4B4B" if is_dark else "#C8C8C8", "too slow or too unsteady to tell"),
+    }
 
 
 def _draw_rates(axes: Axes, bar: Axes, p: PhaseDiagram, look: Look) -> None:
-    from matplotlib.colors import BoundaryNorm, LinearSegmentedColormap
+    from matplotlib.colors import BoundaryNorm, LinearSegmentedColormap, to_rgba
 
     ramp = LinearSegmentedColormap.from_list(
         "rates", RAMPS["dark" if look.theme.name == "dark" else "light"]
-    ).with_extremes(over=_unstable(look))
+    )
     norm = BoundaryNorm(LEVELS, ramp.N)
-    rates = np.where(p.rates < 1, p.rates, 2.0)
-    axes.pcolormesh(_edges(p.x), _edges(p.y), rates, cmap=ramp, norm=norm, rasterized=True)
+    colors = ramp(norm(np.nan_to_num(p.rates, posinf=0.0)))
+    for outcome, (color, _) in _other_colors(look).items():
+        colors[p.outcomes == outcome] = to_rgba(color)
+    axes.pcolormesh(_edges(p.x), _edges(p.y), colors, rasterized=True)
     axes.set_xscale("log" if p.x.log else "linear")
     axes.set_yscale("log" if p.y.log else "linear")
     # One step of the bar for each level, whatever its width.
@@ -328,8 +405,19 @@ def _choices(p: PhaseDiagram) -> list[str]:
     others = style.described(s.optimizer, [], without=(p.x.name, p.y.name))
     return [
         f"{others}: {p.x.count} × {p.y.count} settings, {len(s.starts)} starts around "
-        f"{style.point_text(s.starts[0])}",
-        f"at most {s.steps:,} steps",
-        "factor by which ‖∇f‖ shrinks a step, over the second half of the way (in powers of ten)",
+        f"{style.point_text(p.function.start)}",
+        f"{s.steps:,} steps",
+        "factor by which the largest slope still to come shrinks a step, over the second half of "
+        "its way (in powers of ten), of the slowest start",
+        *_later_text(p),
         style.conventions_text([s.optimizer]),
     ]
+
+
+def _later_text(p: PhaseDiagram) -> list[str]:
+    """What became later of settings that converge."""
+    followed, longer, lost = p.followed
+    if not followed:
+        return []
+    how_many = f"{lost} did not converge" if lost else "none returned"
+    return [f"{followed} of those that converge followed for {longer:,} steps: {how_many}"]
