@@ -65,7 +65,10 @@ class TrainStudy(Drawn):
     optimizers: Annotated[
         Entries,
         Option("OPTIMIZER", completes="optimizers", name="--optimizer", many=True),
-        Field(description="NAME or NAME:key=value; several are compared."),
+        Field(
+            description="NAME or NAME:key=value; without lr= the convention's own default rate, "
+            "which nothing tunes; several are compared."
+        ),
     ] = ("adam:lr=0.001",)  # type: ignore[assignment]
     layers: Annotated[
         Sizes, Field(description="All sizes; two hidden layers of 100 unless given.")
