@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
@@ -88,9 +90,28 @@ def test_any_path_can_be_drawn(name: str, lr: float) -> None:
     (x0, x1), (y0, y1) = map_.get_xlim(), map_.get_ylim()
     assert np.isfinite([x0, x1, y0, y1]).all()
     assert x1 - x0 == pytest.approx(y1 - y0)
-    # A line of numbers for each step, below a head.
-    rows = [t.get_text() for t in figure.texts if t.get_fontfamily() == ["monospace"]]
-    assert len(rows) == 1 + len(e.gradients)
+    # A line of numbers for each step, below a head: the path's own, to three digits.
+    points = ov.minimize(name, ov.Adam(lr=lr), steps=8).points
+    _, *rows = [t.get_text() for t in figure.texts if t.get_fontfamily() == ["monospace"]]
+    assert len(rows) == len(points) - 1
+    for k, row in enumerate(rows):
+        step, *numbers = re.findall(r"[−\d.e+]+", row)
+        assert int(step) == k + 1
+        told = np.array([float(n.replace("−", "-")) for n in numbers]).reshape(4, 2)
+        slope = ov.function(name).gradient(*points[k])
+        np.testing.assert_allclose(told[0], slope, rtol=6e-3)
+        moved = points[k + 1] - points[k]
+        np.testing.assert_allclose(told[1] + told[2], moved, atol=0.006 * np.abs(told).max())
+        # The rest of the step is what the gradient did, at the rate that stands there.
+        np.testing.assert_allclose(told[2], -told[3] * told[0], rtol=2e-2, atol=1e-12)
+    # A dot where each step begins, and all of it in the picture as far as the function goes.
+    dots = [tuple(line.get_xydata()[0]) for line in map_.lines if len(line.get_xydata()) == 1]
+    assert {tuple(p) for p in points[:-1]} <= set(dots)
+    (bx0, bx1), (by0, by1) = ov.function(name).bounds
+    for x, y in points[:-1]:
+        if bx0 <= x <= bx1 and by0 <= y <= by1:
+            assert x0 < x < x1
+            assert y0 < y < y1
 
 
 def test_too_many_steps_are_refused() -> None:

@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -101,11 +100,23 @@ def test_two_processes_at_once_share_a_cold_cache(tmp_path) -> None:
     assert len(points) == 1
 
 
-def test_a_read_only_cache_folder(tmp_path) -> None:
+def test_a_read_only_cache_folder(warm, tmp_path) -> None:
+    """The same path, by way of a temporary folder that goes with the process."""
+    for name in ("locked", "temporary"):
+        (tmp_path / name).mkdir()
     # Root may write to any ordinary folder, but nobody to this one.
-    folder = Path("/proc") if os.geteuid() == 0 else tmp_path
-    folder.chmod(0o500) if folder == tmp_path else None
-    assert run(folder / "cache")[1]
+    folder = Path("/proc") if os.geteuid() == 0 else tmp_path / "locked"
+    (tmp_path / "locked").chmod(0o500)
+    program = PROGRAM + (
+        "from optviz.compiled.cache import cache_folder\n"
+        f"assert str(cache_folder().parent) == {str(tmp_path / 'temporary')!r}\n"
+        "assert len(list(cache_folder().glob('sources/*.py'))) >= 2\n"
+    )
+    count, point = run(folder / "cache", program, TMPDIR=str(tmp_path / "temporary"))
+    assert point == warm[1]
+    assert count > 0 or jit.jit_disabled()
+    assert not (folder / "cache").exists()
+    assert list((tmp_path / "temporary").iterdir()) == []
 
 
 def test_a_cache_that_cannot_be_a_folder(tmp_path) -> None:
@@ -114,18 +125,49 @@ def test_a_cache_that_cannot_be_a_folder(tmp_path) -> None:
     assert (tmp_path / "file").read_text() == "in the way"
 
 
+#: Ends like `kill -9` when a function is called for the k-th time: before it, or half-way.
+KILLED = {
+    "while it compiles": ("numba.core.compiler", "CompilerBase.compile_extra", 2, False),
+    "with a source half written": ("pathlib", "Path.write_bytes", 2, True),
+    "before a source is in its place": ("os", "replace", 2, False),
+    "before machine code is in its place": ("numba.core.caching",
+                                            "IndexDataCacheFile._save_data", 2, False),
+    "before the index is in its place": ("numba.core.caching",
+                                         "IndexDataCacheFile._save_index", 1, False),
+}  # fmt: skip
+KILLER = """
+import importlib, os, signal
+module, name, k, half = {how!r}
+place = importlib.import_module(module)
+*owners, name = name.split(".")
+for owner in owners:
+    place = getattr(place, owner)
+real, calls = getattr(place, name), []
+def killing(*args):
+    calls.append(1)
+    if len(calls) < k:
+        return real(*args)
+    if half:
+        real(args[0], args[1][: len(args[1]) // 2])
+    os.kill(os.getpid(), signal.SIGKILL)
+setattr(place, name, killing)
+"""
+
+
 @needs_jit
+@pytest.mark.parametrize("when", KILLED)
 @pytest.mark.slow
-def test_a_process_killed_while_compiling_leaves_a_usable_cache(tmp_path) -> None:
-    for delay in (0.9, 1.3, 1.7):
-        process = subprocess.Popen(
-            [sys.executable, "-c", PROGRAM], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            env={**os.environ, "OPTVIZ_CACHE_DIR": str(tmp_path)},
-        )  # fmt: skip
-        time.sleep(delay)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-    assert run(tmp_path)[1]
+def test_a_process_killed_while_compiling_leaves_a_usable_cache(warm, tmp_path, when) -> None:
+    """What it left is used or made again: the same path, and then nothing is compiled."""
+    process = subprocess.run(
+        [sys.executable, "-c", KILLER.format(how=KILLED[when]) + PROGRAM], capture_output=True,
+        env={**os.environ, "OPTVIZ_CACHE_DIR": str(tmp_path)}, timeout=200, check=False,
+    )  # fmt: skip
+    assert process.returncode == -signal.SIGKILL
+    count, point = run(tmp_path)
+    assert point == warm[1]
+    assert count > 0
+    assert run(tmp_path) == (0, point)
 
 
 def test_import_is_lazy() -> None:

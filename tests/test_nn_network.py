@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import io
 import json
+import math
 import os
 import pickle
 import subprocess
@@ -15,6 +16,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy import sparse
 
 import optviz as ov
@@ -69,7 +72,7 @@ def gradients_agree(network: Network, x: Any, y: np.ndarray) -> tuple[float, flo
         network.parameters[:] = vector
         for layer in drops.values():
             layer.averages["passes"][:] = 7
-        return network.step_gradient(rows, targets)[0]
+        return sum(network.step_gradient(rows, targets)[:2])
 
     ours = value(theta)
     gradient = network.gradients.copy()
@@ -242,7 +245,7 @@ def test_networks_with_own_layers_have_the_right_gradient() -> None:
 
     def value(vector: np.ndarray) -> float:
         net.parameters[:] = vector
-        return net.step_gradient(x, y)[0]
+        return sum(net.step_gradient(x, y)[:2])
 
     wanted = paper.central_difference(value, theta)
     net.parameters[:] = theta
@@ -253,8 +256,8 @@ def test_networks_with_own_layers_have_the_right_gradient() -> None:
     assert net.decaying == sum(net.views()[name].size for name in weights)
     # A number is the penalty of all weights, own ones too; nothing own is fused.
     weighty = sum((net.views()[name] ** 2).sum() for name in weights)
-    bare = own_network(l1={"a": 0.2}).step_gradient(x, y)[0]
-    np.testing.assert_allclose(net.step_gradient(x, y)[0] - bare, 0.05 * weighty)
+    bare = own_network(l1={"a": 0.2}).step_gradient(x, y)[1]
+    np.testing.assert_allclose(net.step_gradient(x, y)[1] - bare, 0.05 * weighty)
     one_by_one = list(net.activations(x, training=True).values())
     np.testing.assert_allclose(net.forward(x, training=True), one_by_one[-1], **CLOSE)
 
@@ -300,8 +303,8 @@ def test_layers_that_are_not_known_are_refused(tmp_path: Path) -> None:
     arrays, spec = read_archive(path, "network")
     write_archive(path, arrays, {**spec, "inputs": 10**15})
     assert "parameters are not its layers'" in refused(path, layers=OWN)
-    for settings in ({"start": "x"}, {"begin": 1.0}):
-        layers = [{"layer": "Scale", **settings}, *spec["layers"][1:]]
+    for odd in ({"start": "x"}, {"begin": 1.0}):
+        layers = [{"layer": "Scale", **odd}, *spec["layers"][1:]]
         write_archive(path, arrays, {**spec, "layers": layers})
         refused(path, layers=OWN)
 
@@ -533,6 +536,91 @@ def test_several_answers_are_right_if_all_of_them_are() -> None:
     assert net.evaluate(x, y)[1] == share
     history = net.fit(x, y, ov.SGD(lr=1e-30), epochs=1, validation=(x, y), batch_size=64, rng=0)
     assert history.accuracy[0] == history.validation_accuracy[0] == share
+
+
+def loss_of_row(loss: str, z: list[float], y: Any) -> float:
+    if loss == "mse":
+        return sum((a - b) ** 2 for a, b in zip(z, y, strict=True)) / len(z)
+    if loss == "binary":
+        each = [math.log(1 + math.exp(a)) - a * b for a, b in zip(z, y, strict=True)]
+        return sum(each) / len(z)
+    total = math.log(sum(math.exp(a) for a in z))
+    return sum(share * (total - a) for share, a in zip(y, z, strict=True))
+
+
+def is_right(loss: str, z: list[float], y: Any) -> bool:
+    """Classes: the largest output is at the likeliest class; yes or no: every one of them right."""
+    if loss == "binary":
+        wrong = [a for a, b in zip(z, y, strict=True) if (1 / (1 + math.exp(-a)) > 0.5) != b]
+        return not wrong
+    best = {k for k in range(len(z)) if z[k] == max(z)}
+    return min(best) == list(y).index(max(y))
+
+
+def outputs_at_evaluation(net: Network, x: np.ndarray) -> list[list[float]]:
+    """Of dense, batch norm, relu, dense: with the running averages, by their formula."""
+    view, seen = net.views(), net.averages()
+    h = (x @ view["1 dense/W"] - seen["1/mean"]) / np.sqrt(seen["1/variance"] + net.layers[1].eps)
+    h = np.maximum(view["1 batchnorm/gamma"] * h + view["1 batchnorm/beta"], 0)
+    return list((h @ view["2 dense/W"] + view["2 dense/b"]).tolist())
+
+
+@settings(max_examples=30)
+@given(
+    loss=st.sampled_from(["softmax", "one-hot", "smoothed", "binary", "mse"]),
+    n=st.integers(1, 40), outputs=st.integers(1, 4), batch=st.integers(1, 15),
+    seed=st.integers(0, 10**6),
+)  # fmt: skip
+def test_losses_and_metrics_row_by_row(
+    loss: str, n: int, outputs: int, batch: int, seed: int
+) -> None:
+    """What `evaluate`, `predict` and the history say, from the outputs with plain loops."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(n, 3))
+    kind = "softmax" if loss in ("one-hot", "smoothed") else loss
+    net = stirred(MLP((3, 5, outputs), loss=kind, batch_norm=True, dtype=float, rng=seed), seed)
+    rows: Any
+    if loss == "binary":
+        y: Any = (rows := rng.integers(0, 2, (n, outputs)))
+    elif loss == "mse":
+        y = rows = rng.normal(size=(n, outputs))
+    elif loss == "smoothed":
+        y = rows = rng.dirichlet(np.ones(outputs), n)
+    else:
+        labels = rng.integers(0, outputs, n)
+        rows = np.eye(outputs)[labels]
+        y = labels if loss == "softmax" else rows
+    z = net.outputs_of(x).tolist()
+    value = sum(loss_of_row(kind, a, b) for a, b in zip(z, rows.tolist(), strict=True)) / n
+    right = [is_right(kind, a, b) for a, b in zip(z, rows.tolist(), strict=True)]
+    accuracy = math.nan if kind == "mse" else sum(right) / n
+    found = net.evaluate(x, y)
+    np.testing.assert_allclose(found, (value, accuracy), rtol=1e-10, atol=1e-12)
+    assert net.loss(x, y) == found[0]
+    for a, told in zip(z, net.predict(x).reshape(n, -1).tolist(), strict=True):
+        if kind == "softmax":
+            assert told == [a.index(max(a))]
+        else:
+            assert told == (a if kind == "mse" else [int(one > 0) for one in a])
+    # Of an epoch: means over rows (not batches) in training, at evaluation in validation.
+    history = net.fit(x, y, ov.SGD(lr=1e-300), epochs=1, batch_size=batch, validation=(x, y),
+                      rng=seed)  # fmt: skip
+    z = outputs_at_evaluation(net, x)
+    value = sum(loss_of_row(kind, a, b) for a, b in zip(z, rows.tolist(), strict=True)) / n
+    assert history.validation_loss[0] == pytest.approx(value, rel=1e-9, abs=1e-12)
+    if kind != "mse":
+        right = [is_right(kind, a, b) for a, b in zip(z, rows.tolist(), strict=True)]
+        assert history.validation_accuracy[0] == pytest.approx(sum(right) / n)
+    order, sums = np.random.default_rng(seed).permutation(n), [0.0, 0.0]
+    for first in range(0, n, batch):
+        part = order[first : first + batch]
+        for a, b in zip(net.forward(x[part], training=True).tolist(), rows[part].tolist(),
+                        strict=True):  # fmt: skip
+            sums[0] += loss_of_row(kind, a, b)
+            sums[1] += kind != "mse" and is_right(kind, a, b)
+    np.testing.assert_allclose(history.loss, sums[0] / n, rtol=1e-9, atol=1e-12)
+    if kind != "mse":
+        assert history.accuracy[0] == pytest.approx(sums[1] / n)
 
 
 def test_monte_carlo_passes_approach_the_mean_over_masks() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import json
+import math
 import os
 import signal
 import subprocess
@@ -15,6 +16,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from matplotlib.text import Text
 from scipy import sparse
 
@@ -22,12 +25,14 @@ import optviz as ov
 from optviz.data.dataset import Dataset
 from optviz.nn import MLP, Activation, BatchNorm, Dense, Network, compare, data
 from optviz.nn.comparison import Setup, Training
+from optviz.nn.records import COLUMNS
 from optviz.optimizers.parse import parse_optimizer
 from optviz.render import output, style
 from optviz.shared.archive import read_archive, write_archive
 from optviz.shared.spec import SpecError
 from optviz.studies.files import from_json, read_study
 from optviz.studies.train import TrainStudy
+from tests.pictures import legend_of, part_of
 
 
 def problem(n: int = 50, seed: int = 40) -> tuple[np.ndarray, np.ndarray]:
@@ -77,14 +82,20 @@ def test_the_history_is_that_of_the_batches() -> None:
     history = net.fit(x, y, optimizer, epochs=2, batch_size=16, validation=(x[:9], y[:9]), rng=5)
     rng = np.random.default_rng(5)
     for epoch in range(2):
-        order, loss, correct = rng.permutation(50), 0.0, 0
+        order, loss, penalty, correct = rng.permutation(50), 0.0, 0.0, 0
         for first in range(0, 50, 16):
             rows = order[first : first + 16]
-            value, outputs = twin.step_gradient(x[rows], y[rows].astype(np.int64))
+            squares = sum((twin.views()[f"{k} dense/W"] ** 2).sum() for k in (1, 2))
+            value, cost, outputs = twin.step_gradient(x[rows], y[rows].astype(np.int64))
+            z = np.exp(outputs)
+            by_hand = [-np.log(z[i, y[row]] / z[i].sum()) for i, row in enumerate(rows)]
+            np.testing.assert_allclose([value, cost], [np.mean(by_hand), 0.1 / 2 * squares])
             loss += value * len(rows)
+            penalty += cost * len(rows)
             correct += int((outputs.argmax(axis=1) == y[rows]).sum())
             mine.update({"all": twin.parameters}, {"all": twin.gradients})
         np.testing.assert_allclose(history.loss[epoch], loss / 50, rtol=1e-13)
+        np.testing.assert_allclose(history.penalty[epoch], penalty / 50, rtol=1e-13)
         assert history.accuracy[epoch] == correct / 50
     np.testing.assert_array_equal(net.parameters, twin.parameters)
     found = (history.validation_loss[-1], history.validation_accuracy[-1])
@@ -540,6 +551,29 @@ def test_any_generator_is_kept(tmp_path: Path, bits: Any) -> None:
     np.testing.assert_array_equal(whole.parameters, parts.parameters)
 
 
+def test_checkpoints_of_the_first_format(tmp_path: Path) -> None:
+    """Their epochs had five numbers, with the penalties in the loss: taken where there are none."""
+    file = tmp_path / "a.npz"
+    wanted, whole = checkpointed(tmp_path / "b.npz", epochs=4)
+    for penalty in ({}, {"l2": 0.1}, {"l1": 0.1}):
+        file.unlink(missing_ok=True)
+        checkpointed(file, epochs=2, **penalty)
+        arrays, spec = read_archive(file, "checkpoint")
+        arrays["rows"] = np.delete(arrays["rows"], 1, axis=1)
+        write_archive(file, arrays, spec)
+        if not penalty:
+            net, history = checkpointed(file, epochs=4)
+            np.testing.assert_array_equal(net.parameters, wanted.parameters)
+            for name in COLUMNS:
+                np.testing.assert_array_equal(getattr(history, name), getattr(whole, name))
+            continue
+        with pytest.raises(
+            ValueError, match=r"a\.npz is of an earlier optviz.*: delete it"
+        ) as caught:
+            checkpointed(file, epochs=4, **penalty)
+        assert "\n" not in str(caught.value)
+
+
 def test_damaged_checkpoints_are_refused(tmp_path: Path) -> None:
     """In one line, with network, optimizer and file as they were."""
     file = tmp_path / "a.npz"
@@ -653,9 +687,119 @@ def test_medians_and_bands() -> None:
     t = compare("moons:n=200", "sgd:lr=0.1", epochs=3, layers=(2, 4, 2), runs=5)
     runs = np.array([h.loss for h in t.histories[0]])
     np.testing.assert_allclose(t.curves(0, "loss"), np.quantile(runs, [0.5, 0.1, 0.9], axis=0))
-    short = dataclasses.replace(t.histories[0][0], loss=np.array([1.0, np.nan]))
-    both = dataclasses.replace(t, histories=((short, short),))
-    np.testing.assert_array_equal(both.curves(0, "loss")[0], [1.0, np.nan])
+
+
+def quantile_by_hand(values: list[float], share: float) -> float:
+    """Between two neighbours in the order, as far as the share says; infinite beside infinity."""
+    values, at = sorted(values), share * (len(values) - 1)
+    low, high = values[math.floor(at)], values[math.ceil(at)]
+    if math.isinf(high):
+        return low if at == math.floor(at) else high
+    return low + (at - math.floor(at)) * (high - low)
+
+
+def ended(t: Training, ends: list[tuple[int, bool]]) -> Training:
+    """The same with runs that ended after so many epochs: diverged (True), or stopped."""
+    runs = []
+    for h, (end, is_lost) in zip(t.histories[0], ends, strict=True):
+        columns = {name: getattr(h, name)[:end].copy() for name in COLUMNS}
+        if is_lost:
+            columns["loss"][-1], columns["validation_loss"][-1] = np.nan, np.inf
+        runs.append(dataclasses.replace(h, **columns, stopped_early=end < 9))
+    return dataclasses.replace(t, histories=(tuple(runs),))
+
+
+ENDS = st.lists(st.tuples(st.integers(1, 9), st.booleans()), min_size=1, max_size=8)
+
+
+@given(ENDS)
+def test_runs_that_diverge_or_stop_are_counted(ends: list[tuple[int, bool]]) -> None:
+    """Epoch by epoch: who diverged is infinitely bad for good, who stopped is gone; the curve ends
+    where fewer than half are left."""
+    t = ended(pretended(["sgd:lr=0.1"], runs=len(ends), epochs=9), ends)
+    for name in COLUMNS:
+        found = t.curves(0, name)
+        assert found.shape == (3, max(end for end, _ in ends))
+        for epoch in range(found.shape[1]):
+            values = []
+            for h, (end, is_lost) in zip(t.histories[0], ends, strict=True):
+                column = getattr(h, name)
+                if is_lost and epoch >= end - ("loss" in name):
+                    values.append(math.inf if name in COSTS else column[-1])
+                elif epoch < end:
+                    values.append(column[epoch])
+            for k, share in enumerate((0.5, 0.1, 0.9)):
+                many = 2 * len(values) >= len(ends)
+                wanted = quantile_by_hand(values, share) if many else math.nan
+                np.testing.assert_allclose(found[k, epoch], wanted, rtol=1e-12)
+    assert t.diverged.tolist() == [[is_lost for _, is_lost in ends]]
+    assert t.stopped_early.tolist() == [[end < 9 and not is_lost for end, is_lost in ends]]
+
+
+COSTS = ("loss", "validation_loss", "penalty")
+
+
+def test_the_small_print_tells_of_runs_that_ended() -> None:
+    t = ended(pretended(["sgd:lr=0.1"], runs=5, epochs=9, patience=2, dropout=0.4),
+              [(9, False), (9, True), (4, True), (5, False), (9, False)])  # fmt: skip
+    figure = ov.plot(t)
+    told = small_print_of(figure)
+    assert "diverged: 2 of 5 of SGD, which count as infinite losses" in told
+    assert "stopped early: 1 of 5 of SGD, which count only while they trained" in told
+    assert "training: mean over the epoch's batches, with dropout ·" in told
+    assert "(2 of 5 diverged)" in TrainStudy.of(t).finding(t)
+    # The band, whose upper edge is infinite from the fourth epoch on, goes to the top.
+    loss = part_of(figure, "loss")
+    upper = loss.collections[0].get_paths()[0].vertices
+    highest = max(np.max(line.get_ydata()[np.isfinite(line.get_ydata())]) for line in loss.lines)
+    assert upper[(upper[:, 0] == 6), 1].max() >= highest
+    assert np.isfinite([*loss.get_xlim(), *loss.get_ylim()]).all()
+    plain = pretended(["sgd:lr=0.1"], runs=2, dropout=0.0)
+    told = small_print_of(ov.plot(plain))
+    assert "training: mean over the epoch's batches ·" in told
+    assert "diverged" not in told
+    assert "stopped" not in told
+    one = ended(pretended(["sgd:lr=0.1"], epochs=9), [(4, False)])
+    assert "stopped early: SGD" in small_print_of(ov.plot(one))
+
+
+def small_print_of(figure: Any) -> str:
+    words = figure.texts[-1].get_text()
+    return " ".join(words.replace("\N{NO-BREAK SPACE}", " ").split())
+
+
+@pytest.mark.parametrize("penalty", [{"l1": 0.02}, {"l2": 0.5}, {"l1": 0.01, "l2": 0.3}])
+def test_training_and_validation_are_losses_of_the_same_kind(penalty: dict[str, float]) -> None:
+    """On the same rows, without noise and with a rate of nearly nothing, they are the same; the
+    penalty is that of the weights at the end."""
+    x, y = problem(48)
+    net = small(dropout=0.0, batch_norm=False, dtype=float, **penalty)
+    history = net.fit(x, y, ov.SGD(lr=1e-12), epochs=1, batch_size=16, validation=(x, y), rng=0)
+    np.testing.assert_allclose(history.loss, history.validation_loss, rtol=1e-9)
+    cost = 0.0
+    for k in (1, 2):
+        for w in net.views()[f"{k} dense/W"].ravel():
+            cost += penalty.get("l1", 0) * abs(w) + penalty.get("l2", 0) / 2 * w * w
+    np.testing.assert_allclose(history.penalty, cost, rtol=1e-9)
+    assert cost > 0.1
+    assert small().fit(x, y, ov.SGD(), epochs=2, rng=0).penalty.tolist() == [0, 0]
+
+
+def test_the_penalty_is_a_thin_line_of_its_own() -> None:
+    for settings, has_one in (({}, False), ({"l1": 1e-5}, True), ({"l2": 1e-4}, True)):
+        t = pretended(SPECS[:2], runs=3, **settings)
+        figure = ov.plot(t)
+        loss, accuracy = part_of(figure, "loss"), part_of(figure, "accuracy")
+        assert len(loss.lines) == 4 + 2 * has_one
+        assert len(accuracy.lines) == 4
+        assert ("penalty" in legend_of(figure)) == has_one
+        assert ("penalty" in loss.get_title(loc="left")) == has_one
+        for k in range(2 * has_one):
+            training, _, line = loss.lines[3 * k : 3 * k + 3]
+            wanted = np.median([h.penalty for h in t.histories[k]], axis=0)
+            np.testing.assert_allclose(line.get_ydata(), wanted)
+            assert line.get_color() == training.get_color()
+            assert line.get_linewidth() < 0.6 * training.get_linewidth()
 
 
 @pytest.mark.parametrize(("args", "settings", "says"), [
@@ -697,7 +841,7 @@ def history(epochs: int, seed: int, end: float = 0.05) -> Any:
     loss, seen = fall * rng.uniform(0.9, 1.1, (2, epochs))
     from optviz.nn import History
 
-    return History(loss, 1 - loss / 4, 1.2 * seen, 1 - seen / 3, np.full(epochs, 0.1),
+    return History(loss, 30 * fall, 1 - loss / 4, 1.2 * seen, 1 - seen / 3, np.full(epochs, 0.1),
                    epochs, False, 10 * epochs)  # fmt: skip
 
 
@@ -751,7 +895,7 @@ def test_nothing_overlaps_or_is_cut_off(specs: list[str], theme: str, size: Any)
     for axes in figure.axes:
         box = axes.get_window_extent()
         assert box.width > 0.3 * size[0]
-        assert box.height > 0.25 * size[1]
+        assert box.height > 0.24 * size[1]
         labels = [label for label in axes.get_yticklabels() if label.get_text()]
         assert len(labels) >= 2
         spans = sorted((Text.get_window_extent(label) for label in labels), key=lambda b: b.y0)

@@ -399,6 +399,38 @@ def test_any_text_is_an_optimizer_or_a_value_error(text: str) -> None:
         assert "\n" not in str(error) or "\n" in text
 
 
+def test_text_forms_by_hand() -> None:
+    """The rate always, other settings where they are not the default; any case of letters."""
+    assert ov.Adam().spec() == "adam:lr=0.001"
+    assert ov.Adam(beta1=0.8, eps=1e-7).spec() == "adam:lr=0.001,beta1=0.8"
+    assert parse_optimizer(" ADAM : lr=0.5").hyper == ov.Adam(lr=0.5).hyper
+    torch = parse_optimizer("rmsprop:centered=True,convention=torch")
+    assert torch.centered is True
+    assert torch.spec() == "rmsprop:lr=0.01,centered=true,convention=torch"
+    assert parse_optimizer("rmsprop:centered=TRUE,convention=torch").centered is True
+    with pytest.raises(ValueError, match="write it as cosine"):
+        parse_optimizer("adam:lr=cosine")
+
+
+def test_what_sweeps_go_over_by_hand() -> None:
+    sweeps = {(name, key): h.sweep for name, kind in ov.optimizers.items()
+              for key, h in kind.hyperparameters().items()}  # fmt: skip
+    assert sweeps["momentum", "momentum"] == sweeps["adam", "beta1"] == (0.0, 0.99, False)
+    assert sweeps["adam", "beta2"] == sweeps["rmsprop", "decay"] == (0.0, 0.999, False)
+    assert sweeps["adam", "eps"] == sweeps["adadelta", "eps"] == (1e-10, 1.0, True)
+    assert sweeps["adamw", "weight_decay"] == (1e-5, 1, True)
+    assert sweeps["ftrl", "beta"] == (0, 0.99, False)
+    assert sweeps["sgd", "lr"] is None
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int32, np.uint8])
+def test_gradients_of_any_type_keep_their_digits(dtype: type) -> None:
+    g = np.array([1 / 3, 3, 200]).astype(dtype)
+    x = np.zeros(3)
+    ov.SGD(lr=1.0).update({"x": x}, {"x": g})
+    np.testing.assert_array_equal(x, -g.astype(float))
+
+
 # -- a user's own ---------------------------------------------------------------------------
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import subprocess
@@ -9,6 +10,12 @@ import sys
 from pathlib import Path
 
 import pytest
+
+import optviz as ov
+from optviz.cli.commands import settings_of, study_command
+from optviz.studies.files import read_study
+from optviz.studies.lookup import studies
+from optviz.studies.study import Study
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
@@ -27,16 +34,44 @@ def test_python_snippet(number: int, tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-W", "error", "snippet.py"], cwd=tmp_path, check=True)
 
 
+#: How files begin (or what stands at their fourth byte).
+BEGINS = {".gif": b"GIF89a", ".png": b"\x89PNG", ".svg": b"<?xml", ".html": b"<!", ".mp4": b"ftyp"}
+
+
+def meant_by(words: list[str]) -> Study:
+    """The study that the words of a command stand for."""
+    command = study_command(words[0])
+    given = command.make_context(words[0], words[1:]).params
+    return studies[words[0]](**settings_of(studies[words[0]], given))
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.slow
 def test_command(command: str, tmp_path: Path) -> None:
+    """It makes the one file that it names last, of that kind, and what the words ask for."""
     words = shlex.split(command)[1:]
     done = subprocess.run(
         [sys.executable, "-m", "optviz", *words], cwd=tmp_path, capture_output=True, text=True,
-        check=True,
+        check=False, env={**os.environ, "COLUMNS": "200"},
     )  # fmt: skip
-    if words[0] != "list":
-        assert (tmp_path / done.stdout.splitlines()[-1]).stat().st_size > 2000
+    assert done.returncode == 0, done.stderr
+    assert [line for line in done.stderr.splitlines() if not line.startswith("first run")] == []
+    if words[0] == "list":
+        known = {"functions": ov.functions, "studies": studies}[words[1]]
+        assert [line.split()[0] for line in done.stdout.splitlines()[1:] if line[:1] != " "] == [
+            *known
+        ]
+        return
+    *said, name = done.stdout.splitlines()
+    assert [file.name for file in tmp_path.iterdir()] == [name]
+    data = (tmp_path / name).read_bytes()
+    assert BEGINS[Path(name).suffix] in (data[:5], data[:6], data[4:8], data[:2], data[:4])
+    found = read_study(tmp_path / name)
+    assert found == meant_by(words)
+    for flag in ("-o", "--output"):
+        assert flag not in words or name == words[words.index(flag) + 1]
+    # What it shows is said, before its name.
+    assert said or words[0] == "activations" or not found.texts().get("optimizers", True)
 
 
 def test_files_that_the_readme_shows_exist() -> None:

@@ -116,12 +116,32 @@ def test_even_a_run_that_explodes_at_once_makes_a_picture(lr: float) -> None:
 
 @pytest.mark.parametrize("f", ["saddle", "x + y", "3", "log(x)", "eggholder", "bukin6"])
 def test_awkward_functions_make_pictures(f: str) -> None:
-    figure = ov.plot([], on=f)
-    figure.canvas.draw()
-    t = ov.race(f, ["adam"], steps=20)
-    ov.plot(t).canvas.draw()
-    ov.plot(t, view="surface").canvas.draw()
-    ov.plot(t, view="field").canvas.draw()
+    """With the path in them, point by point until it leaves, and its curve; nothing on another."""
+    empty = ov.plot([], on=f)
+    assert clashes(empty) == []
+    (t,) = ov.race(f, ["adam"], steps=20)
+    (x0, x1), (y0, y1) = t.function.bounds
+    inside = [x0 <= x <= x1 and y0 <= y <= y1 for x, y in t.points]
+    shown = len(inside) if all(inside) else inside.index(False)
+    for view in ("contour", "field", "surface"):
+        figure = ov.plot(t, view=view)
+        limits = [v for axes in figure.axes for v in (*axes.get_xlim(), *axes.get_ylim())]
+        assert np.isfinite(limits).all()
+        if view == "surface":
+            figure.canvas.draw()
+            continue
+        assert clashes(figure) == []
+        path = max(part_of(figure, "map").lines, key=lambda line: len(line.get_xdata()))
+        xy = path.get_xydata()
+        assert len(xy) in (shown, shown + 1)  # with the step that leaves, up to the edge
+        np.testing.assert_allclose(xy[:shown], t.points[:shown], rtol=1e-12)
+        (curve,) = part_of(figure, "curve").lines
+        assert curve.get_xdata()[0] == 0
+        for k, told in zip(curve.get_xdata(), curve.get_ydata(), strict=True):
+            wanted = float(t.function(*t.points[int(k)]))
+            if (lowest := t.function.minimum) is not None:
+                wanted = max(wanted - lowest, 1e-16)
+            assert told == pytest.approx(wanted, rel=1e-9)
 
 
 def test_names_at_the_ends_do_not_overlap() -> None:

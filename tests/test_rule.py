@@ -115,3 +115,22 @@ def test_the_source_of_a_kernel_can_be_read() -> None:
     text = ov.Adam().kernel_source()
     compile(text, "kernel", "exec")
     assert "def step(_x, _grad, _state, _hyper, _t):" in text
+
+
+class Twice(ov.Optimizer):
+    """A name that is the same for all coordinates changes its value between two uses."""
+
+    defaults = {"lr": 0.5}
+
+    @staticmethod
+    def rule(x, g, lr):
+        rate = lr * 2
+        y = x - (rate + 1) * g
+        rate = rate * 10
+        return y - (rate + 1) * g
+
+
+def test_a_shared_name_may_change_its_value() -> None:
+    x = np.zeros(1)
+    Twice().update({"x": x}, {"x": np.ones(1)})
+    assert x[0] == -(2 + 11)

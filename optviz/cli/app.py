@@ -6,6 +6,7 @@ disk, a read-only folder) with 1.
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -58,9 +59,21 @@ class App(click.Group):
             ])  # fmt: skip
 
 
+SHELLS = ("bash", "zsh", "fish")
+
+
+def _show_completion(ctx: click.Context, _: click.Parameter, shell: str | None) -> None:
+    if shell is not None:
+        print(completion_script(shell))
+        ctx.exit()
+
+
 @click.group(
     cls=App, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
 )
+@click.option("--show-completion", is_flag=False, flag_value="", is_eager=True, metavar="[SHELL]",
+              expose_value=False, callback=_show_completion,
+              help="The same as the command completion.")  # fmt: skip
 def app() -> None:
     """See what optimizers do, and measure it."""
 
@@ -120,14 +133,23 @@ def list_(what: str) -> None:
 
 
 @app.command()
-@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]), default="bash")
+@click.argument("shell", default="", metavar="[bash|zsh|fish]")
 def completion(shell: str) -> None:
     """Print what a shell needs to complete commands: eval "$(optviz completion bash)"."""
-    from click.shell_completion import get_completion_class
+    print(completion_script(shell))
 
-    kind = get_completion_class(shell)
-    assert kind is not None
-    print(kind(app, {}, "optviz", "_OPTVIZ_COMPLETE").source())
+
+def completion_script(shell: str) -> str:
+    """The script for a shell, or for the user's own, which the environment names, if it is one."""
+    from click.shell_completion import ShellComplete, get_completion_class
+
+    name = shell or Path(os.environ.get("SHELL", "")).name
+    kind = get_completion_class(name) if name in SHELLS else None
+    if kind is None:
+        found = f"no completion for {shell!r}" if shell else "which shell is not known from SHELL"
+        raise ValueError(f"{found}: give one of {listed(SHELLS)}, as in `optviz completion bash`")
+    # Not the class's own `source`, which first runs the shell to learn its version.
+    return ShellComplete.source(kind(app, {}, "optviz", "_OPTVIZ_COMPLETE"))
 
 
 @app.command()

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optviz.data.dataset import is_sparse
+from optviz.nn.records import COLUMNS
 from optviz.nn.run import Run
 from optviz.nn.storage import spec_of
 from optviz.shared.archive import read_archive, write_archive
@@ -82,11 +83,23 @@ class Checkpoint:
                 f"the checkpoint {self.path} is of another run ({listed(differ)} differ): "
                 "delete it, or give another file"
             )
+        self._bring_up_to_date(arrays)
         try:
             self._take_over(arrays, spec)
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             why = " ".join(str(error).split())  # it may show an array, in rows
             raise ValueError(f"the checkpoint {self.path} is damaged: {why[:200]}") from None
+
+    def _bring_up_to_date(self, arrays: dict[str, Array]) -> None:
+        """Epochs of the first format: their loss held the penalties, which had no column."""
+        rows = arrays.get("rows", np.empty(0))
+        if rows.ndim == 2 and rows.shape[1] == len(COLUMNS) - 1:
+            if self.run.network.l1 or self.run.network.l2:
+                raise ValueError(
+                    f"the checkpoint {self.path} is of an earlier optviz, whose training loss "
+                    "held the penalties: delete it, or give another file"
+                )
+            arrays["rows"] = np.insert(rows, COLUMNS.index("penalty"), 0, axis=1)
 
     def _take_over(self, arrays: dict[str, Array], spec: Mapping[str, Any]) -> None:
         """Read all of it, and only then change anything."""
@@ -96,8 +109,8 @@ class Checkpoint:
         best = _part(arrays, "best/")
         for state in (arrays, best) if best else (arrays,):
             run.network.check_state(state)
-        if not rows or any(len(row) != 5 for row in rows):
-            raise ValueError("its epochs are not rows of five numbers")
+        if not rows or any(len(row) != len(COLUMNS) for row in rows):
+            raise ValueError(f"its epochs are not rows of {len(COLUMNS)} numbers")
         state = _part(arrays, "optimizer/")
         trial = run.optimizer.fresh()
         trial.load_state_dict(state)

@@ -21,6 +21,7 @@ from optviz.optimizers.base import Optimizer
 from optviz.runs.race import as_optimizer, several
 from optviz.runs.trajectory import check_amounts
 from optviz.shared.checks import check_whole, is_whole
+from optviz.shared.quantiles import quantiles
 
 Real = NDArray[np.float64]
 
@@ -78,18 +79,31 @@ class Training:
     def curves(self, k: int, name: str) -> Real:
         """The median, and the 10 % and 90 % quantiles, of a history over the runs: (3, epochs).
 
-        Runs that stopped early count as far as they went.
+        A run that diverged counts to the end: with infinite losses, and with the accuracy that it
+        was left with. One that stopped early has no values beyond its end; where fewer than half
+        of the runs go on, those left are no sample of all, and there is nan.
         """
-        runs = [getattr(history, name) for history in self.histories[k]]
-        longest = max(len(run) for run in runs)
-        table = np.full((len(runs), longest), np.nan)
+        runs = self.histories[k]
+        table = np.full((len(runs), max(run.epochs for run in runs)), np.nan)
         for row, run in zip(table, runs, strict=True):
-            row[: len(run)] = run
-        out = np.full((3, longest), np.nan)
-        seen = ~np.isnan(table).all(axis=0)  # a run that diverged has nan from there on
-        with np.errstate(invalid="ignore"):
-            out[:, seen] = np.nanquantile(table[:, seen], [0.5, 0.1, 0.9], axis=0)
-        return out
+            row[: run.epochs] = getattr(run, name)
+            if run.diverged and name.endswith(("loss", "penalty")):
+                row[np.isnan(row)] = np.inf
+            elif run.diverged:
+                row[run.epochs :] = row[run.epochs - 1]
+        count = np.count_nonzero(~np.isnan(table), axis=0)
+        return np.where(2 * count >= len(runs), quantiles(table, [0.5, 0.1, 0.9]), np.nan)
+
+    @property
+    def diverged(self) -> NDArray[np.bool_]:
+        """Which runs ended with a loss that is no finite number: (optimizers, runs)."""
+        return np.array([[run.diverged for run in runs] for runs in self.histories])
+
+    @property
+    def stopped_early(self) -> NDArray[np.bool_]:
+        """Which runs patience ended before they diverged: (optimizers, runs)."""
+        stopped = np.array([[run.stopped_early for run in runs] for runs in self.histories])
+        return np.asarray(stopped & ~self.diverged)
 
 
 def compare(

@@ -11,6 +11,9 @@ where momentum is what the running averages keep; `torch` and `keras` are those 
 | book | 0.9, the share that is kept | 1e-6 | the batch's |
 | torch | 0.1, the share that is new | 1e-5 | the batch's · n/(n − 1) |
 | keras | 0.99, the share that is kept | 1e-3 | the batch's |
+
+The averages begin at mean 0 and variance 1 in all three. There `book` is not the book's code,
+whose variance begins at 0.
 """
 
 from __future__ import annotations
@@ -112,6 +115,11 @@ class BatchNorm(Layer):
         Added to the variance.
     convention : str
         "book", "torch" or "keras": defaults, momentum and variance as in the module's table.
+
+    Notes
+    -----
+    The running variance begins at 1, as in both libraries; in the book's code it begins at 0, so
+    that after k steps it is too small there by the factor 1 − momentumᵏ.
     """
 
     #: momentum, eps

@@ -46,7 +46,8 @@ def MLP(  # noqa: N802  (a network is made of it: it reads like a class)
     init, loss, l1, l2, dtype, rng
         As for `Dense` and `Network`.
     convention : str
-        Of the batch normalisation: "book", "torch" or "keras".
+        Of the batch normalisation: "book" (but its running variance begins at 1, not at 0),
+        "torch" or "keras".
 
     Returns
     -------

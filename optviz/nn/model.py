@@ -130,13 +130,16 @@ class Model:
         for stage in reversed(self.stages):
             gradient = stage.backward(gradient)
 
-    def step_gradient(self, x: Array, targets: Array) -> tuple[float, Array]:
-        """Loss with penalties and outputs of a prepared training batch; fills `gradients`."""
+    def step_gradient(self, x: Array, targets: Array) -> tuple[float, float, Array]:
+        """Loss, penalties and outputs of a prepared training batch; fills `gradients`.
+
+        The gradient is that of the sum of both.
+        """
         outputs = self.forward(x, training=True)
         dy = self.layers[-1].buffer("gradient", *outputs.shape)
         loss = self.loss_function(outputs, targets, dy)
         self.backward(dy)
-        return loss + self._penalize(), outputs
+        return loss, self._penalize(), outputs
 
     def gradient(self, x: ArrayLike, y: ArrayLike) -> Array:
         """The gradient of the loss (with penalties) by all parameters, in training: (p,).

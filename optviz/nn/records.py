@@ -15,6 +15,8 @@ from optviz.nn.model import Model
 Array = NDArray[Any]
 Real = NDArray[np.float64]
 
+#: What a history has of each epoch.
+COLUMNS = ("loss", "penalty", "accuracy", "validation_loss", "validation_accuracy", "rate")
 #: What can be recorded at every so many steps.
 RECORDS = ("loss", "rate", "gradient_norms", "parameters", "activations")
 #: Rows of x whose activations are recorded.
@@ -28,10 +30,13 @@ class History:
     Attributes
     ----------
     loss, accuracy : ndarray (epochs,)
-        Means over the epoch's batches as they were trained on (dropout and penalties included);
-        accuracy is nan for a regression.
+        Means over the epoch's rows, each as its batch was trained on: with dropout, the batch's
+        moments, and parameters that change from batch to batch. The loss is that of the data,
+        without penalties, as in validation; accuracy is nan for a regression.
+    penalty : ndarray (epochs,)
+        The same mean of what l1 and l2 add; training minimises the sum of both. 0 without them.
     validation_loss, validation_accuracy : ndarray (epochs,)
-        At the end of each epoch; nan without validation data.
+        At the end of each epoch, at evaluation; nan without validation data.
     rate : ndarray (epochs,)
         The learning rate of the epoch's last step.
     best_epoch : int
@@ -42,12 +47,13 @@ class History:
     steps : int
         Steps made in all.
     records : dict
-        What `record` asked for, each with the recorded steps in front: "step" (k,), "loss" (k,),
-        "rate" (k,), "gradient_norms" (k, layers), "parameters" (k, p), and for "activations" one
-        array (k, rows, units) for each layer.
+        What `record` asked for, each with the recorded steps in front: "step" (k,), "loss" (k,) of
+        the step's batch without penalties, "rate" (k,), "gradient_norms" (k, layers),
+        "parameters" (k, p), and for "activations" one array (k, rows, units) for each layer.
     """
 
     loss: Real
+    penalty: Real
     accuracy: Real
     validation_loss: Real
     validation_accuracy: Real
@@ -61,6 +67,15 @@ class History:
     def epochs(self) -> int:
         """How many epochs were trained."""
         return len(self.loss)
+
+    @property
+    def diverged(self) -> bool:
+        """Whether the last loss, in training or in validation, is no finite number."""
+        kept = [
+            self.loss,
+            *([] if np.isnan(self.validation_loss).all() else [self.validation_loss]),
+        ]
+        return any(not np.isfinite(losses[-1]) for losses in kept if len(losses))
 
 
 class Records:

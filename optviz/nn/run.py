@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from optviz.data.dataset import is_sparse
 from optviz.nn.model import Model
-from optviz.nn.records import History, Records
+from optviz.nn.records import COLUMNS, History, Records
 from optviz.optimizers.base import Optimizer
 
 Array = NDArray[Any]
@@ -40,7 +40,7 @@ class Run:
     steps: int = 0
     #: That of the last step.
     rate: float = math.nan
-    #: Of each epoch: loss, accuracy, those of validation, rate.
+    #: Of each epoch: loss, penalty, accuracy, those of validation, rate.
     rows: list[tuple[float, ...]] = field(default_factory=list)
     best_loss: float = math.inf
     best_epoch: int = 0
@@ -58,12 +58,13 @@ class Run:
     def epoch(self) -> None:
         """All rows once, then validation."""
         order = self.rng.permutation(len(self.targets))
-        loss, correct = 0.0, 0
+        loss, penalty, correct = 0.0, 0.0, 0
         parts = [order[k : k + self.batch_size] for k in range(0, len(order), self.batch_size)]
         for rows in parts:
-            batch_loss, batch_correct = self.gradient(rows)
+            batch_loss, batch_penalty, batch_correct = self.gradient(rows)
             self.update(batch_loss)
             loss += batch_loss * len(rows)
+            penalty += batch_penalty * len(rows)
             correct += batch_correct
         n = len(order)
         has_metric = bool(self.network.loss_function.metric)
@@ -71,16 +72,16 @@ class Run:
         seen = (math.nan, math.nan)
         if self.held_out is not None:
             seen = self.network.measure(*self.held_out)
-        self.rows.append((loss / n, accuracy, *seen, self.rate))
+        self.rows.append((loss / n, penalty / n, accuracy, *seen, self.rate))
         self.judge(loss / n if self.held_out is None else seen[0])
 
     @np.errstate(over="ignore", invalid="ignore")
-    def gradient(self, rows: Array) -> tuple[float, int]:
-        """The gradient of a batch; its loss and the number of correct answers."""
+    def gradient(self, rows: Array) -> tuple[float, float, int]:
+        """The gradient of a batch; its loss, penalties and the number of correct answers."""
         targets = self.targets[rows]
         inputs = _gather(self.network, self.x, rows)
-        loss, outputs = self.network.step_gradient(inputs, targets)
-        return loss, self.network.loss_function.correct(outputs, targets)
+        loss, penalty, outputs = self.network.step_gradient(inputs, targets)
+        return loss, penalty, self.network.loss_function.correct(outputs, targets)
 
     @np.errstate(over="ignore", invalid="ignore")
     def update(self, loss: float) -> None:
@@ -128,11 +129,10 @@ class Run:
 
     def history(self) -> History:
         """What has happened so far."""
-        columns = np.array(self.rows, dtype=float).reshape(-1, 5).T.copy()
-        loss, accuracy, validation_loss, validation_accuracy, rate = columns
+        columns = np.array(self.rows, dtype=float).reshape(-1, len(COLUMNS)).T.copy()
         return History(
-            loss, accuracy, validation_loss, validation_accuracy, rate, self.best_epoch,
-            self.stopped_early, self.steps, self.records.arrays(),
+            **dict(zip(COLUMNS, columns, strict=True)), best_epoch=self.best_epoch,
+            stopped_early=self.stopped_early, steps=self.steps, records=self.records.arrays(),
         )  # fmt: skip
 
 

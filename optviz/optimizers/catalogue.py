@@ -10,8 +10,9 @@ Libraries differ in where epsilon stands, in the bias correction and in defaults
 chooses both formula and defaults:
 
 - "book" (default): *Deep Learning from Scratch* (Saitoh, 2016) for the rules it has, else the
-  rule's own paper; in its style, with epsilon outside the root and the bias correction folded
-  into the rate.
+  rule's own paper; in its style: 1e-7 beside the root where a paper has no epsilon, and Adam's
+  bias correction folded into the rate. One default is the course's and not the book's: RMSProp
+  keeps 0.95 (the book's repository 0.99).
 - "torch" (2.13), "keras" (3), "optax" (0.2): what these libraries compute, to the last bits.
   Optax has no default rate; ours is the book's.
 """
@@ -202,7 +203,8 @@ class AdaGrad(Optimizer):
 class RMSProp(Optimizer):
     """AdaGrad that forgets: a running mean of squared gradients instead of their sum.
 
-    book: h ← ρh + (1 − ρ)g², θ ← θ − η·g/(√h + ε), without bias correction.
+    book: h ← ρh + (1 − ρ)g², θ ← θ − η·g/(√h + ε), without bias correction; ρ is 0.95 unless
+    given, the course's number, where the book's repository has 0.99.
     torch: the same divisor, with optional momentum b ← μb + g/d, θ ← θ − ηb;
     keras, optax: divisor √(h + ε), b ← μb + η·g/d, θ ← θ − b. Centred, the variance h − ḡ²
     stands for h. Tieleman and Hinton (2012), lecture 6e; Graves (2013), equations 38-45.
@@ -412,9 +414,9 @@ class Adamax(Optimizer):
 class Nadam(Optimizer):
     """Adam with Nesterov's look ahead.
 
-    book, torch, keras: μₜ = β₁(1 − ½·0.96^(ψt)), Pₜ = μ₁⋯μₜ,
+    m and v as Adam; book, torch, keras: μₜ = β₁(1 − ½·0.96^(ψt)), Pₜ = μ₁⋯μₜ,
     m̂ = μₜ₊₁m/(1 − Pₜμₜ₊₁) + (1 − μₜ)g/(1 − Pₜ), v̂ = v/(1 − β₂ᵗ), θ ← θ − η·m̂/(√v̂ + ε);
-    optax: μ is β₁ throughout. Dozat (2016), algorithm 2 and section 4.
+    optax: μ is β₁ throughout. Dozat (2015, 2016), Incorporating Nesterov Momentum into Adam.
 
     Parameters
     ----------
@@ -533,7 +535,8 @@ class AdamW(Optimizer):
     """Adam with weight decay beside the gradient instead of in it.
 
     torch, keras: θ ← θ(1 − ηλ), then Adam's step; book, optax: θ ← θ − η(Adam's direction + λθ),
-    which is the same but for rounding. Loshchilov and Hutter (2019), algorithm 2.
+    which is the same but for rounding. Loshchilov and Hutter (2019), algorithm 2, whose α is 1
+    here, so that the decay in a step is ηλ, as in all libraries.
 
     Parameters
     ----------
@@ -746,8 +749,9 @@ class FTRL(Optimizer):
         sigma = (sqrt(n + g**2) - sqrt(n)) / lr
         z = z + g - sigma * x
         n = n + g**2
-        shrunk = z - copysign(l1, z) if abs(z) > l1 else 0
-        return -shrunk / ((beta + sqrt(n)) / lr + l2), z, n
+        # No division where z is not beyond λ₁: with β = 0 and no gradient yet, it would be by 0.
+        w = (z - copysign(l1, z)) / ((beta + sqrt(n)) / lr + l2) if abs(z) > l1 else 0
+        return -w, z, n
 
     @staticmethod
     def keras(x, g, z, n, lr, beta, l1, l2, lr_power, l2_shrinkage):

@@ -237,7 +237,8 @@ def sweep(
         Anywhere in the plane; the function's own start unless given.
     over : mapping, optional
         Values of one or two hyperparameters: `{"lr": np.geomspace(1e-3, 1, 61)}`. With a schedule,
-        `lr` is the rate of the first step (or where a warm-up ends) and scales the rest.
+        `lr` is the rate of the first step (or where a warm-up ends) and scales all others with
+        it, the final rate of a cosine too.
     steps : int
         From 1 to 10,000,000.
     tol : float ≥ 0

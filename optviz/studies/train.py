@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 MAX_LAYERS, MAX_WEIGHTS = 50, 20_000_000
 VALIDATION: style.Dash = (0, (4, 1.6))
+PENALTY: style.Dash = (0, (1, 1.5))
 
 
 def _read_path(value: Any) -> Path | None:
@@ -48,8 +49,9 @@ Place = Annotated[
 class TrainStudy(Drawn):
     """A network is trained, and its losses and accuracies are drawn; or optimizers are compared.
 
-    Training is solid, validation dashed; of several runs the median and a band. Of the data, 20 %
-    are kept for the test and 15 % of the rest for validation.
+    Training is solid, validation dashed, both of the data alone; what l1 and l2 add is a thin
+    dotted line of its own. Of several runs the median and a band. Of the data, 20 % are kept for
+    the test and 15 % of the rest for validation.
     """
 
     natural = (960, 520)
@@ -65,7 +67,10 @@ class TrainStudy(Drawn):
     optimizers: Annotated[
         Entries,
         Option("OPTIMIZER", completes="optimizers", name="--optimizer", many=True),
-        Field(description="NAME or NAME:key=value; several are compared."),
+        Field(
+            description="NAME or NAME:key=value; without lr= the convention's own default rate, "
+            "which nothing tunes; several are compared."
+        ),
     ] = ("adam:lr=0.001",)  # type: ignore[assignment]
     layers: Annotated[
         Sizes, Field(description="All sizes; two hidden layers of 100 unless given.")
@@ -154,7 +159,8 @@ class TrainStudy(Drawn):
         order = sorted(range(len(names)), key=lambda k: (-medians[k], k))
         many = result.test_accuracy.shape[1]
         runs = f", median of {many} runs" if many > 1 else ""
-        parts = [f"{names[k]} {100 * medians[k]:.1f} %" for k in order]
+        lost = [f" ({n} of {many} diverged)" if n else "" for n in result.diverged.sum(axis=1)]
+        parts = [f"{names[k]} {100 * medians[k]:.1f} %{lost[k]}" for k in order]
         return f"Accuracy in the test{runs}: {', '.join(parts)}"
 
     def draw(self, result: Training, sheet: Sheet) -> None:  # type: ignore[override]
@@ -168,13 +174,40 @@ class TrainStudy(Drawn):
         names = ["loss", "accuracy"] if has_accuracy else ["loss"]
         for name, axes in zip(names, sheet.grid(1, len(names), left=6.0), strict=True):
             axes.set_label(name)
+            top = _top(t, name)
             for j, stroke in enumerate(strokes):
-                _draw(axes, t, j, name, stroke, look)
-            _finish(axes, name, look)
+                _draw(axes, t, j, name, stroke, look, top)
+            told = "loss of the data, and penalty" if name == "loss" and has_penalty(t) else name
+            _finish(axes, told, look)
         network = "-".join(map(str, t.setup.layers))
         title = f"{style.heading_of([type(o).__name__ for o in t.optimizers])} on {t.data.name}"
         sheet.heading(title, f"{network} network, {t.setup.activation}")
-        sheet.small_print(_choices(t))
+        sheet.small_print([*_choices(t), *_unfinished(t, [s.name for s in strokes])])
+
+
+def _unfinished(t: Training, names: list[str]) -> list[str]:
+    """Which runs did not go all the way, and how the curves take them."""
+    runs = t.setup.runs
+    out = []
+    for what, which, how in (
+        ("diverged", t.diverged, "as infinite losses"),
+        (
+            "stopped early",
+            t.stopped_early,
+            "only while they trained; curves end where most had stopped",
+        ),
+    ):
+        counts = zip(names, which.sum(axis=1), strict=True)
+        told = [f"{n} of {runs} of {name}" if runs > 1 else name for name, n in counts if n]
+        taken = f", which count {how}" if runs > 1 else ""
+        out += [f"{what}: {', '.join(told)}{taken}"] if told else []
+    return out
+
+
+def _range_of(counts: list[int]) -> str:
+    """ "12", or "12 to 30"."""
+    low, high = min(counts), max(counts)
+    return f"{low}" if low == high else f"{low} to {high}"
 
 
 class _EpochTable:
@@ -203,7 +236,7 @@ def summary(made: Training) -> list[str]:
     for o, scores, histories in zip(
         made.optimizers, made.test_accuracy, made.histories, strict=True
     ):
-        epochs = max(history.epochs for history in histories)
+        epochs = _range_of([history.epochs for history in histories])
         spread = f" (from {scores.min():.2%} to {scores.max():.2%})" if len(scores) > 1 else ""
         lines.append(
             f"{o.spec():<{width}}  test accuracy {np.median(scores):.2%}{spread}, {epochs} epochs"
@@ -228,24 +261,47 @@ def _handles(t: Training, strokes: list[Stroke], sheet: Sheet) -> list[Line2D]:
         text = f"{style.described(o, [])}{score}"
         handles.append(sheet.handle(text, stroke.color, stroke.marker))
     ink = sheet.look.theme.quiet
+    penalty = [sheet.handle("penalty", ink, "", PENALTY)] if has_penalty(t) else []
     return [
         *handles,
         sheet.handle("training", ink),
         sheet.handle("validation", ink, "", VALIDATION),
+        *penalty,
     ]
 
 
-def _draw(axes: Axes, t: Training, k: int, name: str, stroke: Stroke, look: Look) -> None:
+def has_penalty(t: Training) -> bool:
+    """Whether its networks pay for their weights."""
+    return bool(t.setup.l1 or t.setup.l2)
+
+
+def _draw(
+    axes: Axes, t: Training, k: int, name: str, stroke: Stroke, look: Look, top: float
+) -> None:
     size = look.unit / 13.5
     for kind, dash in (("", "-"), ("validation_", VALIDATION)):
         median, low, high = t.curves(k, f"{kind}{name}")
         epochs = np.arange(1, len(median) + 1)
         if t.setup.runs > 1:
-            axes.fill_between(epochs, low, high, color=stroke.color, alpha=0.12, linewidth=0)
+            # A band that diverged runs take to infinity goes to the top.
+            axes.fill_between(epochs, low, np.where(np.isposinf(high), top, high),
+                              color=stroke.color, alpha=0.12, linewidth=0)  # fmt: skip
         every = max(1, len(epochs) // 8)
         axes.plot(epochs, median, color=stroke.color, linestyle=dash, linewidth=1.7 * size,
                   marker=stroke.marker, markevery=every, markersize=4 * size,
                   markeredgecolor=look.theme.paper, markeredgewidth=0.5)  # fmt: skip
+    if name == "loss" and has_penalty(t):
+        median = t.curves(k, "penalty")[0]
+        axes.plot(np.arange(1, len(median) + 1), median, color=stroke.color, linestyle=PENALTY,
+                  linewidth=0.9 * size)  # fmt: skip
+
+
+def _top(t: Training, name: str) -> float:
+    """The highest that is drawn of a curve."""
+    curves = [t.curves(k, f"{kind}{name}").ravel()
+              for k in range(len(t.optimizers)) for kind in ("", "validation_")]  # fmt: skip
+    drawn = np.concatenate(curves)
+    return float(drawn[np.isfinite(drawn)].max(initial=1e-300))
 
 
 def _finish(axes: Axes, name: str, look: Look) -> None:
@@ -255,7 +311,7 @@ def _finish(axes: Axes, name: str, look: Look) -> None:
     axes.set_xlabel("epoch", labelpad=2)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
     axes.set_title(name, loc="left", fontsize=look.font, color=look.theme.ink, pad=5)
-    if name == "loss":
+    if name != "accuracy":
         axes.set_yscale("log")
         axes.tick_params(which="minor", length=2, colors=look.theme.quiet,
                          labelsize=0.75 * look.font)  # fmt: skip
@@ -275,6 +331,8 @@ def _choices(t: Training) -> list[str]:
     ]
     parts += [f"{name} = {rounded(value)}" for name, value in (
         ("l1", s.l1), ("l2", s.l2), ("weight decay", s.weight_decay)) if value]  # fmt: skip
+    masks = ", with dropout" if s.dropout else ""
+    parts.append(f"training: mean over the epoch's batches{masks}")
     parts += [f"patience {s.patience}, best epoch kept"] if s.patience else []
     parts += [f"median of {s.runs} runs, band from 10 % to 90 %"] if s.runs > 1 else []
     return [*parts, f"seed {s.seed}"]
