@@ -66,6 +66,12 @@ def centred(f: Function) -> tuple[Function, Real]:
     return function(f"{a!r}*x**2 {sign} {2 * abs(b)!r}*x*y + {d!r}*y**2"), center
 
 
+def modes(f: Function) -> Real:
+    """The eigenvectors of a quadratic's Hessian, the one of the smaller eigenvalue first: rows of
+    a (2, 2) array."""
+    return np.asarray(np.linalg.eigh(f.hessian(0.0, 0.0))[1].T)
+
+
 def convergence_rate(lr: ArrayLike, momentum: ArrayLike, spectrum: ArrayLike) -> Real:
     """The factor a step by which the distance to the minimum shrinks; above 1 it grows.
 

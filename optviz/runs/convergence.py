@@ -27,6 +27,9 @@ WINDOWS = 64
 FALLS = 0.05
 #: Slopes rise again by more than this factor after a first part of the steps: they return.
 REBOUND, SETTLED = 100.0, 0.05
+#: Who does not fall in the last half of the steps and turns so often there goes on swinging; who
+#: turns less may be on its way along a valley.
+SWINGS = 3
 #: Growth by this factor over the whole run, and still going on, is no swing any more.
 GROWTH = 10.0
 #: The two halves of what is fitted agree in log ρ within this factor.
@@ -78,18 +81,27 @@ def long_run(peaks: Real, begins: Sequence[int], floor: float) -> tuple[Real, ND
     later, fall = slopes[..., middle:], ahead[..., middle] - ahead[..., -1]
     dips = (ahead[..., first:] - settled).max(axis=-1)
     arrived = ahead[..., -1] <= np.log(floor)
+    grows = (slopes[..., -1] > slopes[..., 0] + np.log(GROWTH)) & (
+        slopes[..., -1] > slopes[..., :-3].max(axis=-1, initial=-np.inf) + np.log(2)
+    )
     outcomes = np.select(
         [
-            (slopes[..., -1] > slopes[..., 0] + np.log(GROWTH)) & (fall <= 0)
-            & (slopes[..., -1] > slopes[..., middle] + np.log(2)),
+            grows,
             rebound > np.log(REBOUND),
             arrived | (fall > np.maximum(dips, FALLS)),
-            (np.diff(later, axis=-1) > 0).any(axis=-1) & (fall <= FALLS),
+            (fall <= FALLS) & (_turns(later) >= SWINGS),
         ],
         [DIVERGES, RETURNS, np.where(is_steady, CONVERGES, UNTOLD), RETURNS],
         UNTOLD,
     )
     return np.where(outcomes == CONVERGES, rates, np.nan), outcomes.astype(np.int8)
+
+
+def _turns(slopes: Real) -> NDArray[np.intp]:
+    """How often rising and falling change."""
+    changes = np.diff(slopes, axis=-1)
+    signs = np.sign(np.where(np.abs(changes) > 1e-3, changes, 0))
+    return np.asarray((signs[..., 1:] * signs[..., :-1] < 0).sum(axis=-1))
 
 
 def _rates(ahead: Real, at: Real, floor: float) -> tuple[Real, NDArray[np.bool_]]:

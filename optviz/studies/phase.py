@@ -14,14 +14,7 @@ from optviz.functions import quadratic
 from optviz.functions.base import Function
 from optviz.optimizers.base import Optimizer
 from optviz.runs.axis import Axis, parse_axis
-from optviz.runs.convergence import (
-    CONVERGES,
-    DIVERGES,
-    RETURNS,
-    UNTOLD,
-    long_run,
-    window_begins,
-)  # fmt: skip
+from optviz.runs.convergence import CONVERGES, DIVERGES, RETURNS, UNTOLD, long_run, window_begins
 from optviz.runs.sweep import Sweep, part_of, sweep
 from optviz.runs.tuning import jittered_starts, rates_to_try
 from optviz.shared.text import listed, rounded
@@ -140,11 +133,12 @@ class PhaseStudy(OnFunction, Drawn):
         )
         if x.name == y.name:
             raise ValueError(f"x and y must be two hyperparameters, not {x.name} twice")
-        starts = jittered_starts(f, f.start, STARTS, 0)
-        g = f
-        if optimizer.name in LINEAR and quadratic.eigenvalues(f) is not None:
+        g, starts = f, jittered_starts(f, f.start, STARTS, 0)
+        if _is_linear(f, optimizer):
+            # Every start with equal parts of both modes is as good as any other.
             g, center = quadratic.centred(f)
-            starts = starts - center
+            slow, fast = quadratic.modes(f) * max(1.0, float(np.hypot(*(f.start - center))))
+            starts = np.array([slow + fast, slow - fast])
 
         def measured(x: Any, y: Any, steps: int, part: int) -> tuple[Sweep, Real, Any]:
             begins = window_begins(steps)
@@ -256,6 +250,11 @@ def phase(
     """
     made = PhaseStudy.checked(optimizer=optimizer, on=f, x=x, y=y, start=start, steps=steps)
     return made.run(progress)
+
+
+def _is_linear(f: Function, optimizer: Optimizer) -> bool:
+    """Whether a step multiplies the distance to the minimum by a matrix."""
+    return optimizer.name in LINEAR and quadratic.eigenvalues(f) is not None
 
 
 def _floor(f: Function, starts: Real) -> float:
@@ -403,9 +402,11 @@ def _choices(p: PhaseDiagram) -> list[str]:
 
     s = p.sweep
     others = style.described(s.optimizer, [], without=(p.x.name, p.y.name))
+    starts = f"{len(s.starts)} starts around {style.point_text(p.function.start)}"
+    if _is_linear(p.function, s.optimizer):
+        starts = "from the sum and the difference of the Hessian's eigenvectors"
     return [
-        f"{others}: {p.x.count} × {p.y.count} settings, {len(s.starts)} starts around "
-        f"{style.point_text(p.function.start)}",
+        f"{others}: {p.x.count} × {p.y.count} settings, {starts}",
         f"{s.steps:,} steps",
         "factor by which the largest slope still to come shrinks a step, over the second half of "
         "its way (in powers of ten), of the slowest start",
