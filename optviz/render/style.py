@@ -10,6 +10,7 @@ from optviz.functions.catalogue import Function
 from optviz.optimizers.base import Optimizer, Setting
 from optviz.optimizers.schedules import Schedule
 from optviz.runs.trajectory import Trajectory
+from optviz.runs.tuning import most_tuned_steps
 from optviz.shared.text import readable, rounded
 
 #: For optimizers that a user wrote.
@@ -275,6 +276,15 @@ def noise_text(noise: float, seed: int | None) -> str:
     return f"gradient noise σ = {rounded(noise)}, {told}"
 
 
+def tuning_text(f: Function, remark: str, steps: int, noise: float) -> str:
+    """What the best of 61 rates is best at."""
+    most = most_tuned_steps(f)
+    parts = [f"{remark.partition(',')[0]} rates: lowest mean log10(f − f*) of 16 starts"]
+    parts += [f"over their first {most:,} steps"] if steps > most else []
+    parts += ["with other noise"] if noise else []
+    return " ".join(parts)
+
+
 def choices(
     f: Function, trajectories: Sequence[Trajectory], extra: Sequence[str] = ()
 ) -> list[str]:
@@ -291,8 +301,11 @@ def choices(
     ]
     if t.band is not None:
         parts.append(f"median of {t.band.runs} runs, band from 10 % to 90 %")
-    if any(t.remark for t in trajectories):
-        parts.append("rates without a number: lowest mean log10(f − f*), 16 starts")
+        if lost := max(t.band.diverged for t in trajectories if t.band is not None):
+            parts.append(f"up to {lost} of {t.band.runs} diverged, counted as infinite")
+    tuned = [t for t in trajectories if t.remark.startswith("best of")]
+    if tuned:
+        parts.append(tuning_text(f, tuned[0].remark, max(t.steps for t in tuned), t.noise))
     if f.minimum is not None and f.is_searched and "f*" not in "".join(extra):
         parts.append(f"f* = {rounded(f.minimum, 4)} found numerically")
     return [*parts, *extra]

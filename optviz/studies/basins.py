@@ -180,7 +180,7 @@ class BasinsStudy(OnFunction, Drawn):
         for k, entry in enumerate(items):
             optimizer, remark = entry.optimizer, str(entry.own.get("remark", ""))
             if entry.is_tuned:
-                found = tune(f, optimizer, steps=self.steps)
+                found = tune(f, optimizer, steps=self.steps, noise=self.noise)
                 optimizer, remark = found.best, found.remark
             remarks.append(remark)
             sweeps.append(
@@ -521,8 +521,10 @@ def _choices(b: Basins) -> list[str]:
     if len(b.stationary.saddles) > MAX_SADDLES:
         parts[-1] = f"★ minimum, ○ local minimum, {len(b.stationary.saddles)} saddles not marked"
     parts.append(style.noise_text(s.noise, s.seed))
-    if any(b.remarks):
-        parts.append("rates without a number: lowest mean log10(f − f*) near the function's start")
+    if tuned := [remark for remark in b.remarks if remark.startswith("best of")]:
+        parts.append(style.tuning_text(f, tuned[0], s.steps, s.noise) + " near the start")
+    if not b.stationary.is_complete:
+        parts.append("there may be more minima and saddles")
     if f.minimum is not None and f.is_searched:
         parts.append(f"f* = {rounded(f.minimum, 4)} found numerically")
     return parts
