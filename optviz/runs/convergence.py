@@ -97,11 +97,12 @@ def long_run(peaks: Real, begins: Sequence[int], floor: float) -> tuple[Real, ND
     return np.where(outcomes == CONVERGES, rates, np.nan), outcomes.astype(np.int8)
 
 
-def _turns(slopes: Real) -> NDArray[np.intp]:
+def _turns(slopes: Real) -> NDArray[np.int64]:
     """How often rising and falling change."""
     changes = np.diff(slopes, axis=-1)
     signs = np.sign(np.where(np.abs(changes) > 1e-3, changes, 0))
-    return np.asarray((signs[..., 1:] * signs[..., :-1] < 0).sum(axis=-1))
+    turned = signs[..., 1:] * signs[..., :-1] < 0
+    return np.asarray(turned.sum(axis=-1), np.int64)
 
 
 def _rates(ahead: Real, at: Real, floor: float) -> tuple[Real, NDArray[np.bool_]]:

@@ -16,7 +16,6 @@ from optviz.runs.entry import Entry
 from optviz.runs.sweep import sweep
 from optviz.runs.trajectory import Band, Trajectory, minimize
 from optviz.runs.tuning import tune
-from optviz.shared.quantiles import quantiles
 from optviz.shared.checks import (
     check_amounts,
     check_count,
@@ -25,6 +24,7 @@ from optviz.shared.checks import (
     check_whole,
     generator,
 )  # fmt: skip
+from optviz.shared.quantiles import quantiles
 
 Real = NDArray[np.float64]
 

@@ -97,7 +97,7 @@ class Basins:
         ends = np.concatenate([s.final[s.converged] for s in self.sweeps])
         ends = ends[_inside(f, ends)]
         ends = ends[_nearest(ends, np.vstack([listed.minima, listed.saddles]), radius) < 0]
-        kept = []
+        kept: list[NDArray[np.float64]] = []
         while len(ends) and len(kept) < MAX_FOUND:
             end = ends[0]
             if np.linalg.eigvalsh(f.hessian(*end))[0] > 0:
@@ -377,7 +377,7 @@ def _kinds(b: Basins, colors: style.Theme) -> tuple[list[_Kind], NDArray[np.uint
     from optviz.render.style import point_text
 
     shares = b.shares()
-    minima = b.minima
+    minima, negligible = b.minima, 1e-9 * float(np.ptp(b.function.bounds))
     count, known = len(minima), len(b.function.minima)
     # Global minima first, then the local ones by the number of starts that end there.
     local = sorted(range(known, count), key=lambda k: -float(shares[:, k].sum()))
@@ -385,7 +385,7 @@ def _kinds(b: Basins, colors: style.Theme) -> tuple[list[_Kind], NDArray[np.uint
     kinds = []
     number = np.zeros(count + len(WITHOUT), np.uint8)
     for place, k in enumerate(order[: len(HUES)]):
-        name = point_text(minima[k])
+        name = point_text([0.0 if abs(v) < negligible else v for v in minima[k]])
         name += "" if k < known else "  local"
         kinds.append(_Kind(name, HUES[place], shares[:, k], True))
         number[k] = place

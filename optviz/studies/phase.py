@@ -266,9 +266,7 @@ def _floor(f: Function, starts: Real) -> float:
     return max(LEAST, ABOVE_ROUNDING * float(np.max(slopes[np.isfinite(slopes)], initial=0)))
 
 
-def _worst(
-    s: Sweep, begins: Sequence[int], floor: float
-) -> tuple[Real, NDArray[np.int8]]:
+def _worst(s: Sweep, begins: Sequence[int], floor: float) -> tuple[Real, NDArray[np.int8]]:
     """For each setting the rate and the outcome of the worst of its starts."""
     assert s.peaks is not None
     rates, outcomes = long_run(np.nan_to_num(s.peaks, nan=np.inf), begins, floor)

@@ -232,13 +232,17 @@ def _outcomes(s: Sweep) -> Real:
     return np.where(s.left > 0, np.inf, s.values)
 
 
+def _gap_of(f: Function) -> str:
+    return "f − f*" if f.minimum is not None else "f − lowest inside"
+
+
 def _best_text(s: Sensitivity, k: int) -> str:
     low, high = (rounded(rate) for rate in s.rates[[0, -1]])
     if not s.works(k).any():
         return f"no rate from {low} to {high} works"
     best = s.best(k)
     edge = " (at the edge)" if s.is_at_edge(k) else ""
-    what = "f − f*" if s.function.minimum is not None else "f − lowest inside"
+    what = _gap_of(s.function)
     gap = s.gaps[k, 1, best]
     reached = f"{what} = {rounded(gap, 2)}" if gap > 0 else f"{what} ≤ 0"
     return f"best lr = {rounded(s.rates[best])}{edge}: {reached}"
@@ -294,7 +298,7 @@ def _finish(axes: Axes, strip: Axes, s: Sensitivity, look: Look, tall: float) ->
                       color=look.theme.quiet)  # fmt: skip
     axes.grid(axis="both", color=look.theme.faint, linewidth=0.5)
     steps = f" after {s.sweeps[0].steps:,} steps"
-    axes.set_ylabel("f − f*" + (steps if tall >= 13 else ""))
+    axes.set_ylabel(_gap_of(s.function) + (steps if tall >= 13 else ""))
     axes.tick_params(labelbottom=False)
     axes.minorticks_off()
     strip.minorticks_off()
@@ -317,8 +321,8 @@ def _choices(s: Sensitivity) -> list[str]:
         "median, band from 10 % to 90 %",
         f"{first.steps:,} steps",
         "works: at least nine of ten runs stay inside the bounds and end no higher than they began"
-        if s.function.minimum is not None else
-        "works: at least nine of ten runs end no higher than they began",
+        if s.function.minimum is not None
+        else "works: at least nine of ten runs end no higher than they began",
         style.conventions_text([sweep.optimizer for sweep in s.sweeps]),
         style.noise_text(first.noise, first.seed),
     ]
