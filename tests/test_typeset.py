@@ -15,10 +15,8 @@ from optviz.functions.formula import FormulaError, parse
 from tests import fuzz
 
 TOKEN = re.compile(r"\\left[(|]|\\right[)|]|\\mathrm\{sign\}|\\[a-z]+|\\,|\d+(?:\.\d+)?|[-+xye^{}]")
-NAMES = {"ln": "log", "mathrm{sign}": "sign"} | {
-    name: name for name in ("sin", "cos", "tan", "arcsin", "arccos", "arctan", "sinh", "cosh",
-                            "tanh")  # fmt: skip
-}
+NAMED = ("sin", "cos", "tan", "arcsin", "arccos", "arctan", "sinh", "cosh", "tanh")
+NAMES = {"ln": "log", "mathrm{sign}": "sign"} | dict(zip(NAMED, NAMED, strict=True))
 
 
 class Reader:

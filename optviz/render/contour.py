@@ -121,15 +121,20 @@ def draw_bar(figure: Figure, box: Box, f: Function, g: Ground, look: Look) -> No
         spine.set_color(look.theme.faint)
 
 
+def lowest_name(f: Function, g: Ground) -> str:
+    """What `g.lowest` is: f*, or the lowest value on the grid."""
+    return "f*" if g.lowest == f.minimum else "lowest"
+
+
 def _bar_texts(levels: Real, f: Function, g: Ground) -> tuple[list[str], str]:
     """The numbers of the bar's ticks, and what they and the levels are."""
-    lowest = "f*" if f.minimum is not None and g.lowest == f.minimum else "lowest"
+    lowest = lowest_name(f, g)
     spacing = "evenly\nspaced" if f.minimum is None else f"log\nin f − {lowest}"
     texts = labels(levels)
     if max(map(len, texts)) <= LONGEST:
         return texts, f"f, levels {spacing}"
     # Far from zero f itself would take more digits than there is room for.
-    return labels(levels - g.lowest), f"f − {lowest}, levels\n{spacing.split()[0]} spaced"
+    return labels(levels - g.lowest), f"f − {lowest}, levels\n{spacing.split(maxsplit=1)[0]} spaced"
 
 
 def draw_minima(axes: Axes, f: Function, look: Look, size: float = 12) -> list[object]:
@@ -144,26 +149,29 @@ def draw_minima(axes: Axes, f: Function, look: Look, size: float = 12) -> list[o
     )  # fmt: skip
 
 
-def draw_arrows(axes: Axes, places: Real, steps: Real, spacing: float, color: str) -> float:
-    """Arrows along `steps`; if most are longer than the grid, all shrink by the factor returned."""
+def draw_arrows(
+    axes: Axes, places: Real, steps: Real, spacing: float, color: str
+) -> tuple[float, int]:
+    """Arrows along `steps`; if some are longer than the grid, all shrink by the factor returned.
+
+    Also returned: how many are longer still, and keep their direction only.
+    """
     seen = np.all(np.isfinite(steps), axis=1)
     places, steps = places[seen], steps[seen]
     lengths = np.linalg.norm(steps, axis=1)
     usual = float(np.quantile(lengths, 0.85)) if lengths.size else 0.0
     factor = min(1.0, spacing / usual) if usual > 0 else 1.0
-    # The few that are longer still keep their direction only.
-    shown = (
-        steps * factor * np.minimum(1, 2 * spacing / np.maximum(lengths * factor, 1e-300))[:, None]
-    )
+    share = np.minimum(1, 2 * spacing / np.maximum(lengths * factor, 1e-300))
+    shown = steps * factor * share[:, None]
     axes.quiver(
         *places.T, *shown.T, angles="xy", scale_units="xy", scale=1, zorder=3, color=color,
         width=0.003, headwidth=4, headlength=5, headaxislength=4.5, minlength=0.3,
     )  # fmt: skip
-    return factor
+    return factor, int((share < 1).sum())
 
 
 def draw_field(axes: Axes, f: Function, look: Look, count: int = 21) -> None:
-    """Arrows along −gradient, one length each; darker where the gradient is larger."""
+    """Arrows along −gradient, their lengths as the cube roots of the gradient's."""
     (x0, x1), (y0, y1) = f.bounds
     longer = max(x1 - x0, y1 - y0)
     spacing = longer / count
