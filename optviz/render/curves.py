@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.text import Text
-from matplotlib.ticker import LogLocator, MaxNLocator
+from matplotlib.ticker import Formatter, LogLocator, MaxNLocator
 from numpy.typing import NDArray
 
 from optviz.functions.catalogue import Function
@@ -15,7 +15,7 @@ from optviz.render.style import Look, Stroke
 from optviz.runs.race import SHARES
 from optviz.runs.trajectory import Trajectory
 from optviz.shared.quantiles import quantiles
-from optviz.shared.text import rounded
+from optviz.shared.text import labels
 
 Real = NDArray[np.float64]
 
@@ -31,6 +31,16 @@ CURVES = {
     "rate": ("effective rate: x solid, y dotted", "|Δθᵢ / ∂ᵢf|"),
     "none": ("", ""),
 }
+
+
+class _Labels(Formatter):
+    """Numbers that differ where the ticks do."""
+
+    def format_ticks(self, values: Sequence[float]) -> list[str]:
+        return labels(values)
+
+    def __call__(self, value: float, pos: int | None = None) -> str:
+        return labels([value])[0]
 
 
 def visible(t: Trajectory) -> int:
@@ -135,7 +145,7 @@ def draw_axes(
                 count = max(2, int(axes.get_window_extent().height / (3 * look.unit)))
                 few = MaxNLocator(min(count, 6))
                 axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)) if high > 5 * low else few)
-                axes.yaxis.set_major_formatter(lambda value, _: rounded(value))
+                axes.yaxis.set_major_formatter(_Labels())
             if low == FLOOR:
                 axes.set_ylim(bottom=FLOOR)
         else:

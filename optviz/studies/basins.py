@@ -19,7 +19,7 @@ from optviz.runs.chunks import capture_radius
 from optviz.runs.race import several
 from optviz.runs.sweep import Sweep, check_memory, part_of, sweep
 from optviz.runs.tuning import tune
-from optviz.shared.text import rounded
+from optviz.shared.text import labels, rounded
 from optviz.studies.settings import Entries, Noise, On, Seed, Starts, Steps, Tol, seed_of
 from optviz.studies.study import Drawn, OnFunction, Progress
 
@@ -494,9 +494,10 @@ def _draw_bar(figure: Figure, place: _Place, fast: float, slow: float, look: Loo
     fast_end, slow_end = FAST * hue + 1 - FAST, SLOW * hue
     ramp = (fast_end + shade * (slow_end - fast_end))[:, None]
     bar.imshow(ramp, origin="lower", aspect="auto", extent=(0, 1, np.log(fast), np.log(slow)))
-    ticks = np.unique([float(f"{v:.2g}") for v in np.geomspace(fast, slow, 6)])
+    # Whole steps only, as round as they may be.
+    ticks = np.unique([round(float(f"{v:.2g}")) for v in np.geomspace(fast, slow, 6)])
     ticks = ticks[(ticks >= fast) & (ticks <= slow)]
-    bar.set_yticks(np.log(ticks), [f"{v:,.0f}" for v in ticks])
+    bar.set_yticks(np.log(ticks), labels(ticks))
     bar.set_ylim(np.log(fast), np.log(slow))
     bar.set_xticks([])
     bar.yaxis.tick_right()
