@@ -94,7 +94,7 @@ def descend_blocks(  # type: ignore[no-untyped-def]  # noqa: PLR0915  (a helper 
                     if t == 1 or window[t - 1] != window[t - 2]:
                         tops[:m] = 0.0
                     for i in range(m):
-                        tops[i] = max(tops[i], max(abs(g[i]), abs(g[m + i])))
+                        tops[i] = max(tops[i], abs(g[i]), abs(g[m + i]))
                     if t == steps or window[t] != window[t - 1]:
                         for i in range(m):
                             if alive[i] > 0:
