@@ -178,7 +178,7 @@ def test_a_centred_quadratic_is_the_same_about_its_minimum() -> None:
             slopes = f.gradient(*(center + mode))
             np.testing.assert_allclose(slopes, eigenvalue * mode, rtol=1e-8, atol=1e-10)
             assert np.hypot(*slopes) == pytest.approx(spectrum[0], rel=1e-8)
-    with pytest.raises(ValueError, match="Rosenbrock is no quadratic with a minimum"):
+    with pytest.raises(ValueError, match="rosenbrock is no quadratic with a minimum"):
         quadratic.centred(ov.function("rosenbrock"))
 
 
@@ -186,7 +186,7 @@ def test_a_centred_quadratic_is_the_same_about_its_minimum() -> None:
 @pytest.mark.parametrize("name", ["momentum", "nesterov"])
 @pytest.mark.parametrize(
     ("condition", "shift"),
-    [(1, 0), (1.5, 5), (4, 0.01), (20, 100), (60, 5), (100, 1e4), (200, 0), (200, 5)],
+    [(1, 0), (4, 0.01), (20, 100), (100, 1e4), (200, 5)],
 )
 def test_measured_rates_are_the_spectral_radius(name: str, condition: float, shift: float) -> None:
     """The row without momentum is plain gradient descent."""
@@ -262,6 +262,11 @@ def test_the_edge_is_told_where_a_faster_setting_may_lie_beyond() -> None:
 # -- what returns ---------------------------------------------------------------------------
 
 
+def slopes_of(t: ov.Trajectory) -> np.ndarray:
+    """The largest |∂f/∂xᵢ| before each step."""
+    return np.abs(t.function.gradient(*t.points[:-1].T)).max(axis=0)
+
+
 def late_slopes(lr: np.ndarray, beta1: np.ndarray, steps: int) -> np.ndarray:
     """The largest slope of Adam on the bowl in the last tenth, of four starts: a plain loop."""
     f = ov.function("bowl")
@@ -291,7 +296,7 @@ def test_what_adam_does_is_judged_by_what_comes_last(monkeypatch) -> None:
     assert not (outcomes == DIVERGES).any()
     assert (late > 0.01).sum() > 100
     assert ((late > 0.01) & converge).sum() <= 3
-    assert 50 < converge.sum()
+    assert converge.sum() > 50
     assert np.median(late[converge]) < 1e-9
     assert np.median(late[returns]) > 1
     assert (late[returns] > 1e-3).mean() > 0.9
@@ -310,7 +315,7 @@ def test_those_followed_are_counted_by_plain_runs() -> None:
     gone = 0
     for row, column in places:
         optimizer = ov.Adam(lr=x.values[column], beta1=y.values[row])
-        late = [np.abs(t.gradients[-4000:]).max() for t in
+        late = [slopes_of(t)[-4000:].max() for t in
                 (ov.minimize("bowl", optimizer, start=start, steps=longer)
                  for start in p.sweep.starts)]  # fmt: skip
         gone += max(late) > 1e-6
@@ -320,6 +325,7 @@ def test_those_followed_are_counted_by_plain_runs() -> None:
     assert f"{followed} of those that converge followed for 40,000 steps: {lost} did not" in print_
 
 
+@needs_jit
 def test_the_worst_start_counts() -> None:
     """Of two basins, one for each side: a slope that differs, and a start that is lost."""
     text = "(x**2 - 1)**2*(1 + x/3) + y**2"
@@ -330,9 +336,9 @@ def test_the_worst_start_counts() -> None:
         optimizer = ov.Momentum(lr=x.values[column], momentum=y.values[row])
         shrunk = []
         for start in p.sweep.starts:
-            slopes = np.abs(ov.minimize(text, optimizer, start=start, steps=300).gradients)
-            k = np.flatnonzero(slopes.max(axis=1) > 1e-7)[-1]
-            shrunk.append((slopes[k].max() / slopes[k // 2].max()) ** (1 / (k - k // 2)))
+            slopes = slopes_of(ov.minimize(text, optimizer, start=start, steps=300))
+            k = np.flatnonzero(slopes > 1e-7)[-1]
+            shrunk.append((slopes[k] / slopes[k // 2]) ** (1 / (k - k // 2)))
         if p.outcomes[row, column] == CONVERGES:
             assert np.log(p.rates[row, column]) == pytest.approx(np.log(max(shrunk)), rel=0.15)
     assert (p.outcomes == CONVERGES).sum() > 6
@@ -388,7 +394,7 @@ def test_cells_have_the_colour_of_the_legend_or_of_the_bar(theme: str) -> None:
     assert set(np.unique(p.outcomes)) == {UNTOLD, RETURNS, CONVERGES}
     figure = ov.plot(p, theme=theme)
     (mesh,) = [c for c in part_of(figure, "map").collections if isinstance(c, QuadMesh)]
-    shown = mesh.get_facecolors().reshape(*p.rates.shape, -1)[..., :3]
+    shown = np.asarray(mesh.get_array())[..., :3]
     assert_colors_tell(shown, p, figure)
     # What has no rate is unlike all that has one.
     bar = np.asarray(part_of(figure, "bar").images[0].get_array())[:, 0, :3]
@@ -404,7 +410,7 @@ def test_the_picture_shows_the_rates_and_the_theory(diagram) -> None:
     axes, bar = figure.axes
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("lr", "momentum")
     (mesh,) = [c for c in axes.collections if isinstance(c, QuadMesh)]
-    shown = mesh.get_facecolors().reshape(*diagram.rates.shape, -1)[..., :3]
+    shown = np.asarray(mesh.get_array())[..., :3]
     assert_colors_tell(shown, diagram, figure)
     labels = legend_of(figure)
     untold = ["too slow or too unsteady to tell"] * bool((diagram.outcomes == UNTOLD).any())
