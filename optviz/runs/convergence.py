@@ -70,7 +70,7 @@ def long_run(peaks: Real, begins: Sequence[int], floor: float) -> tuple[Real, ND
     """
     at = np.asarray(begins, dtype=float)
     floor = max(floor, np.finfo(float).tiny)
-    slopes = np.log(np.maximum(peaks, floor))
+    slopes = np.log(np.clip(peaks, floor, np.finfo(float).max))
     ahead = np.maximum.accumulate(slopes[..., ::-1], axis=-1)[..., ::-1]
     rates, is_steady = _rates(ahead, at, np.log(floor))
 
