@@ -58,7 +58,7 @@ def centred(f: Function) -> tuple[Function, Real]:
     if eigenvalues(f) is None:
         raise ValueError(f"{f.name} is no quadratic with a minimum")
     hessian = f.hessian(0.0, 0.0)
-    center = -np.linalg.solve(hessian, f.gradient(0.0, 0.0))
+    center: Real = np.asarray(-np.linalg.solve(hessian, f.gradient(0.0, 0.0)), float)
     if not center.any():
         return f, center
     (a, b), (_, d) = (hessian / 2).tolist()

@@ -115,7 +115,7 @@ def _rates(ahead: Real, at: Real, floor: float) -> tuple[Real, NDArray[np.bool_]
         return np.asarray((at_step(b) - at_step(a)) / (at[b] - at[a]))
 
     def first_below(level: Real) -> NDArray[np.intp]:
-        return np.minimum((ahead > level[..., None]).sum(axis=-1), last)
+        return np.asarray(np.minimum((ahead > level[..., None]).sum(axis=-1), last))
 
     last = np.maximum((ahead > floor).sum(axis=-1) - 1, 0)
     top, end = ahead[..., 0], at_step(last)
