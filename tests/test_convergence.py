@@ -105,6 +105,18 @@ def test_the_slowest_part_sets_the_rate(steps: int, slow: float, fast: float, sh
     assert np.log(found) == pytest.approx(np.log(rate), rel=0.25)
 
 
+@given(early=st.floats(0.6, 1.6), turn=st.floats(0.2, 0.33))
+def test_the_first_half_of_the_way_does_not_count(early: float, turn: float) -> None:
+    """Another factor until 20 to 33 % of the powers of ten are done."""
+    steps, way = 5000, 12.0
+    first = turn * way / (early * way / steps)
+    t = np.arange(steps)
+    fallen = np.where(t < first, early * way / steps * t, turn * way + (t - first) * way / steps)
+    found, outcome = told(10**-fallen)
+    assert outcome == CONVERGES
+    assert np.log10(found) == pytest.approx(-way / steps, rel=1e-3)
+
+
 def test_the_first_steps_do_not_count() -> None:
     """Up and down by any factor, before what is left is told."""
     slopes, rate = powers(1000, 10)

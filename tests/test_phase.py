@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -13,7 +15,7 @@ import optviz as ov
 from optviz.compiled import jit
 from optviz.functions import quadratic
 from optviz.render import output
-from optviz.runs.convergence import CONVERGES, DIVERGES, RETURNS, UNTOLD
+from optviz.runs.convergence import CONVERGES, DIVERGES, RETURNS, UNTOLD, window_begins
 from optviz.runs.tuning import jittered_starts
 from optviz.studies import phase as phase_module
 from tests.pictures import clashes, legend_of, part_of, words_of
@@ -165,7 +167,7 @@ def quadratic_text(seed: int, condition: float, *, shift: float) -> tuple[str, n
 
 
 def test_a_centred_quadratic_is_the_same_about_its_minimum() -> None:
-    for seed, condition in enumerate((1.0, 7.0, 200.0)):
+    for seed, condition in enumerate((1.0, 7.0, 200.0, 2.0, 3.0, 50.0, 10.0, 30.0)):
         text, spectrum = quadratic_text(seed, condition, shift=5)
         f = ov.function(text)
         g, center = quadratic.centred(f)
@@ -342,6 +344,24 @@ def test_the_worst_start_counts() -> None:
         if p.outcomes[row, column] == CONVERGES:
             assert np.log(p.rates[row, column]) == pytest.approx(np.log(max(shrunk)), rel=0.15)
     assert (p.outcomes == CONVERGES).sum() > 6
+
+
+def test_the_worst_of_the_starts_is_told() -> None:
+    """Two starts under five settings: slopes made up, the worst of the fates and rates named."""
+    begins = window_begins(200)
+    t = np.array(begins) - 1.0
+    fast, slow, back, kept = 0.7**t, 0.9**t, 0.9**t, 0 * t + 1
+    back[-5] = 1e3
+    pairs = [(fast, slow), (slow, kept), (kept, back), (back, fast), (back, slow)]
+    s = ov.sweep("bowl", ov.SGD(), np.ones((2, 2)), over={"lr": [0.1] * 5}, steps=200, tol=0.0)
+    outcome = s.outcome.copy()
+    outcome[4, 1] = -1
+    for order in (slice(None), slice(None, None, -1)):
+        peaks = np.array(pairs)[:, order]
+        made = dataclasses.replace(s, peaks=peaks, outcome=outcome[:, order])
+        rates, worst = phase_module._worst(made, begins, 1e-14)
+        assert worst.tolist() == [CONVERGES, UNTOLD, RETURNS, RETURNS, DIVERGES]
+        np.testing.assert_allclose(rates, [0.9, np.nan, np.nan, np.nan, np.inf], rtol=1e-9)
 
 
 # -- axes -----------------------------------------------------------------------------------
