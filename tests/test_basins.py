@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 
 import numpy as np
@@ -10,9 +11,9 @@ from matplotlib.colors import to_rgb
 
 import optviz as ov
 from optviz.compiled import jit
-from optviz.functions.stationary import stationary_points
+from optviz.functions.stationary import StationaryPoints, stationary_points
 from optviz.render import style
-from optviz.studies.basins import LOST, NOWHERE, axes_of
+from optviz.studies.basins import ELSEWHERE, LOST, OUTSIDE, UNFINISHED, WITHOUT, axes_of
 from tests.pictures import clashes, words_of
 
 FIVE = ["sgd:lr=0.01", "momentum:lr=0.005", "nesterov:lr=0.005", "adam:lr=0.1",
@@ -99,7 +100,7 @@ def test_each_pixel_is_a_run_of_minimize() -> None:
                 continue
             assert b.steps_taken[k, row, column] == (t.converged_at or 60)
             away = np.hypot(*(minima - t.points[-1]).T)
-            expected = int(away.argmin()) if away.min() < 0.01 * np.hypot(10, 10) else NOWHERE
+            expected = int(away.argmin()) if away.min() < 0.01 * np.hypot(10, 10) else UNFINISHED
             assert b.reached[k, row, column] == expected
 
 
@@ -107,22 +108,80 @@ def test_each_pixel_is_a_run_of_minimize() -> None:
 def test_shares_are_counts_and_sum_to_1() -> None:
     b = ov.basins("six-hump-camel", [*FIVE, "sgd:lr=0.05"], size=(60, 40), steps=150)
     shares = b.shares()
-    assert shares.shape == (6, 6 + 2)
+    assert shares.shape == (6, 6 + 4)
     np.testing.assert_allclose(shares.sum(axis=1), 1, rtol=1e-12)
     for k, reached in enumerate(b.reached):
         for index in range(6):
             assert shares[k, index] == (reached == index).mean()
-        assert shares[k, -2] == (reached == NOWHERE).mean()
-        assert shares[k, -1] == (reached == LOST).mean()
+        for column, kind in zip(range(-4, 0), WITHOUT, strict=True):
+            assert shares[k, column] == (reached == kind).mean()
     assert shares[5, -1] > 0.1
     # Local minima catch runs too.
     assert (shares[0, 2:6] > 0.05).all()
 
 
 @needs_jit
+@pytest.mark.parametrize(
+    ("name", "optimizer"),
+    [("griewank", "momentum:lr=1"), ("ackley", "sgd:lr=0.05"), ("schwefel", "sgd:lr=2"),
+     ("levy13", "momentum:lr=0.001"), ("saddle", "sgd:lr=0.1"), ("six-hump-camel", "sgd:lr=0.02"),
+     ("x**4 - y**2 + y**4", "sgd:lr=0.1")],
+)  # fmt: skip
+def test_what_became_of_each_start(name: str, optimizer: str) -> None:
+    """By plain loops: converged or not, inside or outside, and whether f is higher all round."""
+    b = ov.basins(name, optimizer, size=(40, 40), steps=2000)
+    f, s = b.function, b.sweeps[0]
+    (x0, x1), (y0, y1) = f.bounds
+    diagonal = np.hypot(x1 - x0, y1 - y0)
+    angles = np.linspace(0, 2 * np.pi, 32, endpoint=False)
+    seen = set()
+    for run, kind in enumerate(b.reached.ravel().tolist()):
+        x, y = s.final[run]
+        seen.add(min(kind, 0))
+        if s.diverged[run]:
+            assert kind == LOST
+        elif not s.converged[run]:
+            assert kind in (UNFINISHED, *range(len(b.minima)))
+        elif not (x0 <= x <= x1 and y0 <= y <= y1):
+            assert kind == OUTSIDE or np.hypot(*(b.minima[kind] - (x, y))) < 0.01 * diagonal
+        else:
+            r = 1e-3 * diagonal
+            is_minimum = (f(x + r * np.cos(angles), y + r * np.sin(angles)) > f(x, y)).all()
+            assert (kind >= 0) == is_minimum or kind == ELSEWHERE
+            if kind >= 0:
+                assert np.hypot(*(b.minima[kind] - (x, y))) < 1e-3 * diagonal
+    assert UNFINISHED not in seen or not s.converged.all()
+    expected = {"griewank": OUTSIDE, "saddle": None}.get(name, 0)
+    assert expected is None or expected in seen
+
+
+@needs_jit
+def test_minima_that_runs_find_are_listed() -> None:
+    """Of a Python function the list may miss some: what runs converge to is added."""
+
+    def ripples(x, y):
+        return np.sin(9 * x) ** 2 + 3 * np.sin(9 * y) ** 2 + (x * x + y * y) / 50
+
+    f = ov.function(ripples, bounds=((-1, 1), (-1, 1)))
+    b = ov.basins(f, "sgd:lr=0.004", size=(12, 12), steps=1500, tol=1e-5)
+    assert not b.stationary.is_complete
+    ends = b.sweeps[0].final[b.sweeps[0].converged]
+    ends = ends[(np.abs(ends) <= 1).all(axis=1)]
+    assert len(ends) > 30
+    # As if the search had found one of them only.
+    short = StationaryPoints(b.stationary.minima[:1], np.zeros((0, 2)), False)
+    for b in (b, dataclasses.replace(b, stationary=short)):  # noqa: B020
+        for end in ends:
+            assert np.hypot(*(b.minima - end).T).min() < 1e-2
+        assert (b.reached[0][b.sweeps[0].converged.reshape(12, 12)] != ELSEWHERE).all()
+    assert len(b.found) > 4
+    assert "there may be more minima and saddles" in words_of(ov.plot(b))
+
+
+@needs_jit
 def test_a_symmetric_function_has_symmetric_basins() -> None:
     b = ov.basins("six-hump-camel", "sgd:lr=0.01", size=(80, 60))
-    opposite = {NOWHERE: NOWHERE, LOST: LOST}
+    opposite = {UNFINISHED: UNFINISHED, LOST: LOST}
     minima = b.stationary.minima
     for k, point in enumerate(minima):
         opposite[k] = int(np.hypot(*(minima + point).T).argmin())
@@ -238,10 +297,10 @@ def test_pixels_have_the_hue_of_what_was_reached(theme: str) -> None:
     assert pixels.shape == (40, 60, 3)
     assert image.origin == "lower"
     assert image.get_extent() == [-5, 5, -5, 5]
-    assert {NOWHERE, LOST, 0} <= set(reached.ravel().tolist())
+    assert {UNFINISHED, LOST, 0} <= set(reached.ravel().tolist())
     faint = to_rgb(style.theme(theme).faint)
-    np.testing.assert_allclose(pixels[reached == NOWHERE], np.tile(faint, ((reached == NOWHERE)
-                               .sum(), 1)), atol=0.003)  # fmt: skip
+    unfinished = pixels[reached == UNFINISHED]
+    np.testing.assert_allclose(unfinished, np.tile(faint, (len(unfinished), 1)), atol=0.003)
     assert len(np.unique(pixels[reached == LOST], axis=0)) == 1
     for k, color in enumerate(("#0072B2", "#E69F00", "#009E73", "#CC79A7")):
         hue = np.array(to_rgb(color))

@@ -488,10 +488,15 @@ def test_panels_fit_their_page(count: int, names: float) -> None:
             assert across <= -layout.AXIS * 12 + 1e-6 or down <= -layout.AXIS * 12 + 1e-6
 
 
-def test_marks_come_at_round_steps() -> None:
+def test_marks_are_a_dozen_and_never_alias_with_a_zigzag() -> None:
     assert [frame.mark_interval(n) for n in (1, 10, 30, 100, 200, 1000, 10**6)] == [
-        1, 1, 2, 10, 20, 100, 100000,
+        1, 1, 3, 9, 15, 75, 78125,
     ]  # fmt: skip
+    for steps in range(15, 3000, 7):
+        every = frame.mark_interval(steps)
+        # A dozen or so; odd, or each mark would lie on the same side of a zigzag.
+        assert every % 2
+        assert 7 < steps / every <= 15
 
 
 def test_the_curve_names_its_floor() -> None:

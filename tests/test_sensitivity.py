@@ -29,10 +29,11 @@ def test_gaps_are_quantiles_of_the_runs_themselves() -> None:
     assert s.gaps.shape == (1, 3, 61)
     f, (scan,) = ov.function("beale"), s.sweeps
     for k in (5, 30, 45):
-        values = [
-            ov.minimize("beale", ov.Adam(lr=float(s.rates[k])), start=start, steps=30).values[-1]
+        runs = [
+            ov.minimize("beale", ov.Adam(lr=float(s.rates[k])), start=start, steps=30)
             for start in scan.starts
         ]
+        values = [np.inf if t.left_at() else t.values[-1] for t in runs]
         assert s.gaps[0, 1, k] == sorted(values)[5] - f.minimum
         assert s.gaps[0, 0, k] == sorted(values)[1] - f.minimum
         assert s.gaps[0, 2, k] == sorted(values)[9] - f.minimum
@@ -56,6 +57,61 @@ def test_quantiles_are_ordered_and_the_best_rate_works(names, f, noise, starts) 
         if works.any():
             assert works[best]
             assert s.gaps[k, 1, best] == s.gaps[k, 1, works].min()
+
+
+def test_leaving_is_a_failure_and_shown_as_one() -> None:
+    """McCormick falls on outside its bounds: runs that left once won there with f − f* = −300."""
+    s = ov.sensitivity("mccormick", ["momentum", "sgd"], starts=5)
+    f = s.function
+    for k, scan in enumerate(s.sweeps):
+        for j in range(0, len(s.rates), 6):
+            ends, first = [], []
+            for start in scan.starts:
+                t = ov.minimize(f, scan.optimizer.fresh(lr=float(s.rates[j])), start=start)
+                ends.append(np.inf if t.left_at() is not None else t.values[-1])
+                first.append(t.values[0])
+            gaps = sorted(max(v - f.minimum, 0) for v in ends)
+            assert s.gaps[k, 1, j] == gaps[2]
+            good = sum(a <= b for a, b in zip(ends, first, strict=True))
+            assert s.works(k)[j] == (good >= 0.9 * 5)
+        assert np.isfinite(s.gaps[k, 1, s.best(k)])
+    left = [(scan.left > 0).any() for scan in s.sweeps]
+    assert all(left)
+
+
+def test_nine_of_ten_runs_are_enough_and_eight_are_not() -> None:
+    """On 10 and on 5 starts, of which as many fail as a rate near the border lets."""
+    s = ov.sensitivity("himmelblau", "sgd", starts=10, steps=20,
+                       rates=ov.Axis("lr", 0.005, 0.05, 80, log=True))  # fmt: skip
+    first = s.function(*s.sweeps[0].starts.T)
+    good = np.array([
+        sum(v <= f and not left for v, f, left in zip(row, first, gone, strict=True))
+        for row, gone in zip(s.sweeps[0].values, s.sweeps[0].left, strict=True)
+    ])  # fmt: skip
+    np.testing.assert_array_equal(s.works(0), good >= 9)
+    assert {5, 6, 7, 8} & set(good.tolist())  # there are rates between
+
+
+def test_the_range_grows_until_the_best_is_inside() -> None:
+    """On Goldstein-Price plain descent needs rates below 1e-5."""
+    s = ov.sensitivity("goldstein-price", "sgd")
+    assert s.rates[0] < 1e-5
+    assert not s.is_at_edge(0)
+    assert 0 < s.best(0) < len(s.rates) - 1
+    narrow = ov.sensitivity("goldstein-price", "sgd",
+                            rates=ov.Axis("lr", 1e-7, 1e-6, 9, log=True))  # fmt: skip
+    assert narrow.is_at_edge(0)
+    assert "best lr = 1e−06 (at the edge)" in legend_of(ov.plot(narrow))[0]
+
+
+def test_without_a_lowest_value_leaving_is_no_failure() -> None:
+    s = ov.sensitivity("saddle", "sgd", starts=4)
+    assert (s.gaps >= 0).all()
+    assert (s.sweeps[0].left > 0).any()
+    figure = ov.plot(s)
+    assert "f − lowest inside ≤ 0" in legend_of(figure)[0]
+    assert figure.axes[0].get_ylabel().startswith("f − lowest inside")
+    assert "no f*: the lowest value on a grid" in words_of(figure)
 
 
 def test_the_same_seed_the_same_scan() -> None:
@@ -147,7 +203,7 @@ def test_flat_functions_and_rates_that_all_fail_make_pictures(f: str, rates) -> 
     figure = ov.plot(ov.sensitivity(f, "sgd", rates=axis, steps=60, starts=4))
     assert clashes(figure) == []
     assert np.isfinite([axes.get_ylim() for axes in figure.axes]).all()
-    assert ("no rate works" in legend_of(figure)[0]) == (rates is not None)
+    assert ("no rate from 5 to 20 works" in legend_of(figure)[0]) == (rates is not None)
 
 
 @pytest.mark.parametrize("count", [1, 2, 5])

@@ -177,6 +177,96 @@ def test_python_functions_and_single_points() -> None:
     assert halves.steps_taken[1] == 0
 
 
+# -- the greatest slopes on the way ---------------------------------------------------------
+
+
+WINDOWS = (1, 2, 3, 7, 20, 41)
+
+
+def slopes_met(t: ov.Trajectory, taken: int) -> np.ndarray:
+    """The greatest |∂f/∂xᵢ| in each window, 0 where the run had ended, by a plain loop."""
+    points = t.points[: taken + 1] if taken < 60 else t.points[:60]
+    with np.errstate(all="ignore"):
+        slopes = np.abs(t.function.gradient(*points.T)).max(axis=0)
+    all_steps = np.zeros(60)
+    all_steps[: len(slopes)] = slopes
+    return np.maximum.reduceat(all_steps, np.array(WINDOWS) - 1)
+
+
+def assert_peaks(found: np.ndarray, expected: np.ndarray) -> None:
+    """A gradient of many points at once may round otherwise (a·b + c in one)."""
+    np.testing.assert_array_equal(found == 0, expected == 0)
+    np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["sgd", "momentum", "adam", "lion", "rmsprop", "adadelta"])
+@pytest.mark.parametrize("tol", [0.0, 0.3])
+def test_peaks_are_the_greatest_slopes_of_minimize(name: str, tol: float) -> None:
+    """Of runs that stay, converge and diverge, over two hyperparameters."""
+    other = {"sgd": {}, "momentum": {"momentum": [0.0, 0.9]}, "adam": {"beta1": [0.0, 0.9]}}
+    over = {"lr": [0.003, 0.02, 0.6], **other.get(name, {})}
+    for f in FUNCTIONS[:3]:
+        starts = starts_of(f, 2 if FEW else 6)
+        optimizer = ov.optimizers[name]()
+        s = sweep(f, optimizer, starts, over=over, steps=60, tol=tol, windows=WINDOWS)
+        assert s.peaks is not None
+        assert s.peaks.shape == (*s.values.shape, len(WINDOWS))
+        assert_same(s, sweep(f, optimizer, starts, over=over, steps=60, tol=tol))
+        for index in np.ndindex(s.values.shape):
+            chosen = {key: over[key][i] for key, i in zip(over, index[:-1], strict=True)}
+            with np.errstate(all="ignore"):
+                t = ov.minimize(f, optimizer.fresh(**chosen), start=starts[index[-1]], steps=60,
+                                tol=tol)  # fmt: skip
+            if t.diverged_at is None:
+                expected = slopes_met(t, int(s.steps_taken[index]))
+                assert_peaks(s.peaks[index], expected)
+            else:
+                ended = np.array(WINDOWS) > t.diverged_at + 1
+                assert not s.peaks[index][ended].any()
+
+
+@needs_jit
+@pytest.mark.parametrize("noise", [0.0, 0.2])
+def test_peaks_stay_with_their_run_when_others_leave(noise: float) -> None:
+    """Blocks of 256 close up as runs converge and diverge; noise is no slope of f."""
+    starts = starts_of("himmelblau", 700)
+    options = {"steps": 60, "tol": 0.5, "noise": noise, "rng": 4, "windows": WINDOWS}
+    s = sweep("himmelblau", ov.Momentum(lr=0.012), starts, **options)
+    assert len(np.unique(s.steps_taken)) > 20
+    assert s.diverged.any()
+    for k in range(0, 700, 23):
+        short = sweep("himmelblau", ov.Momentum(lr=0.012), starts[: k + 1], **options)
+        np.testing.assert_array_equal(short.peaks[k], s.peaks[k])
+        if not (noise or s.diverged[k]):
+            t = ov.minimize("himmelblau", ov.Momentum(lr=0.012), start=starts[k], steps=60, tol=0.5)
+            assert_peaks(s.peaks[k], slopes_met(t, int(s.steps_taken[k])))
+    if noise:
+        first = np.abs(s.function.gradient(*starts.T)).max(axis=0)
+        assert_peaks(s.peaks[:, 0], first)
+
+
+def test_peaks_without_leaving_early_and_of_one_window() -> None:
+    starts = starts_of("beale", 3)
+    s = sweep("beale", ov.SGD(lr=1e-5), starts, steps=60, tol=1e3, early_leaving=False,
+              windows=WINDOWS)  # fmt: skip
+    one = sweep("beale", ov.SGD(lr=1e-5), starts, steps=60, tol=1e3, early_leaving=False,
+                windows=[1])  # fmt: skip
+    for k, start in enumerate(starts):
+        t = ov.minimize("beale", ov.SGD(lr=1e-5), start=start, steps=60)
+        assert_peaks(s.peaks[k], slopes_met(t, 60))
+    np.testing.assert_array_equal(one.peaks[:, 0], s.peaks.max(axis=1))
+    assert sweep("beale", ov.SGD(), steps=2).peaks is None
+
+
+@pytest.mark.parametrize("windows", [[2, 3], [0, 1], [1, 1], [1, 5, 4], [[1, 2]], [1, 3, 3]])
+def test_windows_that_do_not_rise_from_1_are_refused(windows) -> None:
+    with pytest.raises(
+        ValueError, match=r"^windows must be steps that rise from 1, not "
+    ) as refused:
+        sweep("bowl", ov.SGD(), steps=9, windows=windows)
+    assert "\n" not in str(refused.value)
+
+
 # -- the same numbers however the work is divided -------------------------------------------
 
 

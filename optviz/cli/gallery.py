@@ -165,6 +165,10 @@ def _run(entry: Entry) -> Path:
             raise ValueError(f"{entry.name}.py failed: {reason}")
         target = entry.out / made[0].name
         shutil.move(made[0], target)
+        for suffix in SUFFIXES:
+            # What it drew in another format before is no longer its picture.
+            if suffix != target.suffix:
+                target.with_suffix(suffix).unlink(missing_ok=True)
     return target
 
 

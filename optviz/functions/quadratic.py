@@ -58,7 +58,7 @@ def centred(f: Function) -> tuple[Function, Real]:
     if eigenvalues(f) is None:
         raise ValueError(f"{f.name} is no quadratic with a minimum")
     hessian = f.hessian(0.0, 0.0)
-    center = -np.linalg.solve(hessian, f.gradient(0.0, 0.0))
+    center = np.asarray(-np.linalg.solve(hessian, f.gradient(0.0, 0.0)), dtype=np.float64)
     if not center.any():
         return f, center
     (a, b), (_, d) = (hessian / 2).tolist()
@@ -67,9 +67,15 @@ def centred(f: Function) -> tuple[Function, Real]:
 
 
 def modes(f: Function) -> Real:
-    """The eigenvectors of a quadratic's Hessian, the one of the smaller eigenvalue first: rows of
-    a (2, 2) array."""
-    return np.asarray(np.linalg.eigh(f.hessian(0.0, 0.0))[1].T)
+    """Steps along the two eigenvectors of a quadratic's Hessian that change its slope equally:
+    rows of a (2, 2) array, the one of the smaller eigenvalue, with length 1, first.
+
+    >>> import optviz as ov
+    >>> modes(ov.function("4*x**2 + y**2")).tolist()
+    [[0.0, 1.0], [0.25, 0.0]]
+    """
+    values, vectors = np.linalg.eigh(f.hessian(0.0, 0.0))
+    return np.asarray(vectors.T * (values[0] / values)[:, None])
 
 
 def convergence_rate(lr: ArrayLike, momentum: ArrayLike, spectrum: ArrayLike) -> Real:

@@ -13,19 +13,23 @@ from numpy.typing import NDArray
 from optviz.functions.catalogue import Function
 from optviz.render.layout import Box
 from optviz.render.style import Look
+from optviz.shared.text import labels
 
 Real = NDArray[np.float64]
 
 #: Points of the grid along the longer side.
 GRID = 320
 LEVELS = 14
+#: Characters of a number beside the bar.
+LONGEST = 8
 
 
 @dataclass(frozen=True)
 class Ground:
     """A function's values on a grid that covers its bounds, and the levels of its isolines.
 
-    The levels are log-spaced in f − f*, or evenly spaced where there is no f*.
+    The levels are log-spaced in f − lowest, or evenly spaced where there is no f*. `lowest` is f*
+    unless the grid goes below it.
     """
 
     x: Real
@@ -50,7 +54,9 @@ def ground(f: Function, grid: int = GRID) -> Ground:
         lowest, highest = float(z.min()), float(z.max())
         levels = np.linspace(lowest, highest if highest > lowest else lowest + 1, LEVELS + 2)[1:]
         return Ground(x, y, z, lowest, _rising(levels, lowest))
-    lowest = min(f.minimum, float(z.min()))
+    # Below f* by rounding only, it is f*.
+    found = float(z.min())
+    lowest = f.minimum if found >= f.minimum - 1e-12 * (1 + abs(f.minimum)) else found
     return Ground(x, y, z, lowest, _rising(_levels(np.asarray(z.compressed()), lowest), lowest))
 
 
@@ -100,32 +106,35 @@ def draw_bar(figure: Figure, box: Box, f: Function, g: Ground, look: Look) -> No
     count = len(g.levels) - 1
     shades = colors(np.linspace(0, 1, len(g.levels)))[1:, None, :]
     bar.imshow(shades, origin="lower", aspect="auto", extent=(0, 1, 0, count))
-    shown = range(0, count + 1, max(1, round(count / max(2, box.height / (3.2 * look.unit)))))
-    bar.set_yticks(list(shown), [_level_text(g.levels[k], g) for k in shown])
+    shown = list(range(0, count + 1, max(1, round(count / max(2, box.height / (3.2 * look.unit))))))
+    texts, name = _bar_texts(g.levels[shown], f, g)
+    bar.set_yticks(shown, texts)
     bar.hlines(range(count), 0, 1, colors=look.theme.isoline, linewidths=0.6)
     bar.set_xticks([])
     bar.yaxis.tick_right()
     bar.tick_params(length=2, labelsize=0.8 * look.font, colors=look.theme.quiet)
-    spacing = "evenly\nspaced" if f.minimum is None else "log\nin f − f*"
     bar.text(
-        0, -1.7 * look.unit / box.height, f"f, levels {spacing}", transform=bar.transAxes,
+        0, -1.7 * look.unit / box.height, name, transform=bar.transAxes,
         fontsize=0.7 * look.font, color=look.theme.quiet, va="top", linespacing=1.1,
     )  # fmt: skip
     for spine in bar.spines.values():
         spine.set_color(look.theme.faint)
 
 
-def _level_text(level: float, g: Ground) -> str:
-    """Enough digits to tell the level from the lowest value."""
-    span = g.levels[-1] - g.lowest
-    digits = 2 if abs(g.lowest) < 1e-12 * span else 3
-    near = abs(level - g.lowest)
-    if 0 < near < abs(level):
-        digits = min(6, 2 + int(np.ceil(np.log10(abs(level) / near))))
-    text = f"{level:.{digits}g}"
-    if "e" in text and 1e-3 <= abs(level) < 1e6:
-        text = f"{float(text):,.0f}"
-    return text.replace("e+0", "e").replace("e+", "e").replace("e-0", "e-").replace("-", "−")
+def lowest_name(f: Function, g: Ground) -> str:
+    """What `g.lowest` is: f*, or the lowest value on the grid."""
+    return "f*" if g.lowest == f.minimum else "lowest"
+
+
+def _bar_texts(levels: Real, f: Function, g: Ground) -> tuple[list[str], str]:
+    """The numbers of the bar's ticks, and what they and the levels are."""
+    lowest = lowest_name(f, g)
+    spacing = "evenly\nspaced" if f.minimum is None else f"log\nin f − {lowest}"
+    texts = labels(levels)
+    if max(map(len, texts)) <= LONGEST:
+        return texts, f"f, levels {spacing}"
+    # Far from zero f itself would take more digits than there is room for.
+    return labels(levels - g.lowest), f"f − {lowest}, levels\n{spacing.split(maxsplit=1)[0]} spaced"
 
 
 def draw_minima(axes: Axes, f: Function, look: Look, size: float = 12) -> list[object]:
@@ -140,26 +149,29 @@ def draw_minima(axes: Axes, f: Function, look: Look, size: float = 12) -> list[o
     )  # fmt: skip
 
 
-def draw_arrows(axes: Axes, places: Real, steps: Real, spacing: float, color: str) -> float:
-    """Arrows along `steps`; if most are longer than the grid, all shrink by the factor returned."""
+def draw_arrows(
+    axes: Axes, places: Real, steps: Real, spacing: float, color: str
+) -> tuple[float, int]:
+    """Arrows along `steps`; if some are longer than the grid, all shrink by the factor returned.
+
+    Also returned: how many are longer still, and keep their direction only.
+    """
     seen = np.all(np.isfinite(steps), axis=1)
     places, steps = places[seen], steps[seen]
     lengths = np.linalg.norm(steps, axis=1)
     usual = float(np.quantile(lengths, 0.85)) if lengths.size else 0.0
     factor = min(1.0, spacing / usual) if usual > 0 else 1.0
-    # The few that are longer still keep their direction only.
-    shown = (
-        steps * factor * np.minimum(1, 2 * spacing / np.maximum(lengths * factor, 1e-300))[:, None]
-    )
+    share = np.minimum(1, 2 * spacing / np.maximum(lengths * factor, 1e-300))
+    shown = steps * factor * share[:, None]
     axes.quiver(
         *places.T, *shown.T, angles="xy", scale_units="xy", scale=1, zorder=3, color=color,
         width=0.003, headwidth=4, headlength=5, headaxislength=4.5, minlength=0.3,
     )  # fmt: skip
-    return factor
+    return factor, int((share < 1).sum())
 
 
 def draw_field(axes: Axes, f: Function, look: Look, count: int = 21) -> None:
-    """Arrows along −gradient, one length each; darker where the gradient is larger."""
+    """Arrows along −gradient, their lengths as the cube roots of the gradient's."""
     (x0, x1), (y0, y1) = f.bounds
     longer = max(x1 - x0, y1 - y0)
     spacing = longer / count

@@ -7,13 +7,15 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.text import Text
-from matplotlib.ticker import LogLocator, MaxNLocator
+from matplotlib.ticker import Formatter, LogLocator, MaxNLocator
 from numpy.typing import NDArray
 
 from optviz.functions.catalogue import Function
 from optviz.render.style import Look, Stroke
+from optviz.runs.race import SHARES
 from optviz.runs.trajectory import Trajectory
-from optviz.shared.text import rounded
+from optviz.shared.quantiles import quantiles
+from optviz.shared.text import labels
 
 Real = NDArray[np.float64]
 
@@ -31,6 +33,16 @@ CURVES = {
 }
 
 
+class _Labels(Formatter):
+    """Numbers that differ where the ticks do."""
+
+    def format_ticks(self, values: Sequence[float]) -> list[str]:
+        return labels(values)
+
+    def __call__(self, value: float, pos: int | None = None) -> str:
+        return labels([value])[0]
+
+
 def visible(t: Trajectory) -> int:
     """The number of points that are shown: up to where the path left the picture."""
     left = t.left_at()
@@ -41,13 +53,33 @@ def series(kind: str, f: Function, t: Trajectory) -> list[Real]:
     """What a curve shows along the visible part of a path: one array, or one a coordinate.
 
     "gap" is f − f* (f itself where there is no f*), "distance" to the nearest minimum,
-    "gradient" and "step" the norms, "rate" the step over the gradient in each coordinate.
+    "gradient" and "step" the norms, "rate" the step over the gradient in each coordinate. Of
+    several runs it is the median of their curves.
     """
-    n = visible(t)
-    points = t.points[:n]
+    if t.band is None:
+        return _along(kind, f, t.points[: visible(t)])
+    return [median for _, median, _ in bands(kind, f, t)]
+
+
+def bands(kind: str, f: Function, t: Trajectory) -> list[Real]:
+    """The 10 %, 50 % and 90 % quantiles (3, n) of the curves of several runs, for each curve.
+
+    A run that diverged counts as infinite from there on; for a rate, not at all.
+    """
+    if t.band is None:
+        return []
+    runs = [_along(kind, f, path) for path in t.band.paths[:, : visible(t)]]
+    table = np.array(runs).swapaxes(0, 1)
+    if kind != "rate":
+        table = np.where(np.isnan(table), np.inf, table)
+    return [quantiles(curves, SHARES) for curves in table]
+
+
+def _along(kind: str, f: Function, points: Real) -> list[Real]:
+    """The curve of one path; nan where the path is."""
     match kind:
         case "gap":
-            values = (t.values if t.band is None else t.band.values[1])[:n]
+            values = f.values_along(points)
             return [values if f.minimum is None else np.maximum(values - f.minimum, FLOOR / 10)]
         case "distance":
             away = points[:, None, :] - f.minima[None, :, :]
@@ -92,8 +124,7 @@ def draw_axes(
     # Who left the picture is dropped from the scale, unless everybody did.
     stayed = [t for t in trajectories if t.left_at() is None] or list(trajectories)
     curves = [c[np.isfinite(c)] for t in stayed for c in series(kind, f, t)]
-    if kind == "gap":
-        curves += [t.band.values[0] - (f.minimum or 0.0) for t in stayed if t.band is not None]
+    curves += [low[np.isfinite(low)] for t in stayed for low, _, _ in bands(kind, f, t)]
     curves = [c for c in curves if c.size]
     title, label = CURVES[kind]
     is_log = kind != "gap" or f.minimum is not None
@@ -114,7 +145,7 @@ def draw_axes(
                 count = max(2, int(axes.get_window_extent().height / (3 * look.unit)))
                 few = MaxNLocator(min(count, 6))
                 axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)) if high > 5 * low else few)
-                axes.yaxis.set_major_formatter(lambda value, _: rounded(value))
+                axes.yaxis.set_major_formatter(_Labels())
             if low == FLOOR:
                 axes.set_ylim(bottom=FLOOR)
         else:
@@ -138,9 +169,9 @@ def draw_line(
             linewidth=1.6 if coordinate == 0 else 1.2, markersize=3.6, markevery=every,
             markeredgecolor=look.theme.paper, markeredgewidth=0.4,
         )  # fmt: skip
-    if kind == "gap" and t.band is not None:
-        low, _, high = t.band.values[:, : visible(t)] - (f.minimum or 0.0)
-        axes.fill_between(np.arange(len(low)), np.maximum(low, FLOOR / 10), high, linewidth=0,
+    for low, _, high in bands(kind, f, t):
+        # What diverged runs take to infinity goes to the top.
+        axes.fill_between(np.arange(len(low)), low, np.minimum(high, 1e150), linewidth=0,
                           color=stroke.color, alpha=0.16, zorder=2)  # fmt: skip
 
 

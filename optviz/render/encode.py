@@ -180,6 +180,13 @@ class _WebpWriter(_StreamWriter):
     def container_options(hold: float) -> dict[str, str]:
         return {"loop": "0"}
 
+    def keep_last(self, hold: int) -> None:
+        """As for the others, but libwebp adds the mean duration of all frames to the last one's."""
+        if hold > 1:
+            n = self.count
+            self.count = max(n, round(n * (n - 1 + hold) / (n + 1)))
+            self.encode(self.last)
+
 
 class _ApngWriter(_StreamWriter):
     """Animated PNG: lossless."""

@@ -169,7 +169,8 @@ class _Stage:
                          f"[{self.stroke.label}]", va="top", fontsize=font,
                          color=self.stroke.color)  # fmt: skip
         colors = (look.theme.quiet, CARRIED, FRESH, self.stroke.color)
-        entries = [*zip((f"→ {PARTS[0]} (direction)", *(f"→ {p}" for p in PARTS[1:])), colors,
+        slope = "−(∇f + noise)" if t.noise else PARTS[0]
+        entries = [*zip((f"→ {slope} (direction)", *(f"→ {p}" for p in PARTS[1:])), colors,
                         strict=True),
                    ("● half axes: √ of each coordinate's rate", look.theme.quiet)]  # fmt: skip
         placed, x, row = [], left, 0
@@ -206,7 +207,9 @@ def _within(f: Function, view: Bounds) -> Function:
 
 
 def _pair(values: Real, digits: int = 3) -> str:
-    return f"({rounded(float(values[0]), digits):>8}, {rounded(float(values[1]), digits):>8})"
+    """Two numbers for reading; a dash for a rate where there was no gradient."""
+    one, two = (f"{rounded(float(v), digits) if np.isfinite(v) else '–':>8}" for v in values)
+    return f"({one}, {two})"
 
 
 def _table(e: Explanation, steps: Sequence[int] | range) -> list[tuple[str, str]]:
@@ -214,10 +217,9 @@ def _table(e: Explanation, steps: Sequence[int] | range) -> list[tuple[str, str]
     head = f"{'step':>4} {slope:^20} {'carried over':^20} {'+ this gradient':^20} {'rates':^20}"
     rows = [(head, "")]
     for k in steps:
-        rates = np.nan_to_num(e.rates[k])
         rows.append((
             f"{k + 1:>4} {_pair(e.gradients[k])} {_pair(e.carried[k])} {_pair(e.fresh[k])} "
-            f"{_pair(rates)}", "",
+            f"{_pair(e.rates[k])}", "",
         ))  # fmt: skip
     return rows
 
@@ -237,7 +239,7 @@ def _one_step(e: Explanation, k: int, parts: int) -> list[tuple[str, str]]:
     if parts >= 2:
         lines.append((f"{'carried over':<22}{_pair(e.carried[k], 4)}", CARRIED))
     if parts >= 3:
-        lines.append((f"{'rates':<22}{_pair(np.nan_to_num(e.rates[k]), 4)}", ""))
+        lines.append((f"{'rates':<22}{_pair(e.rates[k], 4)}", ""))
         lines.append((f"{'+ this gradient':<22}{_pair(e.fresh[k], 4)}", FRESH))
     if parts >= 4:
         lines.append((f"{'= the step':<22}{_pair(new - x, 4)}", "step"))

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
@@ -56,13 +55,17 @@ def compose(
     with_marks: bool = True,
     remarks: Sequence[str] = (),
     with_strip: bool = False,
+    with_paths: bool = True,
 ) -> Frame:
-    """Everything but the paths."""
+    """Everything but the paths; without any to come, no word of them either."""
     count = len(trajectories) if panels else 1
     with_curve = curve_kind is not None and bool(trajectories)
-    strokes = style.strokes(trajectories, sheet.look.theme)
+    strokes = style.strokes(trajectories, sheet.look.theme, with_paths)
     below = STRIP if with_strip else 0.0
-    begin(sheet, f, trajectories, strokes, panels=count, with_curve=with_curve, below=below)
+    begin(
+        sheet, f, trajectories if with_paths else (), strokes, panels=count, with_curve=with_curve,
+        below=below,
+    )  # fmt: skip
     every = mark_interval(max((t.steps for t in trajectories), default=0))
     ground = contour.ground(f)
     names = 2.4 + 0.62 * max((len(s.name) for s in strokes), default=0)
@@ -88,7 +91,7 @@ def compose(
     if len(maps) > 1:
         for axes, stroke in zip(maps, strokes, strict=True):
             name_panel(axes, stroke, sheet.look)
-    write_words(sheet, f, trajectories, remarks)
+    write_words(sheet, f, trajectories, remarks, with_paths)
     return Frame(sheet, f, tuple(trajectories), tuple(strokes), tuple(maps), curve, every)
 
 
@@ -118,11 +121,12 @@ def begin(
 
 
 def write_words(
-    sheet: Sheet, f: Function, trajectories: Sequence[Trajectory], remarks: Sequence[str]
-) -> None:
+    sheet: Sheet, f: Function, trajectories: Sequence[Trajectory], remarks: Sequence[str],
+    with_paths: bool = True,
+) -> None:  # fmt: skip
     """Title, formula and small print."""
     sheet.heading(style.title(f, trajectories), style.formula(f))
-    sheet.small_print(style.choices(f, trajectories, remarks))
+    sheet.small_print(style.choices(f, trajectories, remarks, with_paths))
 
 
 def aspect(f: Function) -> float:
@@ -132,10 +136,15 @@ def aspect(f: Function) -> float:
 
 
 def mark_interval(steps: int) -> int:
-    """1, 2 or 5 times a power of ten, for about a dozen marks."""
+    """1, 3 or 9 times a power of five, for about a dozen marks.
+
+    Odd: every second point of a zigzag lies on the same side of its valley.
+    """
     target = max(1.0, steps / 15)
-    power = 10 ** int(np.floor(np.log10(target)))
-    return next(int(m * power) for m in (1, 2, 5, 10) if m * power >= target)
+    return next(n for n in _ODD if n >= target)
+
+
+_ODD: list[int] = sorted(m * 5**k for m in (1, 3, 9) for k in range(12))
 
 
 def _handles(

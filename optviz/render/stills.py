@@ -63,13 +63,14 @@ def draw_first_steps(
 ) -> None:
     """For each optimizer a map with the first step from each point of a grid."""
     frame = compose(
-        sheet, f, runs, panels=True, curve_kind=None, with_marks=False,
+        sheet, f, runs, panels=True, curve_kind=None, with_marks=False, with_paths=False,
         remarks=["arrows: the first step from each point, scaled where a panel says so"],
     )  # fmt: skip
     spacing = max(high - low for low, high in f.bounds) / count
     for k, (stroke, (places, moves)) in enumerate(zip(frame.strokes, steps, strict=True)):
         axes = frame.map_of(k)
-        factor = contour.draw_arrows(axes, places, moves, spacing, stroke.color)
-        scale = "" if factor == 1 else f"   (arrows × {rounded(factor, 2)})"
-        name_panel(axes, stroke, frame.look, scale)
+        factor, cut = contour.draw_arrows(axes, places, moves, spacing, stroke.color)
+        notes = [f"arrows × {rounded(factor, 2)}"] if factor < 1 else []
+        notes += [f"{cut} cut short"] if cut else []
+        name_panel(axes, stroke, frame.look, f"   ({', '.join(notes)})" if notes else "")
         contour.draw_minima(axes, f, frame.look)

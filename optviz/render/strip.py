@@ -47,10 +47,11 @@ def draw_strip(frame: Frame, s: Scan) -> None:
         axes.plot(s.rates, median, color=stroke.color, linewidth=1.4)
         schedule = t.optimizer.schedule
         rate = float(t.optimizer.lr if schedule is None else schedule.first())
-        height_there = np.interp(np.log(rate), np.log(s.rates), np.nan_to_num(median, nan=np.inf))
+        # A mark where the rate was tried: between two rates nobody knows.
+        tried = np.flatnonzero(np.isclose(s.rates, rate, rtol=1e-9, atol=0.0))
         axes.axvline(rate, color=stroke.color, linewidth=0.8, linestyle=(0, (3, 2)))
-        if np.isfinite(height_there):
-            axes.plot(rate, height_there, stroke.marker, color=stroke.color, markersize=6,
+        if tried.size and np.isfinite(median[tried[0]]):
+            axes.plot(rate, median[tried[0]], stroke.marker, color=stroke.color, markersize=6,
                       markeredgecolor=look.theme.paper, zorder=5)  # fmt: skip
     axes.set_xscale("log")
     axes.set_yscale("log")

@@ -10,6 +10,7 @@ from optviz.functions.catalogue import Function
 from optviz.optimizers.base import Optimizer, Setting
 from optviz.optimizers.schedules import Schedule
 from optviz.runs.trajectory import Trajectory
+from optviz.runs.tuning import most_tuned_steps
 from optviz.shared.text import readable, rounded
 
 #: For optimizers that a user wrote.
@@ -75,6 +76,8 @@ _ON_BLACK = {
     "ftrl": "#7545CF",
 }
 
+NO_NOISE = "no noise"
+
 THEMES = {
     "light": Theme(
         "light", "#FFFFFF", "#1F2328", "#6A737D", "#D6DCE2", ("#DCE6F0", "#FBFCFD"),
@@ -125,9 +128,16 @@ class Stroke:
     label: str
 
 
-def strokes(trajectories: Sequence[Trajectory], theme: Theme) -> list[Stroke]:
-    """Colour, dash, mark, short name and legend text of each trajectory."""
-    labels = [legend_text(t) for t in trajectories]
+def strokes(
+    trajectories: Sequence[Trajectory], theme: Theme, with_paths: bool = True
+) -> list[Stroke]:
+    """Colour, dash, mark, short name and legend text of each trajectory, or of who ran it only."""
+    if not with_paths:
+        texts = [described(t.optimizer, [t.remark]) for t in trajectories]
+        return strokes_of([t.optimizer for t in trajectories], theme, texts)
+    differ = [texts for texts in _conditions(trajectories) if len(set(texts)) > 1]
+    own = list(zip(*differ, strict=True)) or [()] * len(trajectories)
+    labels = [legend_text(t, notes) for t, notes in zip(trajectories, own, strict=True)]
     return strokes_of([t.optimizer for t in trajectories], theme, labels)
 
 
@@ -189,10 +199,21 @@ def _with_distinct_names(optimizers: Sequence[Optimizer], strokes: list[Stroke])
     return out
 
 
-def legend_text(t: Trajectory) -> str:
+def legend_text(t: Trajectory, notes: Sequence[str] = ()) -> str:
     """The optimizer with its rate and whatever is not the default; where it left, if it did."""
     left = t.left_at()
-    return described(t.optimizer, [t.remark], [] if left is None else [f"left at step {left}"])
+    gone = "" if left is None else f"left at step {left}"
+    return described(t.optimizer, [t.remark], [*notes, gone])
+
+
+def _conditions(trajectories: Sequence[Trajectory]) -> list[list[str]]:
+    """Steps, tolerance, box and noise in words: each a list with one text for each path."""
+    return [
+        [f"{t.steps:,} step{'s' if t.steps > 1 else ''}" for t in trajectories],
+        [f"ends where ‖∇f‖ ≤ {rounded(t.tol)}" if t.tol else "" for t in trajectories],
+        ["kept inside the bounds" if t.box else "" for t in trajectories],
+        [noise_text(t.noise, t.seed) or NO_NOISE for t in trajectories],
+    ]
 
 
 def described(
@@ -275,24 +296,36 @@ def noise_text(noise: float, seed: int | None) -> str:
     return f"gradient noise σ = {rounded(noise)}, {told}"
 
 
+def tuning_text(f: Function, remark: str, steps: int, noise: float) -> str:
+    """What the best of 61 rates is best at."""
+    most = most_tuned_steps(f)
+    parts = [f"{remark.partition(',')[0]} rates: lowest mean log10(f − f*) of 16 starts"]
+    parts += [f"over their first {most:,} steps"] if steps > most else []
+    parts += ["with other noise"] if noise else []
+    return " ".join(parts)
+
+
 def choices(
-    f: Function, trajectories: Sequence[Trajectory], extra: Sequence[str] = ()
-) -> list[str]:
+    f: Function, trajectories: Sequence[Trajectory], extra: Sequence[str] = (),
+    with_paths: bool = True,
+) -> list[str]:  # fmt: skip
     """The small print: every choice behind the picture."""
     if not trajectories:
         return list(extra)
     t = trajectories[0]
+    conventions = conventions_text([t.optimizer for t in trajectories])
     starts = list(dict.fromkeys(point_text(t.start) for t in trajectories))
-    parts = [
-        f"start {', '.join(starts)}",
-        f"{max(t.steps for t in trajectories):,} steps",
-        conventions_text([t.optimizer for t in trajectories]),
-        noise_text(t.noise, t.seed),
-    ]
-    if t.band is not None:
+    # Where they differ, each legend text has its own.
+    shared = [texts[0] for texts in _conditions(trajectories) if len(set(texts)) == 1]
+    of_paths = [f"start {', '.join(starts)}", *(text for text in shared if text != NO_NOISE)]
+    parts = [*of_paths, conventions] if with_paths else [conventions]
+    if t.band is not None and with_paths:
         parts.append(f"median of {t.band.runs} runs, band from 10 % to 90 %")
-    if any(t.remark for t in trajectories):
-        parts.append("rates without a number: lowest mean log10(f − f*), 16 starts")
+        if lost := max(t.band.diverged for t in trajectories if t.band is not None):
+            parts.append(f"up to {lost} of {t.band.runs} diverged, counted as infinite")
+    tuned = [t for t in trajectories if t.remark.startswith("best of")]
+    if tuned:
+        parts.append(tuning_text(f, tuned[0].remark, max(t.steps for t in tuned), t.noise))
     if f.minimum is not None and f.is_searched and "f*" not in "".join(extra):
         parts.append(f"f* = {rounded(f.minimum, 4)} found numerically")
     return [*parts, *extra]

@@ -68,8 +68,9 @@ def draw_surface(
                   markerfacecolor=look.theme.star, markeredgecolor=look.theme.ink,
                   markeredgewidth=0.7,
                   zorder=6)  # fmt: skip
-    _finish(axes, f, look, "log₁₀(1 + f − f*)" if is_steep else "f(x, y)")
-    return axes, walkers, "height is log₁₀(1 + f − f*)" if is_steep else ""
+    logs = f"log₁₀(1 + f − {contour.lowest_name(f, g)})"
+    _finish(axes, f, look, logs if is_steep else "f(x, y)")
+    return axes, walkers, f"height is {logs}" if is_steep else ""
 
 
 def _finish(axes: Axes3D, f: Function, look: Look, name: str) -> None:

@@ -21,13 +21,13 @@ UNFINISHED, CONVERGED, DIVERGED = 0, 1, -1
 DESCEND_BLOCKS = f"""void(
     {STEP}, {GRADIENT}, {VALUE}, PERTURB, real[:, ::1], uint64[::1], float64[:, ::1],
     float64[:, ::1], float64[:, ::1], float64[::1], int32[::1], uint8[::1], real[:, :, ::1],
-    int32[:, ::1], int8[:, ::1], float64[:, :, ::1]
+    int32[:, ::1], int8[:, ::1], float64[:, :, ::1], float64[:, ::1], int32[:, ::1]
 )"""
 
 
 def descend_blocks(  # type: ignore[no-untyped-def]  # noqa: PLR0915  (a helper would be a call)
     step, gradient, value, perturb, starts, keys, initial, hypers, scheduled, bounds, window, stop,
-    final, ends, outcomes, peaks
+    final, ends, outcomes, peaks, limits, left
 ):  # fmt: skip
     """Run every start under every row of `hypers`; fills `final`, `ends`, `outcomes`, `peaks`.
 
@@ -55,6 +55,10 @@ def descend_blocks(  # type: ignore[no-untyped-def]  # noqa: PLR0915  (a helper 
     peaks : (c, n, windows)
         The largest component of the gradient that a run still in the race met in each window;
         the caller has filled it with zeros.
+    limits : (2, 2)
+        The lowest and highest x, and y; no rows for none.
+    left : (c, n)
+        The first step after which a run was outside the limits; 0 if it stayed.
     """
     steps = int(bounds[0])
     least = bounds[1]
@@ -71,6 +75,8 @@ def descend_blocks(  # type: ignore[no-untyped-def]  # noqa: PLR0915  (a helper 
     tops = np.zeros(WIDTH)
     noisy = keys.size > 0
     windowed = window.size > 0
+    outside = np.zeros(WIDTH, np.int64)
+    limited = limits.shape[0] > 0
     # 1 while a run is in the race. Whole numbers: LLVM may not reorder a sum of floats.
     alive = np.empty(WIDTH, np.int64)
     for row in range(hypers.shape[0]):
@@ -84,6 +90,7 @@ def descend_blocks(  # type: ignore[no-untyped-def]  # noqa: PLR0915  (a helper 
                 if noisy:
                     seeds[i] = keys[first + i]
                 alive[i] = 1
+                outside[i] = 0
             for slot in range(slots):
                 states[slot * 2 * m : (slot + 1) * 2 * m] = initial[row, slot]
             x, g = places[: 2 * m], slopes[: 2 * m]
@@ -94,7 +101,7 @@ def descend_blocks(  # type: ignore[no-untyped-def]  # noqa: PLR0915  (a helper 
                     if t == 1 or window[t - 1] != window[t - 2]:
                         tops[:m] = 0.0
                     for i in range(m):
-                        tops[i] = max(tops[i], max(abs(g[i]), abs(g[m + i])))
+                        tops[i] = max(tops[i], abs(g[i]), abs(g[m + i]))
                     if t == steps or window[t] != window[t - 1]:
                         for i in range(m):
                             if alive[i] > 0:
@@ -152,6 +159,7 @@ def descend_blocks(  # type: ignore[no-untyped-def]  # noqa: PLR0915  (a helper 
                         for i in range(m):
                             if alive[i] > 0:
                                 who[kept], seeds[kept], tops[kept] = who[i], seeds[i], tops[i]
+                                outside[kept] = outside[i]
                                 kept += 1
                         alive[:kept] = 1
                         m, gone = kept, 0
@@ -162,11 +170,21 @@ def descend_blocks(  # type: ignore[no-untyped-def]  # noqa: PLR0915  (a helper 
                 if scheduled.shape[0] > 0:
                     hyper[0] = scheduled[row, t - 1]
                 step(x, g, state, hyper, t)
+                if limited:
+                    for i in range(m):
+                        is_inside = (
+                            limits[0, 0] <= x[i] <= limits[0, 1]
+                            and limits[1, 0] <= x[m + i] <= limits[1, 1]
+                        )
+                        if outside[i] == 0 and not is_inside:
+                            outside[i] = t
                 if stop[0] != 0:
                     return
             for i in range(m):
                 if alive[i] > 0:
                     final[row, who[i], 0], final[row, who[i], 1] = x[i], x[m + i]
                     ends[row, who[i]] = steps
+                    if limited:
+                        left[row, who[i]] = outside[i]
                     is_finite = np.isfinite(x[i]) and np.isfinite(x[m + i])
                     outcomes[row, who[i]] = UNFINISHED if is_finite else DIVERGED

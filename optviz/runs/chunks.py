@@ -54,6 +54,8 @@ class Job:
     early_leaving: bool
     #: The window of each step, for `Ends.peaks`; empty for none.
     window: NDArray[np.int32]
+    #: The bounds that runs may leave, for `Ends.left`; no rows for none.
+    limits: Real
 
     def run(self, progress: Callable[[int, int], None] | None) -> Ends:
         """Do all the work in chunks on all threads."""
@@ -133,6 +135,7 @@ class Job:
                 self.hypers[rows], self.scheduled[rows],
                 np.array([self.steps, least, self.early_leaving, self.noise, longest]),
                 self.window, stop, ends.final, ends.steps, ends.outcomes, ends.peaks,
+                self.limits, ends.left,
             )  # fmt: skip
             if not stop[0]:
                 ends.judge(self.f, radius)
@@ -149,6 +152,7 @@ class Ends:
     values: Real
     basin: NDArray[np.int16]
     peaks: Real
+    left: NDArray[np.int32]
 
     @classmethod
     def empty(cls, rows: int, runs: int, real: Any, windows: int) -> Ends:
@@ -156,6 +160,7 @@ class Ends:
         return cls(
             np.empty((*shape, 2), real), np.empty(shape, np.int32), np.empty(shape, np.int8),
             np.empty(shape), np.empty(shape, np.int16), np.zeros((*shape, windows)),
+            np.zeros(shape, np.int32),
         )  # fmt: skip
 
     def part(self, rows: slice, runs: slice) -> Ends:

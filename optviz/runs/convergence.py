@@ -70,7 +70,7 @@ def long_run(peaks: Real, begins: Sequence[int], floor: float) -> tuple[Real, ND
     """
     at = np.asarray(begins, dtype=float)
     floor = max(floor, np.finfo(float).tiny)
-    slopes = np.log(np.maximum(peaks, floor))
+    slopes = np.log(np.clip(peaks, floor, np.finfo(float).max))
     ahead = np.maximum.accumulate(slopes[..., ::-1], axis=-1)[..., ::-1]
     rates, is_steady = _rates(ahead, at, np.log(floor))
 
@@ -97,11 +97,12 @@ def long_run(peaks: Real, begins: Sequence[int], floor: float) -> tuple[Real, ND
     return np.where(outcomes == CONVERGES, rates, np.nan), outcomes.astype(np.int8)
 
 
-def _turns(slopes: Real) -> NDArray[np.intp]:
+def _turns(slopes: Real) -> NDArray[np.int64]:
     """How often rising and falling change."""
     changes = np.diff(slopes, axis=-1)
     signs = np.sign(np.where(np.abs(changes) > 1e-3, changes, 0))
-    return np.asarray((signs[..., 1:] * signs[..., :-1] < 0).sum(axis=-1))
+    turned = signs[..., 1:] * signs[..., :-1] < 0
+    return np.asarray(turned.sum(axis=-1), np.int64)
 
 
 def _rates(ahead: Real, at: Real, floor: float) -> tuple[Real, NDArray[np.bool_]]:
@@ -115,7 +116,7 @@ def _rates(ahead: Real, at: Real, floor: float) -> tuple[Real, NDArray[np.bool_]
         return np.asarray((at_step(b) - at_step(a)) / (at[b] - at[a]))
 
     def first_below(level: Real) -> NDArray[np.intp]:
-        return np.minimum((ahead > level[..., None]).sum(axis=-1), last)
+        return np.asarray(np.minimum((ahead > level[..., None]).sum(axis=-1), last), np.intp)
 
     last = np.maximum((ahead > floor).sum(axis=-1) - 1, 0)
     top, end = ahead[..., 0], at_step(last)

@@ -24,9 +24,12 @@ from optviz.shared.checks import (
     check_whole,
     generator,
 )  # fmt: skip
+from optviz.shared.quantiles import quantiles
 
 Real = NDArray[np.float64]
 
+#: The quantiles of a band.
+SHARES = (0.1, 0.5, 0.9)
 #: Runs of one ensemble.
 MAX_RUNS = 1000
 
@@ -42,6 +45,9 @@ def ensemble(
     steps: int = 100,
 ) -> Trajectory:
     """The median of several noisy runs, with all of them in its `band`.
+
+    Its `points` are the medians, coordinate by coordinate, over the runs that have not diverged;
+    they end where half of the runs have. Its band's quantiles count those as infinite.
 
     Parameters
     ----------
@@ -64,24 +70,23 @@ def ensemble(
     check_seed(rng)
     if not noise > 0:
         raise ValueError(f"several runs differ by their noise: give noise > 0, not {noise!r}")
+    steps = check_steps(steps)
     all_runs = [
         minimize(f, optimizer, start=start, steps=steps, noise=noise,
                  rng=np.random.default_rng([rng, k]))
         for k in range(runs)
     ]  # fmt: skip
-    # As far as most runs go: a median of less than half of them says nothing.
-    lengths = sorted(len(t.points) for t in all_runs)
-    n = lengths[(runs - 1) // 2]
-    paths = np.full((runs, n, 2), np.nan)
-    values = np.full((runs, n), np.nan)
+    # A run that diverged is infinitely bad from there on; where most have, nothing is left to draw.
+    paths = np.full((runs, steps + 1, 2), np.nan)
+    values = np.full((runs, steps + 1), np.inf)
     for k, t in enumerate(all_runs):
-        m = min(n, len(t.points))
-        paths[k, :m], values[k, :m] = t.points[:m], t.values[:m]
-    quantiles = np.nanquantile(values, [0.1, 0.5, 0.9], axis=0)
-    first = all_runs[0]
+        paths[k, : len(t.points)], values[k, : len(t.points)] = t.points, t.values
+    going = 2 * np.isfinite(values).sum(axis=0) > runs
+    n = int(np.argmin(going)) if not going.all() else steps + 1
+    first, band = all_runs[0], Band(paths[:, :n], quantiles(values[:, :n], SHARES))
     return dataclasses.replace(
-        first, points=np.nanmedian(paths, axis=0), band=Band(paths, quantiles), seed=int(rng),
-        diverged_at=n if n <= first.steps else None, converged_at=None,
+        first, points=np.nanmedian(band.paths, axis=0), band=band, seed=int(rng),
+        diverged_at=n if n <= steps else None, converged_at=None,
     )  # fmt: skip
 
 
@@ -109,7 +114,7 @@ def race(
         Optimizers, or text such as "adam" or "adam:lr=0.3,start=(1,2)" (see `runs/entry.py`).
         Text without a rate gets the one that `tune` finds, and the trajectory's remark says so.
     rng
-        A seed: the noise is the same for all. (A generator would be used up by the first.)
+        Seed or generator; the noise is the same for all, drawn from one seed.
     runs : int
         More than 1 makes each trajectory the median of an `ensemble`.
     tuned : bool
@@ -124,18 +129,21 @@ def race(
     ['best of 61', '']
     """
     f = function(f)
+    entries = [Entry.read(item) for item in optimizers]
     check_count("runs", runs)
     check_amounts(noise=noise, tol=tol)
     check_steps(steps)
-    generator(rng, "rng")
+    if noise or any(item.own.get("noise") for item in entries):
+        rng = one_seed(rng)
     common = {"start": start, "steps": steps, "noise": noise, "seed": rng, "tol": tol, "box": box}
     out = []
-    for k, entry in enumerate([Entry.read(item) for item in optimizers]):
+    for k, entry in enumerate(entries):
         mine = {**common, **entry.own}
         seed, remark = mine.pop("seed"), mine.pop("remark", "")
         optimizer = entry.optimizer
         if tuned or entry.is_tuned:
-            found = tune(f, optimizer, start=mine["start"], steps=mine["steps"])
+            found = tune(f, optimizer, start=mine["start"], steps=mine["steps"],
+                         noise=mine["noise"])  # fmt: skip
             optimizer, remark = found.best, found.remark
         if runs > 1:
             of_ensemble = {key: mine[key] for key in ("start", "steps", "noise")}
@@ -146,6 +154,14 @@ def race(
         if progress is not None:
             progress(k + 1, len(optimizers))
     return out
+
+
+def one_seed(rng: Any) -> int:
+    """A seed for all, from a seed, a generator, or nothing."""
+    if isinstance(rng, int | np.integer) and not isinstance(rng, bool):
+        generator(rng, "rng")
+        return int(rng)
+    return int(generator(rng, "rng").integers(2**63))
 
 
 def several(optimizers: Any, what: str) -> list[Any]:

@@ -60,6 +60,8 @@ class Sweep:
         As given.
     peaks : ndarray (..., windows) or None
         The largest |∂f/∂xᵢ| that a run met in each window of the steps, 0 where it had ended.
+    left : ndarray (...) of int32 or None
+        The step with which a run left the function's bounds for the first time; 0 if it stayed.
     """
 
     final: NDArray[Any]
@@ -76,6 +78,7 @@ class Sweep:
     noise: float = 0.0
     seed: int | None = None
     peaks: Real | None = None
+    left: NDArray[np.int32] | None = None
 
     @property
     def diverged(self) -> NDArray[np.bool_]:
@@ -223,6 +226,7 @@ def sweep(
     dtype: Any = np.float64,
     early_leaving: bool = True,
     windows: Sequence[int] = (),
+    bounded: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> Sweep:
     """Run an optimizer from many starts, or with many hyperparameters, and keep the ends.
@@ -258,7 +262,9 @@ def sweep(
         none counts as converged.
     windows : sequence of int
         The steps with which windows begin, rising from 1: `Sweep.peaks` keeps the greatest slope
-        of each run in each of them (and `save` leaves it out).
+        of each run in each of them.
+    bounded : bool
+        Whether to keep in `Sweep.left` when runs leave the bounds. (`save` keeps neither.)
     progress
         Called with the number of runs done and in all.
 
@@ -302,6 +308,7 @@ def sweep(
     job = Job(
         f, optimizer, places, *_settings(optimizer, grid, steps), steps, float(tol), float(noise),
         int(runs), int(rng), early_leaving, window,
+        np.array(f.bounds if bounded else np.zeros((0, 2)), dtype=float),
     )  # fmt: skip
     ends = job.run(progress)
     shape = [*(len(v) for v in grid.values()), len(places), *([runs] if runs > 1 else [])]
@@ -310,6 +317,7 @@ def sweep(
         ends.outcomes.reshape(shape), ends.basin.reshape(shape), places, grid, f,
         optimizer.fresh(), steps, float(tol), float(noise), int(rng) if noise else None,
         ends.peaks.reshape(*shape, -1) if len(window) else None,
+        ends.left.reshape(shape) if bounded else None,
     )  # fmt: skip
 
 

@@ -47,7 +47,7 @@ class Band:
     paths : ndarray (runs, n, 2)
         All runs as far as the median path goes; nan after a run ended.
     values : ndarray (3, n)
-        The 10 %, 50 % and 90 % quantiles of f over the runs.
+        The 10 %, 50 % and 90 % quantiles of f over the runs; one that diverged counts as infinite.
     """
 
     paths: Real
@@ -57,6 +57,11 @@ class Band:
     def runs(self) -> int:
         """How many runs there were."""
         return len(self.paths)
+
+    @property
+    def diverged(self) -> int:
+        """How many of them diverged, as far as the median path goes."""
+        return int(np.isnan(self.paths[:, -1, 0]).sum())
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from optviz.functions.catalogue import Function, function
 from optviz.optimizers.base import Optimizer
 from optviz.optimizers.parse import check_optimizer
 from optviz.runs.trajectory import record, scheduled_rates, start_on
-from optviz.shared.checks import check_steps, check_whole, generator
+from optviz.shared.checks import check_amounts, check_steps, check_whole, generator
 
 Real = NDArray[np.float64]
 
@@ -26,8 +26,12 @@ FLOOR = 1e-12
 SHOWN = 0.3
 #: Rates, or starts.
 MAX_TRIED = 100_000
-#: Longer runs are tuned on their beginning.
-MAX_TUNED_STEPS = 1000
+#: Longer runs are tuned on their beginning; Python functions take microseconds a step.
+MAX_TUNED_STEPS, MAX_TUNED_STEPS_OF_PYTHON = 20_000, 1000
+#: The range that is looked at, in powers of ten (times `width_of`), and that of a scan.
+WIDEST, USUAL = (-8.0, 4.0), (-4.0, 2.0)
+#: The noise that rates are tuned with is other noise than a seed of the user's makes.
+SEED = 0x74756E65
 
 
 @dataclass(frozen=True)
@@ -37,23 +41,33 @@ class Tuning:
     Attributes
     ----------
     rates : ndarray (budget,)
-        The rates tried, log-spaced.
+        The rates tried, rising: a fifth of them over twelve powers of ten, the others between the
+        neighbours of the best of those.
     scores : ndarray (budget,)
         For each the mean, over steps and starts, of log10 of (f − f*)/(f₀ − f*); lower is
         better. A run that diverged or left the function's bounds counts as if it had stayed at
         its start, and the worse the earlier it left.
     best : Optimizer
         With the rate of the lowest score.
+    steps : int
+        How many were looked at.
     """
 
     rates: Real
     scores: Real
     best: Optimizer
+    steps: int
+
+    @property
+    def is_at_edge(self) -> bool:
+        """Whether the best is the lowest or the highest rate: a better one may lie beyond."""
+        return int(np.argmin(self.scores)) in (0, len(self.rates) - 1)
 
     @property
     def remark(self) -> str:
         """For legends: "best of 61"."""
-        return f"best of {len(self.rates)}"
+        edge = ", at the edge" if self.is_at_edge else ""
+        return f"best of {len(self.rates)}{edge}"
 
 
 def tune(
@@ -64,6 +78,7 @@ def tune(
     steps: int = 100,
     budget: int = 61,
     starts: int = 16,
+    noise: float = 0.0,
     rng: Any = 0,
 ) -> Tuning:
     """The best rate of `budget` log-spaced ones, the same way for every optimizer.
@@ -73,13 +88,15 @@ def tune(
 
     Parameters
     ----------
-    f, start, steps
-        As for `minimize`; at most 1000 steps are looked at.
+    f, start, steps, noise
+        As for `minimize`; at most 20,000 steps are looked at (1000 of a Python function). Each
+        start has noise of its own, the same for all rates and optimizers.
     optimizer
         Its rate is replaced (a schedule is scaled); everything else stays.
     budget : int ≥ 2
-        The number of rates, from 1e-4 to 1e2 times 1 (to 1e4 for a function as wide as
-        Eggholder: the range goes with the width of the bounds).
+        The number of rates: a fifth of them (13 of 61) from 1e-8 to 1e4, one a power of ten, the
+        others between the neighbours of the best of those. The range goes with the width of the
+        bounds: as it is for bounds up to 20 wide, 50 times that for Eggholder's.
     starts : int ≥ 1
         The start itself and copies within 5 % of the bounds around it.
     rng
@@ -96,22 +113,47 @@ def tune(
     check_optimizer(optimizer)
     check_whole("budget", budget, 2, MAX_TRIED)
     check_whole("starts", starts, 1, MAX_TRIED)
-    steps = min(check_steps(steps), MAX_TUNED_STEPS)
+    check_amounts(noise=noise)
+    steps = min(check_steps(steps), most_tuned_steps(f))
     places = jittered_starts(f, start, starts, rng)
-    rates = rates_to_try(f, budget)
     lowest = lowest_value(f)
-    scores = np.array([
-        _scores(f, *_runs(f, _at_rate(optimizer, rate), places, steps), lowest).mean()
-        for rate in rates
-    ])  # fmt: skip
-    return Tuning(rates, scores, _at_rate(optimizer, float(rates[np.argmin(scores)])))
+
+    def scores(rates: Real) -> Real:
+        return np.array([
+            _scores(f, *_runs(f, _at_rate(optimizer, rate), places, steps, noise), lowest).mean()
+            for rate in rates
+        ])  # fmt: skip
+
+    coarse = rates_to_try(f, max(2, budget // 5 + 1), WIDEST)
+    found = scores(coarse)
+    best = int(np.argmin(found))
+    low, high = coarse[max(best - 1, 0)], coarse[min(best + 1, len(coarse) - 1)]
+    fine = three_digits(np.geomspace(low, high, budget - len(coarse) + 2)[1:-1])
+    rates, found = np.append(coarse, fine), np.append(found, scores(fine))
+    order = np.argsort(rates, kind="stable")
+    rates, found = rates[order], found[order]
+    return Tuning(rates, found, _at_rate(optimizer, float(rates[np.argmin(found)])), steps)
 
 
-def rates_to_try(f: Function, budget: int) -> Real:
-    """Log-spaced rates of three digits, which are what a legend prints; see `tune`."""
+def most_tuned_steps(f: Function) -> int:
+    """How many steps of a run `tune` looks at."""
+    return MAX_TUNED_STEPS if f.is_compiled else MAX_TUNED_STEPS_OF_PYTHON
+
+
+def three_digits(rates: Real) -> Real:
+    """What a legend prints is what was used."""
+    return np.array([float(f"{rate:.3g}") for rate in rates])
+
+
+def width_of(f: Function) -> float:
+    """What rates go with: the longer side of the bounds over 20, at least 1."""
     low, high = np.array(f.bounds).T
-    rates = np.array([float(f"{r:.3g}") for r in np.logspace(-4, 2, budget)])
-    return rates * max(1.0, float(np.max(high - low)) / 20)
+    return max(1.0, float(np.max(high - low)) / 20)
+
+
+def rates_to_try(f: Function, budget: int, powers: tuple[float, float] = USUAL) -> Real:
+    """Log-spaced rates of three digits between two powers of ten, times `width_of`."""
+    return three_digits(np.logspace(*powers, budget) * width_of(f))
 
 
 def jittered_starts(f: Function, start: Sequence[float] | None, count: int, rng: Any) -> Real:
@@ -132,11 +174,19 @@ def _at_rate(optimizer: Optimizer, rate: float) -> Optimizer:
 
 
 def _runs(
-    f: Function, optimizer: Optimizer, places: Real, steps: int
+    f: Function, optimizer: Optimizer, places: Real, steps: int, noise: float
 ) -> tuple[Real, NDArray[np.int64]]:
     hypers = np.tile(optimizer.hyper_vector(), (len(places), 1))
     scheduled = scheduled_rates(optimizer, steps)
-    return record(f, optimizer, places, hypers, steps, scheduled=scheduled)
+    if not noise:
+        return record(f, optimizer, places, hypers, steps, scheduled=scheduled)
+    each = [
+        record(f, optimizer, places[k : k + 1], hypers[:1], steps, scheduled=scheduled,
+               noises=np.random.default_rng([SEED, k]).normal(0.0, noise, (steps, 2)))
+        for k in range(len(places))
+    ]  # fmt: skip
+    points, ends = zip(*each, strict=True)
+    return np.concatenate(points), np.concatenate(ends)
 
 
 def lowest_value(f: Function) -> float:

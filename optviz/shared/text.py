@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 import re
 from collections.abc import Iterable
 
@@ -34,6 +35,44 @@ def rounded(value: float, digits: int = 3) -> str:
     ('0.123', '−2')
     """
     return f"{value:.{digits}g}".replace("-", "−")
+
+
+def labels(values: Iterable[float]) -> list[str]:
+    """The numbers of one axis for reading: none is less exact than its last digit says, and two
+    are alike only where the values are.
+
+    All have the same decimals where that takes few digits, else the same number of digits.
+
+    >>> labels([7, 7.3, 7.5, 7.8]), labels([0.002, 30, 12345])
+    (['7.0', '7.3', '7.5', '7.8'], ['0.002', '30', '1.2e4'])
+    """
+    numbers = [float(value) + 0.0 for value in values]  # without −0
+    sizes = [abs(value) for value in numbers if value] or [1.0]
+    tries = [[_with_digits(value, digits) for value in numbers] for digits in range(2, 18)]
+    whole = all(value.is_integer() for value in numbers)
+    if min(sizes) >= 1e-3 and max(sizes) < min(1e3 * min(sizes), 1e6 if whole else 1e4):
+        # Two digits of the smallest.
+        needed = max(0, 1 - math.floor(math.log10(min(sizes))))
+        least = 0 if whole else needed
+        even = [[f"{v:,.{places}f}" for v in numbers] for places in range(least, needed + 5)]
+        tries = even + tries
+    texts = next(texts for texts in tries if len(set(texts)) == len(set(numbers)))
+    return [text.replace("-", "−") for text in texts]
+
+
+def _with_digits(value: float, digits: int) -> str:
+    """So many significant digits, or all before the point; with a power of ten where it is far."""
+    written = f"{value:.{digits - 1}e}"
+    mantissa, _, power = written.partition("e")
+    plain = 1e6 if float(written) == value else 1e4
+    if value and not 1e-3 <= abs(value) < plain:
+        return f"{_short(mantissa)}e{int(power)}"
+    before = math.floor(math.log10(abs(value))) + 1 if value else digits
+    return _short(f"{value:,.{max(digits - before, 0)}f}")
+
+
+def _short(text: str) -> str:
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def readable(formula: str) -> str:

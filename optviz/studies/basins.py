@@ -15,11 +15,11 @@ from optviz.functions.base import Function
 from optviz.functions.stationary import StationaryPoints, stationary_points
 from optviz.optimizers.base import Optimizer
 from optviz.runs.axis import Axis
-from optviz.runs.chunks import capture_radius, nearest
+from optviz.runs.chunks import capture_radius
 from optviz.runs.race import several
 from optviz.runs.sweep import Sweep, check_memory, part_of, sweep
 from optviz.runs.tuning import tune
-from optviz.shared.text import rounded
+from optviz.shared.text import labels, rounded
 from optviz.studies.settings import Entries, Noise, On, Seed, Starts, Steps, Tol, seed_of
 from optviz.studies.study import Drawn, OnFunction, Progress
 
@@ -34,8 +34,12 @@ if TYPE_CHECKING:
 
 #: Starts along the longer side unless told.
 SIZE = 800
-#: In `Basins.reached`: overflow, and neither at a minimum nor gone.
-LOST, NOWHERE = -2, -1
+#: In `Basins.reached`, of runs at no minimum: not converged; converged outside the bounds;
+#: converged inside them, at a saddle or where f is flat; diverged.
+UNFINISHED, OUTSIDE, ELSEWHERE, LOST = -1, -2, -3, -4
+WITHOUT = (UNFINISHED, OUTSIDE, ELSEWHERE, LOST)
+#: So many minima that only the runs found are told apart.
+MAX_FOUND = 100
 
 #: One for each minimum, in this order: distinct for the colour-blind, and told apart from black.
 HUES = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
@@ -86,18 +90,51 @@ class Basins:
         return axes_of(self.function, self.size)
 
     @functools.cached_property
+    def found(self) -> NDArray[np.float64]:
+        """Minima at which runs converged and that `stationary` does not list, shape (k, 2)."""
+        f, listed = self.function, self.stationary
+        radius = capture_radius(f, listed.minima)
+        ends = np.concatenate([s.final[s.converged] for s in self.sweeps])
+        ends = ends[_inside(f, ends)]
+        ends = ends[_nearest(ends, np.vstack([listed.minima, listed.saddles]), radius) < 0]
+        kept: list[NDArray[np.float64]] = []
+        while len(ends) and len(kept) < MAX_FOUND:
+            end = ends[0]
+            if np.linalg.eigvalsh(f.hessian(*end))[0] > 0:
+                kept.append(end)
+            ends = ends[np.hypot(*(ends - end).T) > radius]
+        return np.array(kept).reshape(-1, 2)
+
+    @functools.cached_property
+    def minima(self) -> NDArray[np.float64]:
+        """Those of the function, the other ones listed in `stationary`, and those `found`."""
+        return np.vstack([self.stationary.minima, self.found])
+
+    @functools.cached_property
     def reached(self) -> NDArray[np.int16]:
-        """For each optimizer and start the index into `stationary.minima`; `NOWHERE` (−1) for a
-        run that has not arrived, `LOST` (−2) for one that diverged. Shape (optimizers, h, w)."""
+        """For each optimizer and start the index into `minima`, or what became of a run that
+        reached none: `UNFINISHED` (−1), `OUTSIDE` (−2), `ELSEWHERE` (−3) or `LOST` (−4). Shape
+        (optimizers, h, w).
+
+        A run has reached a minimum if it ended within a hundredth of the bounds' diagonal (less
+        where minima lie closer together), and did not converge at a saddle nearer by.
+        """
         width, height = self.size
-        minima = self.stationary.minima
-        radius = capture_radius(self.function, minima)
+        f, minima = self.function, self.minima
+        places = np.vstack([minima, self.stationary.saddles])
+        radius = capture_radius(f, minima)
         out = []
         for s in self.sweeps:
-            index = s.basin
-            if len(minima) > len(self.function.minima):
-                index = nearest(np.nan_to_num(s.final, nan=np.inf), minima, radius)
-            out.append(np.where(s.diverged, LOST, index).reshape(height, width))
+            ends = np.nan_to_num(s.final.reshape(-1, 2), nan=np.inf)
+            index = _nearest(ends, places, radius)
+            # A run that is still on its way may pass a saddle.
+            unfinished = (index >= len(minima)) & ~s.converged.ravel()
+            index[unfinished] = _nearest(ends[unfinished], minima, radius)
+            at_none = (index < 0) | (index >= len(minima))
+            gone = np.where(_inside(f, ends), ELSEWHERE, OUTSIDE)
+            gone[~s.converged.ravel()] = UNFINISHED
+            gone[s.diverged.ravel()] = LOST
+            out.append(np.where(at_none, gone, index).reshape(height, width))
         return np.array(out, dtype=np.int16)
 
     @functools.cached_property
@@ -107,14 +144,11 @@ class Basins:
         return np.array([s.steps_taken.reshape(height, width) for s in self.sweeps])
 
     def shares(self) -> NDArray[np.float64]:
-        """The share of starts that reached each minimum, then that went nowhere, then that
-        diverged; shape (optimizers, minima + 2)."""
-        count = len(self.stationary.minima)
-        rows = []
-        for reached in self.reached:
-            by_index = np.bincount(reached.ravel() - LOST, minlength=count + 2)
-            rows.append([*by_index[2:], by_index[1], by_index[0]] / by_index.sum())
-        return np.array(rows)
+        """The share of starts that reached each of `minima`, then of those that did not converge,
+        converged outside the bounds, elsewhere inside, and diverged; shape (optimizers,
+        minima + 4)."""
+        kinds = [*range(len(self.minima)), *WITHOUT]
+        return np.array([[np.mean(reached == k) for k in kinds] for reached in self.reached])
 
 
 class BasinsStudy(OnFunction, Drawn):
@@ -146,7 +180,7 @@ class BasinsStudy(OnFunction, Drawn):
         for k, entry in enumerate(items):
             optimizer, remark = entry.optimizer, str(entry.own.get("remark", ""))
             if entry.is_tuned:
-                found = tune(f, optimizer, steps=self.steps)
+                found = tune(f, optimizer, steps=self.steps, noise=self.noise)
                 optimizer, remark = found.best, found.remark
             remarks.append(remark)
             sweeps.append(
@@ -162,7 +196,7 @@ class BasinsStudy(OnFunction, Drawn):
 
         names = [s.name for s in strokes_of([x.optimizer for x in result.sweeps], THEMES["light"])]
         known = len(result.function.minima)
-        shares = result.shares()[:, : known or -2].sum(axis=1)
+        shares = result.shares()[:, : known or -len(WITHOUT)].sum(axis=1)
         what = "a global minimum" if known else "a local minimum"
         parts = [f"{n}: {100 * share:.1f} %" for n, share in zip(names, shares, strict=True)]
         return f"Starts that reach {what}: {', '.join(parts)}"
@@ -241,7 +275,7 @@ def basins(
     >>> import optviz as ov
     >>> b = ov.basins("(x**2 - 1)**2 + y**2", "sgd:lr=0.005", size=(60, 40))
     >>> b.reached.shape, b.shares().tolist()
-    ((1, 40, 60), [[0.5, 0.5, 0.0, 0.0]])
+    ((1, 40, 60), [[0.5, 0.5, 0.0, 0.0, 0.0, 0.0]])
     """
     made = BasinsStudy.checked(
         optimizers=optimizers, on=f, size=size, steps=steps, tol=tol, noise=noise, seed=seed_of(rng)
@@ -260,6 +294,26 @@ def axes_of(f: Function, size: tuple[int, int] | None) -> tuple[Axis, Axis]:
     except (TypeError, ValueError):
         raise ValueError(f"size must be two whole numbers, not {size!r}") from None
     return Axis("x", x0, x1, width), Axis("y", y0, y1, height)
+
+
+def _inside(f: Function, points: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which points (n, 2) lie in the function's bounds."""
+    low, high = np.array(f.bounds).T
+    return np.asarray(np.all((points >= low) & (points <= high), axis=-1))
+
+
+def _nearest(
+    points: NDArray[np.float64], places: NDArray[np.float64], radius: float
+) -> NDArray[np.intp]:
+    """The index of the nearest place within `radius` of each point (n, 2), −1 if there is none."""
+    from scipy.spatial import KDTree
+
+    index = np.full(len(points), -1, np.intp)
+    finite = np.isfinite(points).all(axis=1)
+    if len(places) and finite.any():
+        far, near = KDTree(places).query(points[finite], distance_upper_bound=radius)
+        index[finite] = np.where(np.isfinite(far), near, -1)
+    return index
 
 
 def _centers(axis: Axis) -> NDArray[np.float64]:
@@ -323,15 +377,15 @@ def _kinds(b: Basins, colors: style.Theme) -> tuple[list[_Kind], NDArray[np.uint
     from optviz.render.style import point_text
 
     shares = b.shares()
-    minima = b.stationary.minima
+    minima, negligible = b.minima, 1e-9 * float(np.ptp(b.function.bounds))
     count, known = len(minima), len(b.function.minima)
     # Global minima first, then the local ones by the number of starts that end there.
     local = sorted(range(known, count), key=lambda k: -float(shares[:, k].sum()))
     order = [k for k in [*range(known), *local] if k < known or shares[:, k].any()]
     kinds = []
-    number = np.zeros(count + 2, np.uint8)
+    number = np.zeros(count + len(WITHOUT), np.uint8)
     for place, k in enumerate(order[: len(HUES)]):
-        name = point_text(minima[k])
+        name = point_text([0.0 if abs(v) < negligible else v for v in minima[k]])
         name += "" if k < known else "  local"
         kinds.append(_Kind(name, HUES[place], shares[:, k], True))
         number[k] = place
@@ -339,16 +393,17 @@ def _kinds(b: Basins, colors: style.Theme) -> tuple[list[_Kind], NDArray[np.uint
         number[rest] = len(kinds)
         name = f"{len(rest)} more {'minima' if any(k < known for k in rest) else 'local minima'}"
         kinds.append(_Kind(name, OTHER, shares[:, rest].sum(axis=1), True))
-    for column, name, color in (
-        (NOWHERE, "nowhere yet", colors.faint),
-        (LOST, "diverged", colors.ink if colors.name != "dark" else "#000000"),
-    ):
-        at = count if column == NOWHERE else count + 1
+    is_dark = colors.name == "dark"
+    for at, (name, color) in enumerate((
+        ("not converged", colors.faint),
+        ("converged outside", "#7E6BA8" if is_dark else "#B7A8D6"),
+        ("converged elsewhere", "#8A7A55" if is_dark else "#D9CBA3"),
+        ("diverged", "#000000" if is_dark else colors.ink),
+    ), count):  # fmt: skip
         if shares[:, at].any():
             number[at] = len(kinds)
             kinds.append(_Kind(name, color, shares[:, at], False))
-    index = np.where(b.reached >= 0, b.reached, np.where(b.reached == LOST, count + 1, count))
-    return kinds, number[index]
+    return kinds, number[np.where(b.reached >= 0, b.reached, count - 1 - b.reached)]
 
 
 def _table(kinds: Sequence[_Kind], colors: style.Theme) -> NDArray[np.uint8]:
@@ -385,8 +440,8 @@ def _draw_marks(axes: Axes, b: Basins, look: Look) -> None:
         axes.axvline(0, color=paper, linewidth=0.6, alpha=0.6)
     if y0 < 0 < y1:
         axes.axhline(0, color=paper, linewidth=0.6, alpha=0.6)
-    size = 9 if len(b.stationary.minima) + len(b.stationary.saddles) < 40 else 4
-    local, saddles = b.stationary.minima[known:], b.stationary.saddles
+    size = 9 if len(b.minima) + len(b.stationary.saddles) < 40 else 4
+    local, saddles = b.minima[known:], b.stationary.saddles
     saddles = saddles if len(saddles) <= MAX_SADDLES else saddles[:0]
     axes.plot(*saddles.T, "x", color="#000000", markersize=0.75 * size, markeredgewidth=2.4,
               linestyle="", zorder=6)  # fmt: skip
@@ -439,9 +494,10 @@ def _draw_bar(figure: Figure, place: _Place, fast: float, slow: float, look: Loo
     fast_end, slow_end = FAST * hue + 1 - FAST, SLOW * hue
     ramp = (fast_end + shade * (slow_end - fast_end))[:, None]
     bar.imshow(ramp, origin="lower", aspect="auto", extent=(0, 1, np.log(fast), np.log(slow)))
-    ticks = np.unique([float(f"{v:.2g}") for v in np.geomspace(fast, slow, 6)])
+    # Whole steps only, as round as they may be.
+    ticks = np.unique([round(float(f"{v:.2g}")) for v in np.geomspace(fast, slow, 6)])
     ticks = ticks[(ticks >= fast) & (ticks <= slow)]
-    bar.set_yticks(np.log(ticks), [f"{v:,.0f}" for v in ticks])
+    bar.set_yticks(np.log(ticks), labels(ticks))
     bar.set_ylim(np.log(fast), np.log(slow))
     bar.set_xticks([])
     bar.yaxis.tick_right()
@@ -466,8 +522,10 @@ def _choices(b: Basins) -> list[str]:
     if len(b.stationary.saddles) > MAX_SADDLES:
         parts[-1] = f"★ minimum, ○ local minimum, {len(b.stationary.saddles)} saddles not marked"
     parts.append(style.noise_text(s.noise, s.seed))
-    if any(b.remarks):
-        parts.append("rates without a number: lowest mean log10(f − f*) near the function's start")
+    if tuned := [remark for remark in b.remarks if remark.startswith("best of")]:
+        parts.append(style.tuning_text(f, tuned[0], s.steps, s.noise) + " near the start")
+    if not b.stationary.is_complete:
+        parts.append("there may be more minima and saddles")
     if f.minimum is not None and f.is_searched:
         parts.append(f"f* = {rounded(f.minimum, 4)} found numerically")
     return parts

@@ -45,12 +45,11 @@ SAMPLE, LONGER, LONGEST = (12, 9), 40, 1_000_000
 #: does not matter.
 LINEAR = ("sgd", "momentum", "nesterov")
 
-
 #: Where one colour ends and the next begins: the nearer to 1, the slower, and the finer.
 LEVELS = (0.0, 0.3, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.93, 0.95, 0.97, 0.98, 0.99, 0.995, 1.0)
 #: From fast to slow, on a light and on a dark page.
 RAMPS = {"light": ("#08306B", "#E3EEF8"), "dark": ("#CFE5FF", "#14243A")}
-THEORY, CRITICAL, BEST = "#D55E00", "#7A4FA3", "#E69F00"
+BEST = "#E69F00"
 
 
 @dataclass(frozen=True)
@@ -100,9 +99,9 @@ class PhaseDiagram:
 
     def at_edge(self) -> str:
         """The axis at whose end the fastest setting lies, though a faster one may lie beyond."""
-        x, y, _ = self.best
+        x, y, rate = self.best
         for axis, value in ((self.x, x), (self.y, y)):
-            if value in (axis.values[0], axis.values[-1]) and value != 0:
+            if rate < 1 and value in (axis.values[0], axis.values[-1]) and value != 0:
                 return axis.name
         return ""
 
@@ -135,7 +134,7 @@ class PhaseStudy(OnFunction, Drawn):
             raise ValueError(f"x and y must be two hyperparameters, not {x.name} twice")
         g, starts = f, jittered_starts(f, f.start, STARTS, 0)
         if _is_linear(f, optimizer):
-            # Every start with equal parts of both modes is as good as any other.
+            # Every start with equal slopes along both modes is as good as any other.
             g, center = quadratic.centred(f)
             slow, fast = quadratic.modes(f) * max(1.0, float(np.hypot(*(f.start - center))))
             starts = np.array([slow + fast, slow - fast])
@@ -266,9 +265,7 @@ def _floor(f: Function, starts: Real) -> float:
     return max(LEAST, ABOVE_ROUNDING * float(np.max(slopes[np.isfinite(slopes)], initial=0)))
 
 
-def _worst(
-    s: Sweep, begins: Sequence[int], floor: float
-) -> tuple[Real, NDArray[np.int8]]:
+def _worst(s: Sweep, begins: Sequence[int], floor: float) -> tuple[Real, NDArray[np.int8]]:
     """For each setting the rate and the outcome of the worst of its starts."""
     assert s.peaks is not None
     rates, outcomes = long_run(np.nan_to_num(s.peaks, nan=np.inf), begins, floor)
@@ -298,7 +295,7 @@ def default_axis(f: Function, optimizer: Optimizer, name: str, count: int) -> Ax
         raise ValueError(f"{type(optimizer).__name__} has no {name!r}; it has {known}")
     if name == "lr":
         spectrum = quadratic.eigenvalues(f)
-        if spectrum is not None and optimizer.name in ("sgd", "momentum", "nesterov"):
+        if spectrum is not None and optimizer.name in LINEAR:
             high = 4.2 / spectrum[1]
             return Axis(name, high / count, high, count)
         rates = rates_to_try(f, 2)
@@ -362,32 +359,14 @@ def _edges(axis: Axis) -> np.ndarray:
 
 
 def _draw_theory(axes: Axes, p: PhaseDiagram) -> list[Line2D]:
-    """The border of stability, the critical lines and the optimum, for momentum on a quadratic."""
+    """Theory's lines, for momentum on a quadratic over its two hyperparameters."""
+    from optviz.render.theory import draw_momentum
+
     spectrum = quadratic.eigenvalues(p.function)
     names = (p.x.name, p.y.name)
     if spectrum is None or p.sweep.optimizer.name != "momentum" or set(names) != {"lr", "momentum"}:
         return []
-    flip = -1 if names[0] == "momentum" else 1
-
-    def draw(lr: np.ndarray, momentum: np.ndarray, style: str, **options: object) -> Line2D:
-        (line,) = axes.plot(*(lr, momentum)[::flip], style, **options)  # type: ignore[arg-type]
-        return line
-
-    beta = np.linspace(0, 1, 200)
-    lines = [draw(quadratic.largest_rate(beta, spectrum), beta, "-", color=THEORY, linewidth=1.8,
-                  label="theory: stable below αλ = 2 + 2β")]  # fmt: skip
-    for eigenvalue, dash in zip(spectrum, ("--", ":"), strict=True):
-        alpha = np.linspace(0, 4 / eigenvalue, 2000)[1:]
-        label = f"theory: β = (1 − √(αλ))² for λ = {rounded(eigenvalue)}"
-        lines.append(draw(alpha, quadratic.critical_momentum(alpha, eigenvalue), dash,
-                          color=CRITICAL, linewidth=1.4, label=label))  # fmt: skip
-    best_lr, best_momentum, rate = quadratic.optimum(spectrum)
-    label = (f"theory: α* = {rounded(best_lr, 4)}, β* = {rounded(best_momentum, 4)}, "
-             f"rate {rounded(rate, 4)}")  # fmt: skip
-    place = np.array([best_lr]), np.array([best_momentum])
-    lines.append(draw(*place, "+", color=THEORY, markersize=11,
-                      markeredgewidth=2, zorder=8, label=label))  # fmt: skip
-    return lines
+    return draw_momentum(axes, spectrum, is_swapped=names[0] == "momentum")
 
 
 def _finish(axes: Axes, p: PhaseDiagram) -> None:
@@ -404,7 +383,7 @@ def _choices(p: PhaseDiagram) -> list[str]:
     others = style.described(s.optimizer, [], without=(p.x.name, p.y.name))
     starts = f"{len(s.starts)} starts around {style.point_text(p.function.start)}"
     if _is_linear(p.function, s.optimizer):
-        starts = "from the sum and the difference of the Hessian's eigenvectors"
+        starts = "2 starts with the same slope along both eigenvectors"
     return [
         f"{others}: {p.x.count} × {p.y.count} settings, {starts}",
         f"{s.steps:,} steps",

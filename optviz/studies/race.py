@@ -301,7 +301,7 @@ def strip_study(runs: Sequence[Trajectory]) -> SensitivityStudy:
     first = runs[0]
     return SensitivityStudy.checked(
         optimizers=[t.optimizer for t in runs], on=first.function, start=first.start,
-        steps=first.steps,
+        steps=first.steps, noise=first.noise, seed=(first.seed or 0) if first.noise else 0,
     )  # fmt: skip
 
 

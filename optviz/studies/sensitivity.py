@@ -15,7 +15,8 @@ from optviz.optimizers.base import Optimizer
 from optviz.runs.axis import Axis
 from optviz.runs.race import several
 from optviz.runs.sweep import Sweep, part_of, sweep
-from optviz.runs.tuning import jittered_starts, lowest_value, rates_to_try
+from optviz.runs.tuning import USUAL, WIDEST, jittered_starts, lowest_value, rates_to_try
+from optviz.shared.quantiles import quantiles
 from optviz.shared.text import listed, rounded
 from optviz.studies.settings import Entries, Noise, Rates, Seed, Start, Steps, seed_of
 from optviz.studies.study import Drawn, OnFunction, Progress
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 Real = NDArray[np.float64]
 
 QUANTILES = (0.1, 0.5, 0.9)
+#: Rates of a scan in a power of ten; where the best is at the end of the range, or none works, it
+#: grows by two powers of ten up to `WIDEST`.
+PER_POWER, MORE = 10, 2
 
 
 @dataclass(frozen=True)
@@ -42,8 +46,10 @@ class Sensitivity:
     rates : ndarray (r,)
         The rates.
     gaps : ndarray (optimizers, 3, r)
-        The 10 %, 50 % and 90 % quantiles over the starts of the final f − f*; inf where they
-        diverged.
+        The 10 %, 50 % and 90 % quantiles over the starts of the final f − f*. A run that left the
+        function's bounds, or diverged, counts as infinite. A function without f* has nothing to
+        arrive at: there its lowest value inside the bounds takes its place, who is lower has a
+        gap of 0, and leaving is no failure.
     first_gap : float
         The median of f − f* at the starts.
     study
@@ -62,9 +68,14 @@ class Sensitivity:
         return self.sweeps[0].function
 
     def works(self, k: int) -> NDArray[np.bool_]:
-        """With which rates at least nine of ten runs ended no higher than they began."""
+        """With which rates at least nine of ten runs stayed inside the bounds and ended no higher
+        than they began."""
         s = self.sweeps[k]
-        return np.asarray(np.mean(s.values <= s.function(*s.starts.T), axis=1) >= 0.9)
+        return np.asarray(np.mean(_outcomes(s) <= s.function(*s.starts.T), axis=1) >= 0.9)
+
+    def is_at_edge(self, k: int) -> bool:
+        """Whether the best rate is the lowest or the highest: a better one may lie beyond."""
+        return self.best(k) in (0, len(self.rates) - 1)
 
     def best(self, k: int) -> int:
         """The number of the rate with the lowest median, for the k-th optimizer: among those that
@@ -77,8 +88,8 @@ class Sensitivity:
 class SensitivityStudy(OnFunction, Drawn):
     """Runs with each of many rates from the same starts, and what the choice of a rate costs.
 
-    A rate works if at least nine of ten runs end no higher than they began. The own rates of the
-    optimizers do not matter (a schedule's shape does).
+    A rate works if at least nine of ten runs stay inside the bounds and end no higher than they
+    began. The own rates of the optimizers do not matter (a schedule's shape does).
     """
 
     examples = ("sensitivity adam rmsprop --on rosenbrock",)
@@ -97,22 +108,38 @@ class SensitivityStudy(OnFunction, Drawn):
         return self
 
     def run(self, progress: Progress | None = None) -> Sensitivity:
-        """A sweep for each optimizer."""
+        """A sweep for each optimizer, over more rates while the best of one is at the end."""
+        if self.rates is not None:
+            return self._scan(self.rates.values, progress)
+        low, high = USUAL
+        while True:
+            count = round((high - low) * PER_POWER) + 1
+            made = self._scan(rates_to_try(self.f, count, (low, high)), progress)
+            everybody = range(len(made.sweeps))
+            none = any(not made.works(k).any() for k in everybody)
+            best = {made.best(k) for k in everybody}
+            lower = max(low - MORE, WIDEST[0]) if none or 0 in best else low
+            higher = min(high + MORE, WIDEST[1]) if count - 1 in best else high
+            if (lower, higher) == (low, high):
+                return made
+            low, high = lower, higher
+
+    def _scan(self, rates: Real, progress: Progress | None) -> Sensitivity:
+        """A sweep for each optimizer over these rates."""
         f, seed = self.f, self.seed or 0
         places = jittered_starts(f, f.start, self.starts, seed)
-        tried = rates_to_try(f, 61) if self.rates is None else self.rates.values
         low = lowest_value(f)
-        sweeps, gaps = [], []
-        for k, entry in enumerate(self.optimizers):
-            s = sweep(
-                f, entry.optimizer, places, over={"lr": tried}, steps=self.steps, tol=0.0,
-                noise=self.noise, rng=seed, progress=part_of(progress, k, len(self.optimizers)),
-            )  # fmt: skip
-            sweeps.append(s)
-            # "lower": between a number and infinity there is nothing to interpolate.
-            gaps.append(np.quantile(s.values - low, QUANTILES, axis=1, method="lower"))
+        sweeps = [
+            sweep(
+                f, entry.optimizer, places, over={"lr": rates}, steps=self.steps, tol=0.0,
+                noise=self.noise, rng=seed, bounded=True,
+                progress=part_of(progress, k, len(self.optimizers)),
+            )
+            for k, entry in enumerate(self.optimizers)
+        ]  # fmt: skip
+        gaps = [quantiles(np.maximum(_outcomes(s) - low, 0).T, QUANTILES) for s in sweeps]
         first = float(np.median(f(*places.T))) - low
-        return Sensitivity(tuple(sweeps), tried, np.array(gaps), first, self)
+        return Sensitivity(tuple(sweeps), rates, np.array(gaps), first, self)
 
     def finding(self, result: Sensitivity) -> str:
         """With how many of the rates each works; of many, the most and the least tolerant."""
@@ -175,7 +202,9 @@ def sensitivity(
         One or several, or text such as "adam"; their own rates do not matter (a schedule's shape
         does).
     rates : Axis, optional
-        `Axis("lr", low, high, count, log=True)`; the 61 rates of `tune` unless given.
+        `Axis("lr", low, high, count, log=True)`; unless given, 61 rates from 1e-4 to 100 (the
+        range goes with the width of the bounds), and more, down to 1e-8 and up to 1e4, while the
+        best of an optimizer is at the end, or none works.
     starts : int
         The start itself and copies within 5 % of the bounds around it.
     rng : int
@@ -195,11 +224,28 @@ def sensitivity(
     return made.run(progress)
 
 
+def _outcomes(s: Sweep) -> Real:
+    """f at the end of each run; infinite if it left the bounds, unless there is no f*."""
+    if s.function.minimum is None:
+        return s.values
+    assert s.left is not None
+    return np.where(s.left > 0, np.inf, s.values)
+
+
+def _gap_of(f: Function) -> str:
+    return "f − f*" if f.minimum is not None else "f − lowest inside"
+
+
 def _best_text(s: Sensitivity, k: int) -> str:
+    low, high = (rounded(rate) for rate in s.rates[[0, -1]])
     if not s.works(k).any():
-        return "no rate works"
+        return f"no rate from {low} to {high} works"
     best = s.best(k)
-    return f"best lr = {rounded(s.rates[best])}: f − f* = {rounded(s.gaps[k, 1, best], 2)}"
+    edge = " (at the edge)" if s.is_at_edge(k) else ""
+    what = _gap_of(s.function)
+    gap = s.gaps[k, 1, best]
+    reached = f"{what} = {rounded(gap, 2)}" if gap > 0 else f"{what} ≤ 0"
+    return f"best lr = {rounded(s.rates[best])}{edge}: {reached}"
 
 
 def _draw_curve(axes: Axes, s: Sensitivity, k: int, stroke: Stroke) -> None:
@@ -252,7 +298,7 @@ def _finish(axes: Axes, strip: Axes, s: Sensitivity, look: Look, tall: float) ->
                       color=look.theme.quiet)  # fmt: skip
     axes.grid(axis="both", color=look.theme.faint, linewidth=0.5)
     steps = f" after {s.sweeps[0].steps:,} steps"
-    axes.set_ylabel("f − f*" + (steps if tall >= 13 else ""))
+    axes.set_ylabel(_gap_of(s.function) + (steps if tall >= 13 else ""))
     axes.tick_params(labelbottom=False)
     axes.minorticks_off()
     strip.minorticks_off()
@@ -274,10 +320,12 @@ def _choices(s: Sensitivity) -> list[str]:
         f"{style.point_text(first.starts[0])}",
         "median, band from 10 % to 90 %",
         f"{first.steps:,} steps",
-        "works: at least nine of ten runs end no higher than they began",
+        "works: at least nine of ten runs stay inside the bounds and end no higher than they began"
+        if s.function.minimum is not None
+        else "works: at least nine of ten runs end no higher than they began",
         style.conventions_text([sweep.optimizer for sweep in s.sweeps]),
         style.noise_text(first.noise, first.seed),
     ]
     if s.function.minimum is None:
-        parts.append("f* is the lowest value on a grid")
+        parts.append("no f*: the lowest value on a grid inside the bounds takes its place")
     return parts
