@@ -293,6 +293,9 @@ def sampled(folders: list[str], count: int, rng: random.Random) -> Iterator[Chan
             # A file with ten times as much to change comes up about three times as often.
             sizes = Counter(c.file for c in of[kind])
             change = rng.choices(of[kind], [sizes[c.file] ** -0.5 for c in of[kind]])[0]
+            of[kind].remove(change)
+            if not of[kind]:
+                del of[kind]
             with suppress(SyntaxError):
                 ast.parse(change.apply((ROOT / change.file).read_bytes()))
                 break

@@ -55,7 +55,7 @@ def test_changes_lie_where_they_say() -> None:
         for path in sorted((ROOT / "optviz" / folder).glob("*.py")):
             source = path.read_bytes()
             finder = Finder(path.relative_to(ROOT).as_posix(), source)
-            assert finder.changes or path.name == "__init__.py"
+            assert finder.changes or path.name in ("__init__.py", "catalogue.py")
             for change in finder.changes[::40]:
                 assert change.before == source[change.begin : change.end].decode()
                 assert change.apply(source) != source
