@@ -41,16 +41,18 @@ BUDGET, LIMIT = 45, 150
 TESTS = {
     "functions": "functions formula stationary intervals",
     "optimizers": "rules optimizers schedules rule trajectory",
-    "runs": "trajectory sweeps findings sensitivity",
-    "studies": "findings phase basins sensitivity explanation studies",
-    "render": "render findings html explanation basins sensitivity phase",
+    "runs": "race convergence trajectory sweeps findings sensitivity",
+    "studies": "findings pictures phase basins sensitivity explanation studies",
+    "render": "pictures render films findings html explanation basins sensitivity phase",
     "functions/proof": "intervals stationary functions",
     "functions/minima": "functions stationary",
     "functions/graph": "formula intervals functions",
     "functions/derive": "formula functions",
     "functions/quadratic": "phase functions",
     "runs/explanation": "explanation findings",
-    "studies/race": "findings render trajectory studies",
+    "studies/phase": "convergence findings studies",
+    "studies/train": "nn_training studies",
+    "studies/race": "race pictures findings render trajectory studies",
 }
 
 #: What only tunes looks, speed or help, and what no reader of a picture would miss.
@@ -58,7 +60,8 @@ LOOKS = {
     "alpha", "antialiased", "capsize", "description", "edgecolor", "edgecolors", "fontsize", "help",
     "hspace", "interpolation", "joinstyle", "labelpad", "linewidth", "linewidths", "lw", "marker",
     "markersize", "maxsize", "mew", "ms", "pad", "rasterized", "s", "slots", "strict", "wspace",
-    "zorder", "encoding", "stacklevel", "repr", "frozen",
+    "zorder", "markeredgewidth", "markeredgecolor", "clip_on", "pil_kwargs", "encoding",
+    "stacklevel", "repr", "frozen",
 }  # fmt: skip
 COMPARE = {"<": "<=", "<=": "<", ">": ">=", ">=": ">", "==": "!=", "!=": "==",
            "is": "is not", "is not": "is", "in": "not in", "not in": "in"}  # fmt: skip
@@ -477,10 +480,11 @@ def main(words: list[str]) -> None:
             begun, near = time.monotonic(), files_of_tests(change.file)
             names = chosen(change, near, base)
             by = copy.with_change(change, near, names)
+            of = sum(name.split("::", 1)[0] in near for name in base["seconds"])
             seconds = time.monotonic() - begun
             what = f"{shown(change.before)} → {shown(change.after) or 'nothing'}"
             where = f"{change.file}:{change.line}"
-            print(f"{seconds:4.0f} s  {where}  {what}  {by or f'UNSEEN by {len(names)}'}",
+            print(f"{seconds:4.0f} s  {where}  {what}  {by or f'UNSEEN by {len(names)} of {of}'}",
                   flush=True)  # fmt: skip
             table[Path(change.file).parent.name]["seen" if by else "unseen"] += 1
             if given.out:
