@@ -462,6 +462,16 @@ def test_layouts_fit_their_page() -> None:
             assert map_.width / map_.height == pytest.approx(aspect)
 
 
+@pytest.mark.parametrize("aspect", [0.8, 1, 1.3, 1.6])
+def test_at_its_natural_height_a_map_leaves_no_strip(aspect: float) -> None:
+    height = layout.natural_height(960, aspect, 7.0, 12.0, panels=1, with_curve=True)
+    pages = [layout.Page(960, h, 5.0, 2.0, 12.0, 6.6) for h in (height, 1.06 * height)]
+    map_, on_more = (layout.arrange(page, aspect).maps[0] for page in pages)
+    assert map_.height == pytest.approx(pages[0].free - layout.AXIS * 12.0)
+    # It is as wide as it may be beside the curve: more height would give it next to nothing.
+    assert on_more.width < 1.03 * map_.width
+
+
 @pytest.mark.parametrize("names", [6.6, 0.0])
 @pytest.mark.parametrize("count", [2, 3, 4, 5, 9])
 def test_panels_fit_their_page(count: int, names: float) -> None:
