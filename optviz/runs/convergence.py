@@ -91,7 +91,7 @@ def long_run(peaks: Real, begins: Sequence[int], floor: float) -> tuple[Real, ND
             arrived | (fall > np.maximum(dips, FALLS)),
             (fall <= FALLS) & (_turns(later) >= SWINGS),
         ],
-        [DIVERGES, RETURNS, np.where(is_steady, CONVERGES, UNTOLD), RETURNS],
+        [DIVERGES, RETURNS, np.where(is_steady & (rates < 1), CONVERGES, UNTOLD), RETURNS],
         UNTOLD,
     )
     return np.where(outcomes == CONVERGES, rates, np.nan), outcomes.astype(np.int8)
