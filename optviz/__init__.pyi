@@ -26,6 +26,7 @@ from .optimizers.catalogue import RAdam as RAdam
 from .optimizers.catalogue import RMSProp as RMSProp
 from .optimizers.parse import parse_optimizer as parse_optimizer
 from .runs.axis import Axis as Axis
+from .runs.basins import Basins as Basins
 from .runs.explanation import Explanation as Explanation
 from .runs.race import ensemble as ensemble
 from .runs.race import race as race
@@ -35,7 +36,6 @@ from .runs.trajectory import Trajectory as Trajectory
 from .runs.trajectory import minimize as minimize
 from .runs.tuning import Tuning as Tuning
 from .runs.tuning import tune as tune
-from .studies.basins import Basins as Basins
 from .studies.basins import basins as basins
 from .studies.explain import explain as explain
 from .studies.files import replay as replay

@@ -13,7 +13,7 @@ import optviz as ov
 from optviz.compiled import jit
 from optviz.functions.stationary import StationaryPoints, stationary_points
 from optviz.render import style
-from optviz.studies.basins import ELSEWHERE, LOST, OUTSIDE, UNFINISHED, WITHOUT, axes_of
+from optviz.runs.basins import ELSEWHERE, LOST, OUTSIDE, UNFINISHED, WITHOUT, axes_of
 from tests.pictures import clashes, words_of
 
 FIVE = ["sgd:lr=0.01", "momentum:lr=0.005", "nesterov:lr=0.005", "adam:lr=0.1",

@@ -164,6 +164,7 @@ class Function:
         Those of a formula of one's own, and of the catalogue's in other bounds, are searched for
         (see `functions/minima.py`).
         """
+        # Here and not above: the search evaluates a Function, and imports this file.
         from optviz.functions.minima import search_minima
 
         points = self._minima if self._minima is not None else search_minima(self)
@@ -188,6 +189,23 @@ class Function:
     def is_searched(self) -> bool:
         """Whether f* was found numerically, and not in the literature."""
         return self._minima is None and self.minimum is not None
+
+    @property
+    def diagonal(self) -> float:
+        """The length of the bounds' diagonal."""
+        (x0, x1), (y0, y1) = self.bounds
+        return math.hypot(x1 - x0, y1 - y0)
+
+    def contains(self, points: ArrayLike) -> NDArray[np.bool_]:
+        """Which of the points (..., 2) lie in the bounds, edges included; one that is nan does not.
+
+        >>> import optviz as ov
+        >>> ov.function("bowl").contains([(8, 0), (0, 5.1)]).tolist()
+        [True, False]
+        """
+        low, high = np.array(self.bounds).T
+        places = np.asarray(points)
+        return np.asarray(np.all((places >= low) & (places <= high), axis=-1))
 
     def check_start(self, start: Sequence[float]) -> Point:
         """`start` as two floats inside the bounds, where f is defined.

@@ -59,7 +59,7 @@ def search_minima(f: Function) -> tuple[Point, ...]:
 def _search(f: Function) -> tuple[Point, ...]:
     found = _proven(f) if f._python is None else None
     points = _dents(f) if found is None else found
-    diagonal = math.hypot(*(b - a for a, b in f.bounds))
+    diagonal = f.diagonal
     known = [p for p in f._known if any(math.dist(p, q) < 1e-6 * diagonal for q in points)]
     rest = [p for p in points if all(math.dist(p, q) >= 1e-6 * diagonal for q in known)]
     # What is 0 but for rounding is 0, without a sign.
@@ -79,10 +79,8 @@ def is_zero(f: Function, point: Real) -> bool:
 def _proven(f: Function) -> list[Point] | None:
     """The minima; None if intervals see no bound."""
     edge, span = lowest_on_edges(f), _span(f)
-    inside = [
-        p for p in f._known if all(a <= v <= b for v, (a, b) in zip(p, f.bounds, strict=True))
-    ]
-    known = np.array(inside, dtype=float).reshape(-1, 2)
+    known = np.array(f._known, dtype=float).reshape(-1, 2)
+    known = known[f.contains(known)]
     below = float(np.min(value_at(f, known)[1], initial=edge))
     for _ in range(MAX_SEARCHES):
         zeros = zeros_of_gradient(f, below)
@@ -124,17 +122,21 @@ def _has_pole(f: Function, zeros: Zeros, span: float) -> bool:
     """Whether f is without a bound in an open box, and far below what it is elsewhere."""
     if zeros.bound > -np.inf:
         return False
-    values = [v for x in (zeros.low[0], zeros.high[0]) for y in (zeros.low[1], zeros.high[1])
-              for v in (np.asarray(f(x, y)),)]  # fmt: skip
-    seen = np.concatenate([v[np.isfinite(v)] for v in values])
+    values = np.concatenate([f(*corner.T) for corner in _corners(zeros)])
+    seen = values[np.isfinite(values)]
     return bool(seen.min(initial=np.inf) < _coarse(f).min(initial=np.inf) - span)
+
+
+def _corners(zeros: Zeros) -> list[Real]:
+    """The four corners of the open boxes, each (m, 2)."""
+    (x0, y0), (x1, y1) = zeros.low, zeros.high
+    return [np.stack([x, y], axis=1) for x in (x0, x1) for y in (y0, y1)]
 
 
 def _polished_boxes(f: Function, zeros: Zeros, span: float) -> Real:
     """A low point for each heap of open boxes; the nearest to the middle of the picture of many."""
     middle = np.mean(f.bounds, axis=1)
-    corners = [np.stack([x, y], axis=1) for x in (zeros.low[0], zeros.high[0])
-               for y in (zeros.low[1], zeros.high[1])]  # fmt: skip
+    corners = _corners(zeros)
     values = np.array([np.nan_to_num(f(*c.T), nan=np.inf) for c in corners])
     found = []
     heaps = clusters(zeros.low, zeros.high)

@@ -213,6 +213,13 @@ def _minus(a: Interval) -> Interval:
     return -a[1], -a[0]
 
 
+def newton_step(f: Function, points: Real) -> Real:
+    """H⁻¹∇f at points (2, n), by Cramer's rule; not finite where H is singular."""
+    (gx, gy), ((a, b), (_, d)) = f.gradient(*points), f.hessian(*points)
+    with np.errstate(all="ignore"):
+        return np.asarray(np.array([d * gx - b * gy, a * gy - b * gx]) / (a * d - b * b))
+
+
 def _polished(f: Function, box: Real) -> tuple[Real, Mask]:
     """Newton's method inside boxes (2, 2, n) that hold one zero each; whether it has arrived."""
     best = box.mean(axis=0)
@@ -220,9 +227,7 @@ def _polished(f: Function, box: Real) -> tuple[Real, Mask]:
         return best.T, np.zeros(0, dtype=bool)
     slope = np.hypot(*f.gradient(*best))
     for _ in range(12):
-        (gx, gy), ((a, b), (_, d)) = f.gradient(*best), f.hessian(*best)
-        with np.errstate(all="ignore"):
-            step = np.array([d * gx - b * gy, a * gy - b * gx]) / (a * d - b * b)
+        step = newton_step(f, best)
         new = np.clip(best - np.nan_to_num(step), box[0], box[1])
         flatter = np.hypot(*f.gradient(*new)) < slope
         if not flatter.any():

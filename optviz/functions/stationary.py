@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from optviz.functions.catalogue import Function
 from optviz.functions.minima import clusters, lowest_point
-from optviz.functions.proof import distinct, zeros_of_gradient
+from optviz.functions.proof import distinct, newton_step, zeros_of_gradient
 
 Real = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -68,7 +68,7 @@ def _found(f: Function) -> StationaryPoints:
         more_minima, more_saddles = _by_newton(f)
         minima = distinct(np.vstack([minima, more_minima]), f.bounds, 1e-6)
         saddles = distinct(np.vstack([saddles, more_saddles]), f.bounds, 1e-6)
-    local = minima[~_is_near(minima, f.minima, 1e-6 * _diagonal(f))]
+    local = minima[~_is_near(minima, f.minima, 1e-6 * f.diagonal)]
     local = local[np.argsort(f(*local.T), kind="stable")]
     result = StationaryPoints(np.vstack([f.minima, local]), saddles, is_complete)
     for shared in (result.minima, result.saddles):
@@ -91,7 +91,7 @@ def _proven(f: Function) -> tuple[Real, Real, bool]:
             is_complete = False
             continue
         around = np.hypot(*(high - low))
-        if _is_near((low + high)[None, :] / 2, f.minima, around + 1e-6 * _diagonal(f))[0]:
+        if _is_near((low + high)[None, :] / 2, f.minima, around + 1e-6 * f.diagonal)[0]:
             continue
         point = lowest_point(f, low, high)
         is_higher, is_lower = _round(f, point[None, :])
@@ -104,14 +104,10 @@ def _proven(f: Function) -> tuple[Real, Real, bool]:
 def _round(f: Function, points: Real) -> tuple[Mask, Mask]:
     """Whether f is higher than at each point (n, 2) all round it; whether it is lower somewhere."""
     angles = np.linspace(0, 2 * np.pi, 48, endpoint=False)
-    circle = ROUND * _diagonal(f) * np.stack([np.cos(angles), np.sin(angles)])
+    circle = ROUND * f.diagonal * np.stack([np.cos(angles), np.sin(angles)])
     values = np.asarray(f(*(points.T[:, :, None] + circle[:, None, :])))
     lowest, value = np.nan_to_num(values, nan=np.inf).min(axis=1), np.asarray(f(*points.T))
     return lowest > value, lowest < value
-
-
-def _diagonal(f: Function) -> float:
-    return float(np.hypot(*np.ptp(np.array(f.bounds), axis=1)))
 
 
 def _is_near(points: Real, others: Real, radius: float) -> Mask:
@@ -147,15 +143,11 @@ def _zeros_from_grid(f: Function) -> Real:
             points = points[inside]
         step = _newton_step(f, points)
     arrived = np.all(np.abs(step) <= 1e-9 * size, axis=1)
-    inside = np.all((points >= [x0, y0]) & (points <= [x1, y1]), axis=1)
-    return distinct(points[arrived & inside], f.bounds, 1e-6)
+    return distinct(points[arrived & f.contains(points)], f.bounds, 1e-6)
 
 
 def _newton_step(f: Function, points: Real) -> Real:
-    """H⁻¹∇f at each point (n, 2), by Cramer's rule; zero where H is singular and ∇f is zero."""
-    gx, gy = f.gradient(*points.T)
-    (a, b), (_, d) = f.hessian(*points.T)
-    determinant = a * d - b * b
-    step = np.stack([d * gx - b * gy, a * gy - b * gx], axis=1) / determinant[:, None]
-    step[(gx == 0) & (gy == 0)] = 0
+    """The step from each point (n, 2); zero where H is singular and ∇f is zero."""
+    step = newton_step(f, points.T).T
+    step[(f.gradient(*points.T) == 0).all(axis=0)] = 0
     return np.where(np.isfinite(step), step, np.inf)

@@ -75,6 +75,11 @@ def bands(kind: str, f: Function, t: Trajectory) -> list[Real]:
     return [quantiles(curves, SHARES) for curves in table]
 
 
+def _rows(kind: str, f: Function, t: Trajectory) -> list[Real]:
+    """For each curve its median between two quantiles (3, n), or the only one (1, n)."""
+    return bands(kind, f, t) or [curve[None] for curve in series(kind, f, t)]
+
+
 def _along(kind: str, f: Function, points: Real) -> list[Real]:
     """The curve of one path; nan where the path is."""
     match kind:
@@ -123,8 +128,8 @@ def draw_axes(
     axes.set_xlim(-0.012 * steps, 1.012 * steps)
     # Who left the picture is dropped from the scale, unless everybody did.
     stayed = [t for t in trajectories if t.left_at() is None] or list(trajectories)
-    curves = [c[np.isfinite(c)] for t in stayed for c in series(kind, f, t)]
-    curves += [low[np.isfinite(low)] for t in stayed for low, _, _ in bands(kind, f, t)]
+    # Of a band the lower edge and the median: the upper edge may be infinite.
+    curves = [c[np.isfinite(c)] for t in stayed for rows in _rows(kind, f, t) for c in rows[:2]]
     curves = [c for c in curves if c.size]
     title, label = CURVES[kind]
     is_log = kind != "gap" or f.minimum is not None
@@ -162,17 +167,18 @@ def draw_line(
     axes: Axes, kind: str, f: Function, t: Trajectory, stroke: Stroke, every: int, look: Look
 ) -> None:
     """One curve (or one a coordinate) with a mark every `every` steps; the band behind it."""
-    for coordinate, y in enumerate(series(kind, f, t)):
+    for coordinate, rows in enumerate(_rows(kind, f, t)):
+        y = rows[len(rows) // 2]
         axes.plot(
             np.arange(len(y)), y, color=stroke.color, zorder=4, marker=stroke.marker,
             linestyle=stroke.dash if coordinate == 0 else (0, (1.2, 1.6)),
             linewidth=1.6 if coordinate == 0 else 1.2, markersize=3.6, markevery=every,
             markeredgecolor=look.theme.paper, markeredgewidth=0.4,
         )  # fmt: skip
-    for low, _, high in bands(kind, f, t):
-        # What diverged runs take to infinity goes to the top.
-        axes.fill_between(np.arange(len(low)), low, np.minimum(high, 1e150), linewidth=0,
-                          color=stroke.color, alpha=0.16, zorder=2)  # fmt: skip
+        if len(rows) > 1:
+            # What diverged runs take to infinity goes to the top.
+            axes.fill_between(np.arange(len(y)), rows[0], np.minimum(rows[-1], 1e150), linewidth=0,
+                              color=stroke.color, alpha=0.16, zorder=2)  # fmt: skip
 
 
 def draw_names(

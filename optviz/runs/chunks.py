@@ -33,6 +33,8 @@ LEAST_CHUNK = 2e6
 CAPTURE = 0.01
 #: A gradient whose norm has this square makes f itself be looked at: not far below overflow.
 LONG = 1e280
+#: Up to so many minima are compared with each point; of more there is a tree.
+FEW = 32
 NO_KEYS = np.zeros(0, np.uint64)
 
 
@@ -179,11 +181,20 @@ class Ends:
 
 
 def nearest(points: Real, minima: Real, radius: float) -> NDArray[np.int16]:
-    """The index of the minimum within `radius` of each point (n, 2), −1 if there is none."""
+    """The index of the nearest minimum within `radius` of each point (n, 2), −1 if there is none;
+    of one that is not finite too."""
+    if len(minima) > FEW:
+        from scipy.spatial import KDTree
+
+        far, near = KDTree(minima).query(
+            np.where(np.isfinite(points), points, 1e300), distance_upper_bound=radius
+        )
+        return np.where(np.isfinite(far), near, -1).astype(np.int16)
     best = np.full(len(points), radius**2)
     index = np.full(len(points), -1, np.int16)
     for k, (x, y) in enumerate(minima):
-        distance = (points[:, 0] - x) ** 2 + (points[:, 1] - y) ** 2
+        with np.errstate(over="ignore"):
+            distance = (points[:, 0] - x) ** 2 + (points[:, 1] - y) ** 2
         closer = distance <= best
         index[closer] = k
         best[closer] = distance[closer]
@@ -193,8 +204,7 @@ def nearest(points: Real, minima: Real, radius: float) -> NDArray[np.int16]:
 def capture_radius(f: Function, minima: Real | None = None) -> float:
     """How near a run must end to a minimum to have reached it."""
     minima = f.minima if minima is None else minima
-    (x0, x1), (y0, y1) = f.bounds
-    radius = CAPTURE * math.hypot(x1 - x0, y1 - y0)
+    radius = CAPTURE * f.diagonal
     if len(minima) > 1:
         apart = np.linalg.norm(minima[:, None] - minima[None], axis=2)
         radius = min(radius, 0.4 * float(apart[apart > 0].min()))

@@ -304,7 +304,8 @@ def sweep(
     each = combinations * int(runs)
     places = _check_starts(f.start if starts is None else starts, real, each)
     window = _window_of(windows, steps)
-    check_memory(len(places) * each, 8 * len(windows))
+    if len(window):
+        check_memory(len(places) * each, 8 * len(windows))
     job = Job(
         f, optimizer, places, *_settings(optimizer, grid, steps), steps, float(tol), float(noise),
         int(runs), int(rng), early_leaving, window,

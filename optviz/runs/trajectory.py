@@ -114,9 +114,7 @@ class Trajectory:
 
     def left_at(self) -> int | None:
         """The first step outside the function's bounds, or that diverged; None if it stayed."""
-        (x0, x1), (y0, y1) = self.function.bounds
-        x, y = self.points.T
-        outside = np.flatnonzero((x < x0) | (x > x1) | (y < y0) | (y > y1))
+        outside = np.flatnonzero(~self.function.contains(self.points))
         return int(outside[0]) if outside.size else self.diverged_at
 
 

@@ -202,10 +202,9 @@ def _scores(f: Function, points: Real, ends: NDArray[np.int64], lowest: float) -
     """For each run the mean of log10 of the relative gap, over all steps asked for."""
     count = points.shape[1]
     values = f.values_along(points.reshape(-1, 2)).reshape(len(points), count)
-    low, high = np.array(f.bounds).T
     step = np.arange(count)
     recorded = (ends[:, None] >= 0) | (step < -ends[:, None])
-    inside = recorded & np.all((points >= low) & (points <= high), axis=2) & np.isfinite(values)
+    inside = recorded & f.contains(points) & np.isfinite(values)
     stays = np.logical_and.accumulate(inside, axis=1)
     missing = (~stays).sum(axis=1)
     first = np.maximum(values[:, :1] - lowest, 1e-300)

@@ -139,15 +139,16 @@ class PhaseStudy(OnFunction, Drawn):
             slow, fast = quadratic.modes(f) * max(1.0, float(np.hypot(*(f.start - center))))
             starts = np.array([slow + fast, slow - fast])
 
-        def measured(x: Any, y: Any, steps: int, part: int) -> tuple[Sweep, Real, Any]:
+        floor = _floor(g, starts)
+
+        def measured(across: Real, upwards: Real, steps: int, part: int) -> tuple[Sweep, Real, Any]:
             begins = window_begins(steps)
             s = sweep(
-                g, optimizer, starts, over={self_y: y, self_x: x}, steps=steps, tol=0.0,
+                g, optimizer, starts, over={y.name: upwards, x.name: across}, steps=steps, tol=0.0,
                 windows=begins, progress=part_of(progress, part, 2),
             )  # fmt: skip
-            return s, *_worst(s, begins, _floor(g, starts))
+            return s, *_worst(s, begins, floor)
 
-        self_x, self_y = x.name, y.name
         found, rates, outcomes = measured(x.values, y.values, self.steps, 0)
         followed = (0, 0, 0)
         sample = np.ix_(*(_spread(n, k) for n, k in zip(rates.shape, SAMPLE[::-1], strict=True)))
