@@ -41,6 +41,7 @@ def test_race_to_mp4(run, tmp_path: Path) -> None:
     assert b"ftyp" in (tmp_path / "race.mp4").read_bytes()[:12]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "args",
     [
@@ -58,6 +59,7 @@ def test_plots(run, tmp_path: Path, args) -> None:
     assert (tmp_path / name).stat().st_size > 2000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("args", "name"),
     [
@@ -81,6 +83,7 @@ def test_pictures_of_sweeps(run, tmp_path: Path, args, name: str) -> None:
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
+@pytest.mark.slow
 def test_plot_of_a_python_function(run, tmp_path: Path) -> None:
     (tmp_path / "hills.py").write_text("def hill(x, y):\n    return (x - 1)**2 + y**4\n")
     done = run("plot", "adam", "--on", "hills:hill")

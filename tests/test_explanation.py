@@ -73,6 +73,7 @@ def test_a_users_own_rule_is_explained_and_drawn() -> None:
     assert "carried over" in words
 
 
+@pytest.mark.slow
 def test_the_film_shows_each_part_of_each_step() -> None:
     film = ov.animate(ov.explain("bowl", ov.Adam(lr=0.5), steps=3), size=(640, 400))
     frames = [frame.copy() for frame in film.frames()]

@@ -33,6 +33,7 @@ HOLD = 2.0
 # -- frames ---------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @settings(max_examples=6, phases=(Phase.explicit, Phase.generate))
 @given(st.integers(1, 90), st.integers(1, 9), st.booleans(), st.sampled_from([1.0, 30.0]))
 def test_a_frame_shows_what_is_true_at_its_step(
@@ -160,6 +161,7 @@ def test_each_frame_has_its_time_and_the_last_is_held(
         assert found[9:] == [pytest.approx(HOLD, abs=0.001)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("steps", [20, 160, 1000])
 def test_a_page_plays_at_the_promised_rate_and_tells_the_true_values(
     steps: int, tmp_path: Path

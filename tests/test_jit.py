@@ -86,6 +86,7 @@ def test_damaged_machine_code_is_made_again(tmp_path, damage: str) -> None:
     assert run(tmp_path)[1] == point
 
 
+@pytest.mark.slow
 def test_damaged_sources_are_made_again(tmp_path) -> None:
     _, point = run(tmp_path)
     for file in (tmp_path / "sources").glob("*.py"):
@@ -100,6 +101,7 @@ def test_two_processes_at_once_share_a_cold_cache(tmp_path) -> None:
     assert len(points) == 1
 
 
+@pytest.mark.slow
 def test_a_read_only_cache_folder(warm, tmp_path) -> None:
     """The same path, by way of a temporary folder that goes with the process."""
     for name in ("locked", "temporary"):
@@ -119,6 +121,7 @@ def test_a_read_only_cache_folder(warm, tmp_path) -> None:
     assert list((tmp_path / "temporary").iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_cache_that_cannot_be_a_folder(tmp_path) -> None:
     (tmp_path / "file").write_text("in the way")
     assert run(tmp_path / "file")[1]

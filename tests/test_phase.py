@@ -230,6 +230,7 @@ def test_plain_gradient_descent_shrinks_by_its_rate() -> None:
     assert rate < 1e-12
 
 
+@pytest.mark.slow
 @needs_jit
 def test_where_the_start_lies_on_an_eigenvector() -> None:
     """Booth's start has no part of one of the modes."""
@@ -285,6 +286,7 @@ def late_slopes(lr: np.ndarray, beta1: np.ndarray, steps: int) -> np.ndarray:
     return largest
 
 
+@pytest.mark.slow
 @needs_jit
 def test_what_adam_does_is_judged_by_what_comes_last(monkeypatch) -> None:
     """It falls by ten powers of ten and jumps back, again and again."""

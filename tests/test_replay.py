@@ -125,6 +125,7 @@ def test_a_strip_of_other_runs_is_refused(f: str, changes: dict[str, object], sa
         ov.plot(paths[:1], strip=ov.sensitivity("bowl", "adam", start=(3, 1), steps=20))
 
 
+@pytest.mark.slow
 def test_the_seed_of_the_starts_is_kept_without_noise(run, tmp_path: Path) -> None:
     """It moves the starts of a scan, noise or not."""
     for seed in ("7", "8"):
@@ -170,6 +171,7 @@ def test_paths_that_differ_in_everything_come_back(tmp_path: Path) -> None:
     assert replay(path).read_bytes() == path.read_bytes()
 
 
+@pytest.mark.slow
 def test_the_command_line_makes_the_same_picture(run, tmp_path: Path) -> None:
     done = run("plot", "sgd:lr=0.3", "adam", "--on", "x**2/3 + y**4", "--start=1,-2", "--noise",
                "0.1", "--seed", "4", "--steps", "20", "--theme", "dark", "--tol", "0.01", "--box",

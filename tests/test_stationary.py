@@ -201,6 +201,7 @@ def test_zeros_of_random_gradients_have_the_index_of_the_edge(factors, wave: str
 ROOTS = st.lists(st.integers(-11, 11), min_size=1, max_size=4, unique=True)
 
 
+@pytest.mark.slow
 @settings(max_examples=30)
 @given(ROOTS, ROOTS, st.integers(-4, 4), st.booleans())
 def test_planted_points_are_found(us, vs, shear: int, is_swapped: bool) -> None:

@@ -92,6 +92,7 @@ def test_replays_to_the_same_bytes(name: str, k: int, tmp_path: Path) -> None:
     assert ov.replay(path).read_bytes() == path.read_bytes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_replays_in_another_process_on_one_thread(name: str, tmp_path: Path) -> None:
     study = small(name)
@@ -248,6 +249,7 @@ def test_a_study_is_frozen(name: str) -> None:
     assert study.theme == "light"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_the_bare_command_works(name: str, run, tmp_path: Path) -> None:
     done = run(name, *(["--epochs", "2"] if name == "train" else []))

@@ -338,6 +338,7 @@ def test_compiled_loop_equals_its_python(plain_python) -> None:
     np.testing.assert_array_equal(fast.steps_taken, slow.steps_taken)
 
 
+@pytest.mark.slow
 @needs_jit
 def test_1_and_16_threads_in_processes_of_their_own(tmp_path: Path) -> None:
     program = (
@@ -557,6 +558,7 @@ def test_ctrl_c_ends_a_huge_sweep_soon(after: float) -> None:
 # -- memory ---------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @needs_jit
 @pytest.mark.skipif(sys.platform == "win32", reason="needs resource")
 def test_8_million_starts_stay_under_a_gigabyte() -> None:
