@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import sys
 
+from benchmarks import course_engines as course
 from benchmarks import film_engines as films
+from benchmarks import image_engines as images
+from benchmarks import landscape_engines as landscapes
 from benchmarks import network_engines as networks
 from benchmarks import path_engines as paths
 from benchmarks import process_engines as processes
@@ -183,6 +186,62 @@ NETWORKS = {
     ),
 }  # fmt: skip
 
+IMAGES = {
+    "train-conv": Task(
+        "training the lab's convolutional network on 28 × 28 images, Adam, batch 100",
+        {OURS: images.train_optviz,
+         "PyTorch (eager)": images.train_torch(channels_last=False),
+         "PyTorch (eager, channels_last)": images.train_torch(channels_last=True),
+         "matrix products": images.matrix_products},
+        {"PyTorch (eager)": 1.5, "PyTorch (eager, channels_last)": 1.0, "matrix products": 0.65},
+        unit="step",
+        per_call=images.STEPS,
+        tolerance=2e-3,
+    ),
+}  # fmt: skip
+
+COURSE = {
+    "bn-grid": Task(
+        "bn-grid: 32 networks of 5 × 100 units, 20 epochs on 1,000 samples",
+        {OURS: course.bn_grid_optviz, "PyTorch (eager)": course.bn_grid_torch},
+        {"PyTorch (eager)": 2.5},
+        unit="network",
+        per_call=32,
+        rounds=7,
+        tolerance=1e-3,
+    ),
+    "regularise": Task(
+        "regularise: six networks on 12,000 texts of 10,000 words, 5 epochs each",
+        {OURS: course.regularise_optviz, "Keras (JAX)": course.regularise_keras},
+        {"Keras (JAX)": 2.0},
+        unit="epoch",
+        per_call=6 * course.EPOCHS,
+        rounds=5,
+        tolerance=1e-3,
+    ),
+}  # fmt: skip
+
+
+def landscape(sizes: tuple[int, ...], goal: float) -> Task:
+    """The loss of a network on a grid through its parameters."""
+    peer, layers = "PyTorch (functional_call)", "-".join(map(str, sizes))
+    side = landscapes.SIDE
+    return Task(
+        f"loss landscape of {layers} on {landscapes.SAMPLES:,} samples, {side} × {side} points",
+        {OURS: landscapes.grid_optviz(sizes), peer: landscapes.grid_torch(sizes)},
+        {peer: goal},
+        unit="point",
+        per_call=side**2,
+        per_call_of={peer: side * landscapes.PEER_ROWS},
+        tolerance=1e-4,
+    )  # fmt: skip
+
+
+LANDSCAPES = {
+    "landscape": landscape((784, 100, 10), 10.0),
+    "landscape-deep": landscape((784, 300, 100, 10), 3.0),
+}
+
 
 def film(title: str, optimizers: tuple[str, ...], suffix: str) -> Task:
     """Our film of a race, and Matplotlib's of the very same figure."""
@@ -228,4 +287,4 @@ PROCESSES = {
     ),
 }  # fmt: skip
 
-TASKS = PATH | UPDATES | SWEEPS | NETWORKS | FILMS | PROCESSES
+TASKS = PATH | UPDATES | SWEEPS | NETWORKS | IMAGES | COURSE | LANDSCAPES | FILMS | PROCESSES

@@ -8,6 +8,10 @@ from . import nn as nn
 from . import optimizers as optimizers
 from .functions.base import Function as Function
 from .functions.catalogue import function as function
+from .functions.slices import slice as slice
+from .functions.space import SpaceFunction as SpaceFunction
+from .landscapes import Landscape as Landscape
+from .landscapes import landscape as landscape
 from .optimizers import schedules as schedules
 from .optimizers.base import Optimizer as Optimizer
 from .optimizers.catalogue import FTRL as FTRL
@@ -28,6 +32,7 @@ from .optimizers.parse import parse_optimizer as parse_optimizer
 from .runs.axis import Axis as Axis
 from .runs.basins import Basins as Basins
 from .runs.explanation import Explanation as Explanation
+from .runs.paths import table as table
 from .runs.race import ensemble as ensemble
 from .runs.race import race as race
 from .runs.sweep import Sweep as Sweep
@@ -36,6 +41,7 @@ from .runs.trajectory import Trajectory as Trajectory
 from .runs.trajectory import minimize as minimize
 from .runs.tuning import Tuning as Tuning
 from .runs.tuning import tune as tune
+from .shared.progress import Progress as Progress
 from .studies.basins import basins as basins
 from .studies.explain import explain as explain
 from .studies.files import replay as replay
@@ -43,7 +49,7 @@ from .studies.files import save as save
 from .studies.lookup import study as study
 from .studies.phase import PhaseDiagram as PhaseDiagram
 from .studies.phase import phase as phase
-from .studies.race import animate as animate
-from .studies.race import plot as plot
 from .studies.sensitivity import Sensitivity as Sensitivity
 from .studies.sensitivity import sensitivity as sensitivity
+from .studies.shown import animate as animate
+from .studies.shown import plot as plot

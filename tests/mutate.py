@@ -41,9 +41,10 @@ BUDGET, LIMIT = 45, 150
 TESTS = {
     "functions": "functions formula stationary intervals",
     "optimizers": "rules optimizers schedules rule trajectory",
-    "runs": "race convergence trajectory sweeps findings sensitivity",
-    "studies": "findings pictures phase basins sensitivity explanation studies",
-    "render": "pictures render films findings html explanation basins sensitivity phase",
+    "runs": "race convergence trajectory sweeps findings sensitivity settings",
+    "studies": "findings pictures settings phase basins sensitivity explanation studies",
+    "render": "pictures render marks frames comparing films findings html explanation basins "
+    "sensitivity phase",
     "functions/proof": "intervals stationary functions",
     "functions/minima": "functions stationary",
     "functions/graph": "formula intervals functions",
@@ -51,8 +52,11 @@ TESTS = {
     "functions/quadratic": "phase functions",
     "runs/explanation": "explanation findings",
     "studies/phase": "convergence findings studies",
-    "studies/train": "nn_training studies",
+    "studies/train": "nn_training findings studies",
     "studies/race": "race pictures findings render trajectory studies",
+    "studies/plot": "race comparing pictures findings render studies",
+    "studies/animate": "films frames render studies",
+    "studies/shown": "comparing points frames render refusals notebook",
 }
 
 #: What only tunes looks, speed or help, and what no reader of a picture would miss.

@@ -53,8 +53,12 @@ def _box(text: Text, figure: Figure) -> Bbox:
 
 
 def clashes(figure: Figure, slack: float = 1.5) -> list[str]:
-    """Words outside the page, on other words, or of the page on a map; empty if all is well."""
+    """Words outside the page, on other words, or of the page on a map; empty if all is well.
+
+    What holds the edges of a network's graph is a ground, on which its units stand.
+    """
     figure.canvas.draw()
+    parts = [(k, axes) for k, axes in enumerate(figure.axes) if axes.get_label() != "network"]
     page = figure.bbox
     items = [(where, text, _box(text, figure)) for where, text in _texts(figure)
              if not isinstance(text, Annotation)]  # fmt: skip
@@ -67,10 +71,10 @@ def clashes(figure: Figure, slack: float = 1.5) -> list[str]:
         if _overlap(one, two, slack):
             out.append(f"{a}: {first.get_text()!r} on {b}: {second.get_text()!r}")
     for where, text, box in items:
-        for k, axes in enumerate(figure.axes):
+        for k, axes in parts:
             if where != f"axes {k}" and _overlap(box, axes.get_window_extent(), slack):
                 out.append(f"{where}: {text.get_text()!r} on axes {k}")
-    for (a, one), (b, two) in itertools.combinations(enumerate(figure.axes), 2):
+    for (a, one), (b, two) in itertools.combinations(parts, 2):
         if _overlap(one.get_window_extent(), two.get_window_extent(), slack):
             out.append(f"axes {a} on axes {b}")
     return out

@@ -63,10 +63,10 @@ def test_an_optimizer(run: Run, tmp_path: Path) -> None:
     run("-m", "optviz", "replay", "a.png", "-o", "b.png")
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
     program = (
-        "import optviz as ov; from optviz.render import style\n"
+        "import optviz as ov; from optviz.render import style, theme\n"
         "t = ov.minimize('bowl', ov.optimizers['qhm'](), steps=200)\n"
         "assert t.values[-1] < 0.1 * t.values[0]\n"
-        "assert style.strokes([t], style.theme('light'))[0].color == '#7A7A00'\n"
+        "assert style.strokes([t], theme.theme_of('light'))[0].color == '#7A7A00'\n"
         "s = ov.sweep('bowl', ov.optimizers['qhm'](), over={'nu': [0, 0.5]}, steps=9)\n"
         "assert s.values.shape == (2, 1)"
     )

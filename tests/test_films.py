@@ -19,12 +19,12 @@ from hypothesis import strategies as st
 import optviz as ov
 from optviz.cli import gallery
 from optviz.cli.app import app
-from optviz.render import metadata, style
+from optviz.render import metadata, style, theme
 from optviz.render.animate import Stage
 from optviz.render.encode import FORMATS
 from optviz.studies import files
 from optviz.studies.lookup import studies
-from optviz.studies.study import Drawn, Filmed
+from optviz.studies.study import Filmed
 from tests.test_pictures import color_of, curve_of, left_at, part_of, xy
 from tests.test_studies import small
 
@@ -178,7 +178,7 @@ def test_a_page_plays_at_the_promised_rate_and_tells_the_true_values(
     stage = Stage(film)
     map_, curve = stage.frame.maps[0], stage.frame.curve
     assert curve is not None
-    for t, run, stroke in zip(runs, data["runs"], style.strokes(runs, style.THEMES["light"]),
+    for t, run, stroke in zip(runs, data["runs"], style.strokes(runs, theme.THEMES["light"]),
                               strict=True):  # fmt: skip
         assert (run["color"], run["marker"], run["name"]) == (
             stroke.color, stroke.marker, stroke.name,
@@ -218,25 +218,26 @@ def test_a_film_of_a_surface_ends_with_the_end() -> None:
 # -- every file of every study --------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", list(studies))
 def test_every_command_has_dark_paper_on_request(name: str, tmp_path: Path) -> None:
     from PIL import Image
 
     study = small(name, 0, theme="dark")
-    target = tmp_path / ("a.png" if isinstance(study, Drawn) else "a.gif")
+    target = tmp_path / ("a.gif" if isinstance(study, Filmed) else "a.png")
     words = shlex.split(study.command())[1:]
     assert words[words.index("--theme") + 1] == "dark"
     app([*words, "-q", "-o", str(target)], standalone_mode=False)
     with Image.open(target) as image:
         shown = np.array(image.convert("RGB"))
-    paper = bytes.fromhex(style.THEMES["dark"].paper[1:])
+    paper = bytes.fromhex(theme.THEMES["dark"].paper[1:])
     edge = np.concatenate([shown[0], shown[-1], shown[:, 0], shown[:, -1]])
     assert (edge == list(paper)).all()
     assert (shown == list(paper)).all(axis=-1).mean() > 0.1
     assert files.read_study(target).theme == "dark"
 
 
-@pytest.mark.parametrize("size", range(2))
+@pytest.mark.parametrize("size", [0, pytest.param(1, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".svg", ".pdf", *FORMATS, ".html"])
 def test_specifications_of_any_length_are_read_back(suffix: str, size: int, tmp_path: Path) -> None:
     """Formats that pad see odd and even lengths."""

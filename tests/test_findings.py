@@ -65,7 +65,7 @@ def test_noisy_races_tell_the_median() -> None:
 
 
 def test_first_steps_tell_their_median_length() -> None:
-    study = ov.study("plot", optimizers=["sgd:lr=0.1", "adam:lr=0.4"], view="steps", steps=2)
+    study = ov.study("plot", optimizers=["sgd:lr=0.1", "adam:lr=0.4"], view="steps")
     result = study.run()
     told = numbers(study.finding(result))
     for value, (places, moves) in zip(told, result.first_steps, strict=True):
@@ -90,6 +90,20 @@ def test_basins() -> None:
     for share, s in zip(told, result.sweeps, strict=True):
         away = np.linalg.norm(s.final[:, None] - result.function.minima, axis=2).min(axis=1)
         assert share == round(100 * float(np.mean(away < 0.05)), 1)
+
+
+def test_basins_without_a_global_minimum_tell_any() -> None:
+    """A slope with a dent: f falls without end in x, but for a local minimum near 0."""
+    study = ov.study("basins", optimizers="sgd:lr=0.05", on="x**3/3 - x + y**2", size="30x20",
+                     steps=500)  # fmt: skip
+    result = study.run()
+    assert not len(result.function.minima)
+    (s,) = result.sweeps
+    near = np.linalg.norm(s.final - (1.0, 0.0), axis=1) < 1e-3
+    assert 0.1 < near.mean() < 0.95
+    told = study.finding(result)
+    assert numbers(told) == [round(100 * float(near.mean()), 1)]
+    assert "a local minimum" in told
 
 
 def test_sensitivity() -> None:

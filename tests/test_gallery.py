@@ -9,6 +9,7 @@ import pytest
 
 from optviz.cli import gallery
 from optviz.cli.gallery import build, entries_of
+from optviz.render.metadata import shows
 from optviz.studies.catalogue import LISTED
 from optviz.studies.files import read_study
 
@@ -32,15 +33,29 @@ def test_each_script_is_short_and_has_its_picture(entry: gallery.Entry) -> None:
     # The picture says which study made it, and that is the one that the script names.
     study = read_study(entry.picture)
     assert study.command().startswith(f"optviz {study.name}")
-    for page in ("README.md", "index.html"):
+    chapter = f"{LISTED[study.name].chapter.replace(' ', '-')}.md"
+    found = shows(entry.picture)
+    for page in ("README.md", chapter, "index.html"):
         text = (GALLERY / page).read_text()
         assert f'src="{entry.picture.name}"' in text
-        assert html.escape(entry.caption) in text
+        assert page == "README.md" or entry.text.strip() in html.unescape(text)
+        assert entry.caption in html.unescape(text)
+        assert page == "README.md" or html.escape(found) in text
 
 
 def test_every_study_is_in_the_gallery() -> None:
     shown = {read_study(entry.picture).name for entry in ENTRIES if entry.picture}
     assert shown == set(LISTED)
+
+
+def test_pictures_of_the_course_say_what_was_found() -> None:
+    """In words, for those who do not see them; pictures without a finding have none to tell."""
+    course = {one.chapter for one in LISTED.values()} - {"paths on a function", "many runs at once"}
+    for entry in ENTRIES:
+        assert entry.picture is not None
+        name = read_study(entry.picture).name
+        if LISTED[name].chapter in course and entry.picture.suffix == ".png":
+            assert len(shows(entry.picture)) > 15, entry.name
 
 
 @pytest.fixture
@@ -66,9 +81,9 @@ def test_builds_what_has_changed(scripts: Path, tmp_path: Path) -> None:
     (out / "one.png").unlink()
     assert [p.name for p in build(scripts, out)] == ["one.png"]
     assert [p.name for p in build(scripts, out, only=["two"])] == ["two.png"]
-    assert "Picture one." in (out / "README.md").read_text()
+    assert "Picture one." in (out / "plot.md").read_text()
     assert {p.name for p in out.iterdir()} == {
-        "one.png", "two.png", "built.json", "README.md", "index.html",
+        "one.png", "two.png", "built.json", "README.md", "index.html", "plot.md",
     }  # fmt: skip
 
 
@@ -110,4 +125,5 @@ def test_a_study_that_no_script_draws_has_an_entry(
     monkeypatch.setattr(gallery, "LISTED", {"activations": LISTED["activations"]})
     out = tmp_path / "out"
     assert {p.name for p in build(scripts, out)} == {"one.png", "two.png", "activations.png"}
-    assert LISTED["activations"].summary in (out / "README.md").read_text()
+    page = (out / "activations-and-depth.md").read_text()
+    assert LISTED["activations"].summary in page

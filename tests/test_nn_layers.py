@@ -77,7 +77,11 @@ def test_activation_and_its_slope(name: str) -> None:
 def test_activations_far_out_are_finite(name: str, dtype: Any) -> None:
     x = np.array([[-1e30, -1e4, -800, -90, -40, 0, 40, 90, 800, 1e4, 1e30]], dtype)
     y, dx = cross(built(Activation(name), x.size, dtype), x, np.ones_like(x))
-    left, right = {"linear": (-1e30, 1e30), "leaky_relu": (-1e28, 1e30)}.get(name, (None, 1e30))
+    left, right = {
+        "linear": (-1e30, 1e30),
+        "leaky_relu": (-1e28, 1e30),
+        "selu": (-1.7580993408473766, 1.0507009873554805e30),
+    }.get(name, (None, 1e30))
     left = {"tanh": -1, "elu": -1}.get(name, 0) if left is None else left
     right = 1 if name in ("tanh", "sigmoid") else right
     np.testing.assert_allclose([y[0, 0], y[0, -1]], np.array([left, right], dtype), rtol=1e-6)
@@ -252,8 +256,14 @@ def test_dropout_at_evaluation_and_in_other_words() -> None:
 # -- fused stages -----------------------------------------------------------------------------
 
 
+#: A kernel is compiled for each: the quick tests see a few.
+QUICK = ("linear", "relu", "sigmoid")
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("name", ACTIVATIONS)
+@pytest.mark.parametrize("name", [
+    pytest.param(name, marks=[] if name in QUICK else pytest.mark.slow) for name in ACTIVATIONS
+])  # fmt: skip
 def test_a_fused_stage_is_its_layers_one_by_one(name: str, dtype: Any) -> None:
     rng = np.random.default_rng(8)
     x, dy = rng.normal(1, 2, size=(2, 33, 21)).astype(dtype)
@@ -425,7 +435,9 @@ VARIANCES = {
     "xavier_uniform": lambda i, o: 2 / (i + o), "glorot_normal": lambda i, o: 2 / (i + o),
     "glorot_uniform": lambda i, o: 2 / (i + o), "he": lambda i, o: 2 / i,
     "he_normal": lambda i, o: 2 / i, "he_uniform": lambda i, o: 2 / i,
-    "lecun": lambda i, o: 1 / i, "normal": lambda i, o: 1e-4, "normal:std=0.3": lambda i, o: 0.09,
+    "lecun": lambda i, o: 1 / i, "lecun_normal": lambda i, o: 1 / i,
+    "lecun_uniform": lambda i, o: 1 / i, "random_uniform": lambda i, o: 0.05**2 / 3,
+    "normal": lambda i, o: 1e-4, "normal:std=0.3": lambda i, o: 0.09,
     "uniform": lambda i, o: 0.05**2 / 3, "uniform:limit=0.6": lambda i, o: 0.12,
 }  # fmt: skip
 
@@ -530,7 +542,8 @@ def test_layers_read_as_they_are_written() -> None:
 
 TORCH = {
     "linear": "Identity", "sigmoid": "Sigmoid", "tanh": "Tanh", "relu": "ReLU",
-    "leaky_relu": "LeakyReLU", "elu": "ELU", "softplus": "Softplus", "silu": "SiLU", "gelu": "GELU",
+    "leaky_relu": "LeakyReLU", "elu": "ELU", "selu": "SELU", "softplus": "Softplus",
+    "silu": "SiLU", "gelu": "GELU",
 }  # fmt: skip
 
 

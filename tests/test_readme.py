@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import re
 import shlex
@@ -13,6 +14,7 @@ import pytest
 
 import optviz as ov
 from optviz.cli.commands import settings_of, study_command
+from optviz.render.theme import Theme, theme_of, theme_text
 from optviz.studies.files import read_study
 from optviz.studies.lookup import studies
 from optviz.studies.study import Study
@@ -28,10 +30,22 @@ COMMANDS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", range(len(SNIPPETS)))
 def test_python_snippet(number: int, tmp_path: Path) -> None:
     (tmp_path / "snippet.py").write_text(SNIPPETS[number])
     subprocess.run([sys.executable, "-W", "error", "snippet.py"], cwd=tmp_path, check=True)
+
+
+def test_the_theme_in_the_documentation_is_one(tmp_path: Path) -> None:
+    text = re.findall(r"```toml\n(.*?)```", (ROOT / "docs" / "themes.md").read_text(), re.DOTALL)[0]
+    path = tmp_path / "mine.toml"
+    path.write_text(text)
+    made = theme_of(theme_text(str(path)))
+    assert (made.paper, made.ink, made.optimizers["adam"]) == ("#101418", "#FFFFF0", "#008080")
+    # Every colour that a theme has stands there.
+    named = {field.name for field in dataclasses.fields(Theme)} - {"name"}
+    assert named <= set(re.findall(r"^\[?(\w+)", text, re.MULTILINE))
 
 
 #: How files begin (or what stands at their fourth byte).

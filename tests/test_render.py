@@ -13,9 +13,9 @@ from matplotlib.colors import to_rgb
 from matplotlib.text import Text
 
 import optviz as ov
-from optviz.render import contour, curves, frame, layout, output, paths, style
+from optviz.render import contour, curves, frame, layout, output, paths, style, theme
 from optviz.render.animate import Stage
-from optviz.studies.race import PlotStudy
+from optviz.studies.plot import PlotStudy
 from tests.pictures import clashes, part_of, parts_of
 from tests.processes import PEAK
 
@@ -38,7 +38,7 @@ def test_paths_are_the_data_and_the_axes_the_bounds(runs) -> None:
     assert map_.get_ylim() == (-4.5, 4.5)
     assert map_.get_aspect() == 1
     for t in runs:
-        color = style.THEMES["light"].optimizers[t.optimizer.name]
+        color = theme.THEMES["light"].optimizers[t.optimizer.name]
         drawn = [np.column_stack(line.get_data()) for line in lines_of(map_, color)]
         assert any(d.shape == t.points.shape and np.array_equal(d, t.points) for d in drawn)
         heights = [line.get_ydata() for line in lines_of(curve, color)]
@@ -68,11 +68,11 @@ def test_tuned_rates_noise_and_conventions_are_said() -> None:
     assert "torch" in legend
     for said in ("σ = 0.1", "seed 7", "book, torch conventions", "16 starts"):
         assert said in words
-    first, second = style.strokes(runs, style.THEMES["light"])
+    first, second = style.strokes(runs, theme.THEMES["light"])
     # Runs of one optimizer are shades of its hue.
-    light = style.THEMES["light"]
+    light = theme.THEMES["light"]
     assert first.color == light.optimizers["adam"]
-    assert second.color == style.shade(first.color, 1.0, light) != first.color
+    assert second.color == theme.shade(first.color, 1.0, light) != first.color
     assert first.dash != second.dash
     assert (first.name, second.name) == ("Adam book", "Adam torch")
 
@@ -114,7 +114,7 @@ def test_even_a_run_that_explodes_at_once_makes_a_picture(lr: float) -> None:
     assert all(frame.shape[2] == 4 for frame in film.frames())
 
 
-@pytest.mark.parametrize("f", ["saddle", "x + y", "3", "log(x)", "eggholder", "bukin6"])
+@pytest.mark.parametrize("f", ["saddle", "x + y", "log(x)", "eggholder", "bukin6"])
 def test_awkward_functions_make_pictures(f: str) -> None:
     """With the path in them, point by point until it leaves, and its curve; nothing on another."""
     empty = ov.plot([], on=f)
@@ -181,7 +181,7 @@ def test_panels_share_their_axes(runs) -> None:
     assert len(figure.axes) == 5
     assert len({(axes.get_xlim(), axes.get_ylim()) for axes in maps}) == 1
     assert len({tuple(np.round(axes.get_window_extent().size, 3)) for axes in maps}) == 1
-    for axes, t, stroke in zip(maps, runs, style.strokes(runs, style.THEMES["light"]), strict=True):
+    for axes, t, stroke in zip(maps, runs, style.strokes(runs, theme.THEMES["light"]), strict=True):
         assert axes.get_title(loc="left") == stroke.name
         mine = [np.column_stack(line.get_data()) for line in lines_of(axes, stroke.color)]
         assert any(np.array_equal(line, t.points) for line in mine)
@@ -190,14 +190,14 @@ def test_panels_share_their_axes(runs) -> None:
                    lines_of(curve, stroke.color))  # fmt: skip
         for other in runs:
             if other is not t:
-                color = style.THEMES["light"].optimizers[other.optimizer.name]
+                color = theme.THEMES["light"].optimizers[other.optimizer.name]
                 assert not lines_of(axes, color)
     alone = ov.plot(runs, layout="panels", curve="none")
     assert [axes.get_label() for axes in alone.axes] == ["map"] * 4
 
 
 @pytest.mark.parametrize("size", [None, (640, 480), (640, 900), (1920, 1080)])
-@pytest.mark.parametrize("count", [2, 5])
+@pytest.mark.parametrize("count", [2, 5, pytest.param(9, marks=pytest.mark.slow)])
 def test_nothing_overlaps_in_panels(count: int, size) -> None:
     runs = ov.race("beale", [f"adam:lr=0.{k}" for k in range(1, count + 1)], steps=20)
     assert clashes(ov.plot(runs, layout="panels", size=size)) == []
@@ -233,7 +233,7 @@ def test_bad_arguments_are_named(runs) -> None:
             "steps_per_frame must be a whole number from 1",
         ),
         (lambda: ov.animate(runs, layout="heap"), "layout must be"),
-        (lambda: ov.plot(3), "shows trajectories, or what one study found, not int '3'"),
+        (lambda: ov.plot(3), "shows trajectories, or what one study found, not 3"),
         (lambda: ov.plot(None), "shows trajectories"),
         (lambda: ov.plot("beale"), "shows trajectories"),
         (lambda: ov.animate([3]), "shows trajectories"),
@@ -283,14 +283,14 @@ def _lab(color: str, vision: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("vision", VISION)
-@pytest.mark.parametrize("theme", style.THEMES)
-def test_every_pair_of_colours_can_be_told_apart(vision: str, theme: str) -> None:
-    colors = style.THEMES[theme].optimizers
+@pytest.mark.parametrize("name", theme.THEMES)
+def test_every_pair_of_colours_can_be_told_apart(vision: str, name: str) -> None:
+    colors = theme.THEMES[name].optimizers
     assert set(colors) == set(ov.optimizers)
     for a, b in itertools.combinations(colors, 2):
         distance = np.linalg.norm(_lab(colors[a], VISION[vision]) - _lab(colors[b], VISION[vision]))
         assert distance >= 15, (a, b, distance)
-    paper = _lab(style.THEMES[theme].paper, VISION[vision])
+    paper = _lab(theme.THEMES[name].paper, VISION[vision])
     assert all(abs(_lab(c, VISION[vision])[0] - paper[0]) > 22 for c in colors.values())
 
 
@@ -446,63 +446,129 @@ def test_an_interrupted_film_leaves_the_old_file_and_no_litter(tmp_path) -> None
 
 
 def test_layouts_fit_their_page() -> None:
-    for width, height, aspect in itertools.product((400, 960, 1920), (300, 540, 1080), (0.5, 1, 3)):
+    sizes = itertools.product((400, 960, 1920), (300, 540, 1080), (0.5, 1, 3), (None, 2, 5))
+    for width, height, aspect, entries in sizes:
         for names in (6.6, 0.0):
             # Title and formula, without a finding, and so little below.
-            page = layout.Page(width, height, 5.0, 2.0, 12.0, names)
+            page = page_of(width, height, 5.0, entries, names)
             placed = layout.arrange(page, aspect)
             (map_,) = placed.maps
             assert (placed.curve is not None) == bool(names)
             assert placed.bar is not None
-            for box in (map_, placed.bar, *([placed.curve] if placed.curve else [])):
+            boxes = [map_, placed.bar, *(b for b in (placed.curve, placed.legend) if b)]
+            for box in boxes:
                 assert box.left >= 0
-                assert box.left + box.width <= width
+                assert box.left + box.width <= width + 1e-9
                 assert box.top >= 0
                 assert box.top + box.height <= height
+            for a, b in itertools.combinations(boxes, 2):
+                assert min(gaps(a, b)) < 1e-9
             assert map_.width / map_.height == pytest.approx(aspect)
+
+
+def page_of(
+    width: float, height: float, top: float, entries: int | None, names: float
+) -> layout.Page:
+    """A page with a legend of so many entries, each 200 pixels wide; None for one that stands."""
+    if entries is None:
+        return layout.Page(width, height, top, 4.35, 12.0, names)
+
+    def rows(room: float) -> int:
+        return int(np.ceil(entries / max(1, room // 200)))
+
+    return layout.Page(width, height, top, 2.6, 12.0, names, rows, 200)
+
+
+def gaps(a: layout.Box, b: layout.Box) -> tuple[float, float]:
+    """How far two boxes overlap, across and down; negative for a gap."""
+    return min(a.right, b.right) - max(a.left, b.left), min(a.below, b.below) - max(a.top, b.top)
 
 
 @pytest.mark.parametrize("aspect", [0.8, 1, 1.3, 1.6])
 def test_at_its_natural_height_a_map_leaves_no_strip(aspect: float) -> None:
     height = layout.natural_height(960, aspect, 7.0, 12.0, panels=1, with_curve=True)
-    pages = [layout.Page(960, h, 5.0, 2.0, 12.0, 6.6) for h in (height, 1.06 * height)]
+    pages = [layout.Page(960, h, 5.0, 2.0, 12.0, 6.6, is_natural=True)
+             for h in (height, 1.06 * height)]  # fmt: skip
     map_, on_more = (layout.arrange(page, aspect).maps[0] for page in pages)
-    assert map_.height == pytest.approx(pages[0].free - layout.AXIS * 12.0)
+    assert map_.height == pytest.approx(pages[0].free() - layout.AXIS * 12.0)
     # It is as wide as it may be beside the curve: more height would give it next to nothing.
     assert on_more.width < 1.03 * map_.width
 
 
+@pytest.mark.parametrize("size", [(1920, 1080), (1280, 720), (800, 600)])
+@pytest.mark.parametrize("aspect", [0.8, 1, 1.6])
+def test_a_page_of_any_shape_is_filled(aspect: float, size: tuple[int, int]) -> None:
+    unit = 13.5 * (size[0] * size[1] / 5e5) ** 0.5
+
+    def rows(room: float) -> int:
+        return int(np.ceil(5 / max(1, room // (18 * unit))))
+
+    page = layout.Page(*size, 6.75, 2.6, unit, 6.6, rows, 18 * unit)
+    placed = layout.arrange(page, aspect)
+    (map_,) = placed.maps
+    # It is as high as the page lets it, or it and its curve are as wide, or it is above the curve.
+    free = page.free(placed.legend is None) - layout.AXIS * unit
+    assert placed.curve is not None
+    beside = placed.curve.left > map_.right
+    is_high = map_.height == pytest.approx(free)
+    is_wide = map_.width >= 0.6 * (size[0] - 20 * unit)
+    assert is_high or is_wide or not beside
+    # No blank band above or below takes more than a seventh of the page.
+    boxes = [map_, placed.curve, *([placed.legend] if placed.legend else [])]
+    top, below = min(b.top for b in boxes), max(b.below for b in boxes)
+    assert top - page.top * unit < size[1] / 7
+    end = size[1] - page.bottom * unit - layout.AXIS * unit
+    assert end - (layout.ROW * rows(size[0]) * unit if placed.legend is None else 0) - below < (
+        size[1] / 7
+    )
+
+
 @pytest.mark.parametrize("names", [6.6, 0.0])
 @pytest.mark.parametrize("count", [2, 3, 4, 5, 9])
-def test_panels_fit_their_page(count: int, names: float) -> None:
+@pytest.mark.parametrize("entries", [None, 2, 8])
+def test_panels_fit_their_page(count: int, names: float, entries: int | None) -> None:
     for width, height, aspect in itertools.product((960, 1920), (720, 1080), (0.5, 1, 3)):
-        page = layout.Page(width, height, 6.75, 4.35, 12.0, names)
+        page = page_of(width, height, 6.75, entries, names)
         placed = layout.grid(page, count, aspect)
-        assert len(placed.maps) == count
+        assert len(placed.maps) == len(placed.outer) == count
         assert (placed.curve is not None) == bool(names)
         boxes = [*placed.maps, *([placed.curve] if placed.curve else [])]
         for box in boxes:
             assert box.width > 12
             assert box.height > 12
             assert box.left >= layout.AXIS * 12 - 1e-9
-            assert box.left + box.width <= width
+            assert box.left + box.width <= width + 1e-9
             assert box.top >= 6.75 * 12
-            assert box.top + box.height <= height - 4.35 * 12 + 1e-9
+            assert box.top + box.height <= height - page.bottom * 12 + 1e-9
         for box in placed.maps:
             assert box.width / box.height == pytest.approx(aspect)
             assert box.width == pytest.approx(placed.maps[0].width)
         for a, b in itertools.combinations(boxes, 2):
-            across = min(a.left + a.width, b.left + b.width) - max(a.left, b.left)
-            down = min(a.top + a.height, b.top + b.height) - max(a.top, b.top)
-            # Between them stand the numbers of an axis.
-            assert across <= -layout.AXIS * 12 + 1e-6 or down <= -layout.AXIS * 12 + 1e-6
+            # Between maps is a gap, or a name; between map and curve stand the numbers of an axis.
+            across, down = gaps(a, b)
+            room = layout.AXIS if placed.curve in (a, b) else layout.GAP
+            least = layout.TITLE + (layout.NUMBERS if placed.curve in (a, b) else 0)
+            assert across <= -room * 12 + 1e-6 or down <= -least * 12 + 1e-6
+        check_outer(placed)
+
+
+def check_outer(placed: layout.Places) -> None:
+    """Each map stands above one with numbers, or has them; and beside one, likewise."""
+    for box, (has_x, has_y) in zip(placed.maps, placed.outer, strict=True):
+        under = [other for other in placed.maps if other.top > box.below
+                 and other.left == pytest.approx(box.left)]  # fmt: skip
+        before = [other for other in placed.maps if other.right < box.left
+                  and other.top == pytest.approx(box.top)]  # fmt: skip
+        assert has_x or under
+        assert has_y == (not before)
+        assert not (has_x and under)
 
 
 def test_marks_are_a_dozen_and_never_alias_with_a_zigzag() -> None:
-    assert [frame.mark_interval(n) for n in (1, 10, 30, 100, 200, 1000, 10**6)] == [
-        1, 1, 3, 9, 15, 75, 78125,
+    assert [frame.mark_interval(n) for n in (1, 10, 30, 31, 100, 200, 1000, 10**6)] == [
+        1, 1, 1, 3, 9, 15, 75, 78125,
     ]  # fmt: skip
-    for steps in range(15, 3000, 7):
+    for steps in range(31, 3000, 7):
         every = frame.mark_interval(steps)
         # A dozen or so; odd, or each mark would lie on the same side of a zigzag.
         assert every % 2
@@ -626,3 +692,44 @@ def test_memory_does_not_grow_with_the_frames(tmp_path, suffix: str) -> None:
     )  # fmt: skip
     # 2,850 more frames of 300 kB each would be 870 MB.
     assert many - few < 40e6
+
+
+def test_a_curve_of_f_has_a_name_for_it_where_there_is_no_lowest_value() -> None:
+    for name, title, scale in (("saddle", "value", "linear"), ("bowl", "suboptimality", "log")):
+        t = ov.minimize(name, ov.SGD(lr=0.1), steps=9)
+        figure = ov.plot(t)
+        curve = part_of(figure, "curve")
+        assert (curve.get_title(loc="left"), curve.get_yscale()) == (title, scale)
+        (line,) = curve.lines
+        least = 0.0 if name == "saddle" else t.function.minimum
+        np.testing.assert_allclose(line.get_ydata(), t.values - least)
+        # The name stands at the height of the last value, the mark at the last point.
+        (text,) = curve.texts
+        _, height = curve.transAxes.transform(text.xy)
+        _, wanted = curve.transData.transform((0, line.get_ydata()[-1]))
+        assert height == pytest.approx(wanted, abs=0.5)
+        ends = [ln for ln in part_of(figure, "map").lines if len(ln.get_xdata()) == 1]
+        assert any(np.array_equal(ln.get_xydata()[0], t.points[-1]) for ln in ends)
+
+
+def test_a_path_that_left_ends_on_the_edge() -> None:
+    t = ov.minimize("beale", ov.Momentum(lr=0.02), steps=40)
+    left = t.left_at()
+    assert left is not None
+    lines = [ln.get_xydata() for ln in part_of(ov.plot(t), "map").lines]
+    path = next(xy for xy in lines if len(xy) > 2)
+    np.testing.assert_array_equal(path[:-1], t.points[:left])
+    (x0, x1), (y0, y1) = t.function.bounds
+    x, y = path[-1]
+    assert min(abs(x - x0), abs(x - x1), abs(y - y0), abs(y - y1)) < 1e-9
+    cross = next(ln for ln in part_of(ov.plot(t), "map").lines if ln.get_marker() == "X")
+    np.testing.assert_allclose(cross.get_xydata()[0], path[-1])
+
+
+def test_first_steps_have_no_curve_and_unused_panels_are_empty() -> None:
+    figure = ov.plot(ov.race("bowl", ["sgd:lr=0.1", "adam:lr=0.1"], steps=3), view="steps")
+    assert [axes.get_label() for axes in figure.axes] == ["map", "map"]
+    odd = ov.study("activations", activations="relu,tanh,elu,gelu,silu")
+    figure = odd.draw(odd.run())
+    assert len(figure.axes) == 10
+    assert all(len(axes.lines) > 1 for axes in figure.axes)

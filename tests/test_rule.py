@@ -52,6 +52,42 @@ def _loop(x, g, lr):
     return x
 
 
+def _branch(x, g, lr):
+    if g > 0:
+        x = x - lr
+    return x
+
+
+def _with(x, g, lr):
+    with np.errstate():
+        d = lr * g
+    return x - d
+
+
+def _where(x, g, lr):
+    return x - lr * np.where(g > 0, 1.0, -1.0)
+
+
+def _clip(x, g, lr):
+    return x - lr * np.clip(g, -1.0, 1.0)
+
+
+def _norm(x, g, lr):
+    return x - lr * g / np.linalg.norm(g)
+
+
+def _mean(x, g, lr):
+    return x - lr * g.mean()
+
+
+def _largest(x, g, lr):
+    return x - lr * g / np.max(abs(g))
+
+
+def _product(x, g, lr):
+    return x - lr * (g @ g)
+
+
 def _call(x, g, lr):
     return x - lr * print(g)
 
@@ -93,8 +129,16 @@ def _shared_to_own(x, g, lr):
 @pytest.mark.parametrize(
     ("rule", "says"),
     [
-        (_loop, "assignments and one return"),
+        (_loop, "no loop"),
+        (_branch, "m = a if test else b"),
+        (_with, "assignments and one return"),
         (_call, "a rule may call"),
+        (_where, "write `a if test else b`"),
+        (_clip, r"write `min\(max\(a, low\), high\)`"),
+        (_norm, "sees one coordinate"),
+        (_mean, "sees one coordinate"),
+        (_largest, "sees one coordinate"),
+        (_product, "sees one coordinate"),
         (_method, "not part of a rule's language"),
         (_index, "not part of a rule's language"),
         (_unknown, "'rate' is neither"),

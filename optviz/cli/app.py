@@ -13,7 +13,8 @@ from typing import Any
 
 import click
 
-from optviz.cli.console import refuse, say_written, show_progress
+from optviz.cli.console import hints, refuse, say_written, show_progress
+from optviz.cli.parsing import Command
 from optviz.shared.text import did_you_mean, listed
 from optviz.studies.catalogue import LISTED
 
@@ -62,6 +63,12 @@ class App(click.Group):
 SHELLS = ("bash", "zsh", "fish")
 
 
+def _show_version(ctx: click.Context, _: click.Parameter, is_asked: bool) -> None:
+    if is_asked:
+        print_versions()
+        ctx.exit()
+
+
 def _show_completion(ctx: click.Context, _: click.Parameter, shell: str | None) -> None:
     if shell is not None:
         print(completion_script(shell))
@@ -74,22 +81,26 @@ def _show_completion(ctx: click.Context, _: click.Parameter, shell: str | None) 
 @click.option("--show-completion", is_flag=False, flag_value="", is_eager=True, metavar="[SHELL]",
               expose_value=False, callback=_show_completion,
               help="The same as the command completion.")  # fmt: skip
+@click.option("--version", "-V", is_flag=True, is_eager=True, expose_value=False,
+              callback=_show_version, help="The same as the command version.")  # fmt: skip
 def app() -> None:
     """See what optimizers do, and measure it."""
 
 
-@app.command()
+@app.command(cls=Command)
 @click.argument("file", type=click.Path(path_type=Path))
 def spec(file: Path) -> None:
     """Print what made a picture: as JSON, and as a command line."""
-    from optviz.studies.files import read_study
+    from optviz.studies.files import EDITED, is_edited, read_study
 
     found = read_study(file)
     print(found.to_json())
     print(found.command())
+    if is_edited(file):
+        print(f"optviz: {file.name} was {EDITED}", file=sys.stderr)
 
 
-@app.command()
+@app.command(cls=Command)
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--output", "-o", type=click.Path(path_type=Path), help="The file to write.")
 @click.option("--quiet", "-q", is_flag=True, help="Print nothing but errors.")
@@ -98,12 +109,12 @@ def replay(file: Path, output: Path | None, quiet: bool, open_: bool) -> None:
     """Make a picture again from the specification inside it."""
     from optviz.studies.files import replay as again
 
-    with show_progress("running", quiet) as progress:
+    with show_progress("running", quiet) as progress, hints(quiet):
         path = again(file, output, progress=progress)
     say_written(path, quiet, open_)
 
 
-@app.command()
+@app.command(cls=Command)
 @click.option("--only", multiple=True, metavar="NAME", help="A picture; may be repeated.")
 @click.option("--from", "scripts", type=click.Path(path_type=Path), default=Path("gallery"),
               help="The folder of scripts.")  # fmt: skip
@@ -122,17 +133,26 @@ def gallery(only: tuple[str, ...], scripts: Path, out: Path | None, quiet: bool)
             print(path)
 
 
-@app.command("list")
-@click.argument("what", type=click.Choice(["optimizers", "functions", "studies"]),
-                default="optimizers")  # fmt: skip
+def _complete_list(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    from optviz.cli.lists import TABLES
+    from optviz.functions import functions
+    from optviz.optimizers import optimizers
+
+    known = [*TABLES, *optimizers, *functions]
+    return [name for name in known if name.startswith(incomplete.lower())]
+
+
+@app.command("list", cls=Command)
+@click.argument("what", default="optimizers", metavar="[optimizers|functions|studies|NAME]",
+                shell_complete=_complete_list)  # fmt: skip
 def list_(what: str) -> None:
-    """List the optimizers, functions or studies."""
+    """List optimizers, functions or studies; or show one of them, such as adam or beale."""
     from optviz.cli import lists
 
     lists.show(what)
 
 
-@app.command()
+@app.command(cls=Command)
 @click.argument("shell", default="", metavar="[bash|zsh|fish]")
 def completion(shell: str) -> None:
     """Print what a shell needs to complete commands: eval "$(optviz completion bash)"."""
@@ -152,9 +172,14 @@ def completion_script(shell: str) -> str:
     return ShellComplete.source(kind(app, {}, "optviz", "_OPTVIZ_COMPLETE"))
 
 
-@app.command()
+@app.command(cls=Command)
 def version() -> None:
     """Print the versions of optviz and of what it stands on."""
+    print_versions()
+
+
+def print_versions() -> None:
+    """A line for each."""
     import platform
     from importlib.metadata import version as of
 

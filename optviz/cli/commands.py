@@ -13,10 +13,12 @@ from typing import Any, Literal, get_args, get_origin
 import click
 from pydantic.fields import FieldInfo
 
-from optviz.cli.console import import_meanwhile, say_written, show_progress
-from optviz.shared.text import did_you_mean
+from optviz.cli.console import hints, import_meanwhile, say_written, show_progress
+from optviz.cli.parsing import Command
+from optviz.shared.text import number
 from optviz.studies.catalogue import LISTED
 from optviz.studies.lookup import studies
+from optviz.studies.settings import THEMES
 from optviz.studies.study import Study, default_text, expected, kind_of, option_of
 
 
@@ -28,36 +30,42 @@ def study_command(name: str) -> click.Command:
     lines = (cls.__doc__ or "").strip().splitlines()
     text = "\n".join(line.strip() for line in lines)
     examples = "\n".join(f"optviz {line}" for line in cls.examples)
-    return Command(
+    return StudyCommand(
         name, params=[*params, *_output_params()], callback=_run(cls), no_args_is_help=False,
         help=f"{LISTED[name].summary}\n\n{text}\n\n\b\n{examples}",
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     )  # fmt: skip
 
 
-class Command(click.Command):
-    """A command whose misspelt options are answered with the nearest one."""
+class StudyCommand(Command):
+    """A command that knows whose option one of an optimizer's settings is."""
 
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """As Click does, with our words."""
-        try:
-            return super().parse_args(ctx, args)
-        except click.NoSuchOption as error:
-            known = [flag for param in self.params for flag in (*param.opts, *param.secondary_opts)]
-            hint = did_you_mean(error.option_name, known)
-            raise click.UsageError(
-                f"optviz {self.name} has no option {_shown(error.option_name)}{hint}"
-            ) from None
+    def hint(self, option: str) -> str:
+        """Where a setting of an optimizer is given; else the nearest option."""
+        from optviz.optimizers import optimizers
 
+        name = option.lstrip("-").replace("-", "_")
+        name = "lr" if name in ("rate", "learning_rate") else name
+        owners = [o for o, kind in optimizers.items() if name in kind.hyperparameters()]
+        if not owners or not self.params or not self._takes_optimizers():
+            return super().hint(option)
+        owner = "adam" if "adam" in owners else owners[0]
+        default = number(optimizers[owner].hyperparameters()[name])
+        value = "0.1" if name == "lr" else default
+        return f": it is a setting of an optimizer, written behind its name: {owner}:{name}={value}"
 
-def _shown(word: str) -> str:
-    """A word that may hold anything, for the terminal."""
-    return word if word.isprintable() else repr(word)
+    def place_of_words(self) -> str:
+        """The option that takes several of them, if there is one."""
+        many = [p.opts[0] for p in self.params if isinstance(p, click.Option) and p.multiple]
+        return f": give it behind {many[0]}" if many else ""
+
+    def _takes_optimizers(self) -> bool:
+        return any((param.name or "").startswith("optimizer") for param in self.params)
 
 
 def _in_order(cls: type[Study]) -> list[str]:
     """The study's own fields first, then its look."""
-    looks = {"size", "theme", "dpi", "fps"}
+    looks = {"size", "theme", "title", "subtitle", "font", "transparent", "dpi", "fps"}
     names = list(cls.model_fields)
     return [n for n in names if n not in looks] + [n for n in names if n in looks]
 
@@ -125,33 +133,44 @@ def _names(catalogue: str) -> list[str]:
     from optviz.functions import functions
     from optviz.optimizers import optimizers
 
-    known: dict[str, Any] = {"optimizers": optimizers, "functions": functions, "data": datasets}
+    known: dict[str, Any] = {"optimizers": optimizers, "functions": functions, "data": datasets,
+                             "themes": THEMES}  # fmt: skip
     return list(known[catalogue])
 
 
 def _output_params() -> list[click.Parameter]:
     return [
         click.Option(["--output", "-o"], metavar="FILE", help="The file to write."),
+        click.Option(["--numbers"], metavar="FILE", multiple=True,
+                     help="What the picture shows as a table too: .csv, .json or .parquet."),
         click.Option(["--quiet", "-q"], is_flag=True, help="Print nothing but errors."),
         click.Option(["--open", "open_"], is_flag=True, help="Show the file when it is written."),
-    ]
+    ]  # fmt: skip
 
 
 def _run(cls: type[Study]) -> Any:
-    def run(output: str | None, quiet: bool, open_: bool, **words: Any) -> None:
+    def run(
+        output: str | None, numbers: tuple[str, ...], quiet: bool, open_: bool, **words: Any
+    ) -> None:
         from optviz.studies import files
 
-        study = cls(**settings_of(cls, words))
-        path = files.check_formats(study, output or _file_name(study))
+        given = settings_of(cls, words)
+        study = cls(**given).refuse_idle(given)
+        path = files.check_formats(study, _file_name(study) if output is None else output)
+        files.refuse_idle(study, path, given)
+        tables = [files.check_table(table) for table in numbers]
         _warm_up(quiet)
         _warn_of_padding(study, path)
         import_meanwhile("optviz.render.sheet")
-        with show_progress("running", quiet) as progress:
+        with show_progress("running", quiet) as progress, hints(quiet):
             result = study.run(progress)
         if not quiet and (finding := study.finding(result)):
             print(finding)
         with show_progress(f"writing {path.name}", quiet) as progress:
             files.write(study, result, path, progress)
+        for table in tables:
+            study.table(result).save(table)
+            say_written(table, quiet, False)
         say_written(path, quiet, open_)
 
     return run
@@ -178,7 +197,9 @@ def _file_name(study: Study) -> str:
     from optviz.studies.files import formats_of
 
     entries = getattr(study, "optimizers", None) or [getattr(study, "optimizer", None)]
-    names = [e.text.partition(":")[0].removeprefix("own.") for e in entries[:5] if e is not None]
+    # Where the rate is a study's own, its optimizer is a text without one.
+    names = [e.partition(":")[0] if isinstance(e, str) else e.optimizer.name
+             for e in entries[:5] if e is not None]  # fmt: skip
     prefix = [] if study.name in ("plot", "animate") else [study.name]
     if study.name == "explain":
         prefix, names = [], [f"{names[0]}-explained"]

@@ -6,10 +6,13 @@ import importlib
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
+
+from optviz.shared.hint import Hint
 
 
 class Progress:
@@ -52,6 +55,23 @@ def show_progress(what: str, quiet: bool) -> Iterator[Progress | None]:
     finally:
         if progress.bar is not None:
             progress.bar.stop()
+
+
+@contextmanager
+def hints(quiet: bool) -> Iterator[None]:
+    """Show what optviz hints at (its own warnings) as one line each on standard error."""
+
+    def show(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+        if not issubclass(category, Hint):
+            usual(message, category, *where, **more)
+        elif not quiet:
+            print(f"optviz: {message}", file=sys.stderr)
+
+    usual = warnings.showwarning
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", Hint)
+        warnings.showwarning = show
+        yield
 
 
 def import_meanwhile(module: str) -> None:

@@ -2,7 +2,8 @@
 
 A script `NAME.py` writes `NAME` with a picture's suffix into the folder that it runs in; a study
 that no script draws has an entry of its own, as it is with no settings. What has not changed since
-it was built is skipped; pages with all pictures are written at the end.
+it was built is skipped; at the end pages are written, one with all pictures and one for each
+chapter of the catalogue, which says what each picture found.
 """
 
 from __future__ import annotations
@@ -24,9 +25,11 @@ from pathlib import Path
 
 import optviz
 from optviz.compiled.threads import thread_count
+from optviz.render.metadata import shows
 from optviz.shared.files import write_atomically
 from optviz.shared.text import did_you_mean, listed
 from optviz.studies.catalogue import LISTED
+from optviz.studies.files import read_study
 
 MANIFEST = "built.json"
 SUFFIXES = (".gif", ".png", ".svg", ".mp4", ".webm", ".webp", ".html")
@@ -151,7 +154,9 @@ def _manifest(out: Path) -> dict[str, str]:
 def _run(entry: Entry) -> Path:
     """Run a script in an empty folder, so that a failure leaves the old picture."""
     with tempfile.TemporaryDirectory(dir=entry.out, prefix=".building-") as folder:
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+        # Several scripts run side by side: threads of BLAS would wait for each other.
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+                       "OPENBLAS_NUM_THREADS": "1"}  # fmt: skip
         script = Path(folder, f"{entry.name}.py")
         script.write_text(entry.text, encoding="utf-8")
         done = subprocess.run(
@@ -173,27 +178,62 @@ def _run(entry: Entry) -> Path:
 
 
 def _write_pages(entries: list[Entry], out: Path) -> None:
-    """README.md with thumbnails, and index.html, which works offline beside the pictures."""
-    shown = [(entry, entry.picture) for entry in entries]
-    rows = ["# Gallery", "", "Each picture comes from the script of its name, and carries what made"
-            " it: `optviz spec FILE`.", ""]  # fmt: skip
+    """README.md with thumbnails by chapter, a page for each chapter with scripts and findings, and
+    index.html, which works offline beside the pictures."""
+    chapters: dict[str, list[tuple[Entry, Path]]] = {one.chapter: [] for one in LISTED.values()}
+    for entry in entries:
+        if (picture := entry.picture) is not None:
+            name = read_study(picture).name
+            chapter = LISTED[name].chapter if name in LISTED else name
+            chapters.setdefault(chapter, []).append((entry, picture))
+    rows = ["# Gallery", "", "Each picture comes from a short script, and carries what made it: "
+            "`optviz spec FILE`. A chapter's page has the scripts, and what each picture found.",
+            ""]  # fmt: skip
     cards = []
-    for entry, picture in shown:
-        if picture is None:
+    for chapter, shown in chapters.items():
+        if not shown:
             continue
-        script = f" ([script]({entry.name}.py))" if entry.is_file else ""
-        rows += [f"## {entry.name}", "", f"{entry.caption}{script}", "",
-                 f'<img src="{picture.name}" width="720" alt="{html.escape(entry.caption)}">',
-                 ""]  # fmt: skip
-        code = html.escape(entry.text.strip())
-        cards.append(
-            f'<figure id="{entry.name}"><a href="{picture.name}"><img loading="lazy" '
-            f'src="{picture.name}" alt="{html.escape(entry.caption)}"></a><figcaption>'
-            f"{html.escape(entry.caption)}<details><summary>script</summary><pre>{code}</pre>"
-            f"</details></figcaption></figure>"
-        )
+        page = f"{chapter.replace(' ', '-')}.md"
+        rows += [f"## [{_capital(chapter)}]({page})", ""]
+        for entry, picture in shown:
+            alt = html.escape(entry.caption)
+            rows.append(f'<a href="{page}#{entry.name}"><img src="{picture.name}" width="270" '
+                        f'alt="{alt}"></a>')  # fmt: skip
+        rows.append("")
+        parts = [_section(entry, picture) for entry, picture in shown]
+        text = "\n".join([f"# {_capital(chapter)}", "", *parts])
+        write_atomically(out / page, f"{text.rstrip()}\n".encode())
+        cards += [f"<h2>{_capital(chapter)}</h2>", *(_card(*one) for one in shown)]
     write_atomically(out / "README.md", ("\n".join(rows).rstrip() + "\n").encode())
     write_atomically(out / "index.html", (_PAGE.replace("@CARDS@", "\n".join(cards))).encode())
+
+
+def _section(entry: Entry, picture: Path) -> str:
+    """A picture in the page of its chapter: what it answers, found, and is made by."""
+    found = shows(picture)
+    lines = [f"## {entry.name}", "", entry.caption, ""]
+    if found:
+        # Markdown would take these for emphasis.
+        escaped = "".join(f"\\{c}" if c in "*_|<" else c for c in found)
+        lines += [f"> {escaped}", ""]
+    lines += [f'<img src="{picture.name}" width="720" alt="{html.escape(found or entry.caption)}">',
+              "", "```python", entry.text.strip(), "```", ""]  # fmt: skip
+    return "\n".join(lines)
+
+
+def _card(entry: Entry, picture: Path) -> str:
+    found = shows(picture)
+    told = f"<p>{html.escape(found)}</p>" if found else ""
+    return (
+        f'<figure id="{entry.name}"><a href="{picture.name}"><img loading="lazy" '
+        f'src="{picture.name}" alt="{html.escape(found or entry.caption)}"></a><figcaption>'
+        f"{html.escape(entry.caption)}{told}<details><summary>script</summary><pre>"
+        f"{html.escape(entry.text.strip())}</pre></details></figcaption></figure>"
+    )
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 _PAGE = """<!doctype html>
@@ -205,8 +245,10 @@ _PAGE = """<!doctype html>
          font: 16px/1.45 "DejaVu Sans", Verdana, system-ui, sans-serif; }
   main { display: grid; gap: 28px;
          grid-template-columns: repeat(auto-fill, minmax(min(100%, 620px), 1fr)); }
+  h2 { grid-column: 1 / -1; margin: 12px 0 -12px; }
   figure { margin: 0; } img { width: 100%; height: auto; border: 1px solid #D6DCE2; }
-  figcaption { padding: 6px 2px; } summary { cursor: pointer; color: #6A737D; min-height: 32px; }
+  figcaption { padding: 6px 2px; } figcaption p { margin: 4px 0; color: #6A737D; }
+  summary { cursor: pointer; color: #6A737D; min-height: 32px; }
   pre { overflow-x: auto; background: #F6F8FA; padding: 10px; font-size: 13px; }
 </style></head><body>
 <h1>Gallery</h1>

@@ -11,9 +11,19 @@ from typing import Any
 
 from optviz.data.dataset import Dataset
 from optviz.data.generators import blobs, circles, moons, spirals, text
-from optviz.data.loaders import csv, digits, existing, fashion_mnist, images, imdb, mnist, npz
+from optviz.data.loaders import (
+    csv,
+    digits,
+    existing,
+    fashion_mnist,
+    images,
+    imdb,
+    mnist,
+    mnist_5k,
+    npz,
+)
 from optviz.data.readers import NpzFile
-from optviz.shared.settings import parse_number, parse_settings
+from optviz.shared.settings import parse_number, parse_settings, parse_whole
 from optviz.shared.text import did_you_mean, listed
 
 #: What makes each data set, by the name that `load` takes.
@@ -25,6 +35,7 @@ datasets: dict[str, Callable[..., Dataset]] = {
     "blobs": blobs,
     "text": text,
     "mnist": mnist,
+    "mnist-5k": mnist_5k,
     "fashion-mnist": fashion_mnist,
     "images": images,
     "imdb": imdb,
@@ -147,9 +158,10 @@ def _settings(name: str, maker: Callable[..., Dataset], text: str) -> dict[str, 
 
 def _value(what: str, kind: str, text: str) -> Any:
     if kind == "int":
-        if re.fullmatch(r"-?\d{1,100}", text):
-            return int(text)
-        raise ValueError(f"{what} must be a whole number, not {text[:40]!r}")
+        try:
+            return parse_whole(text)
+        except ValueError:
+            raise ValueError(f"{what} must be a whole number, not {text[:40]!r}") from None
     if kind == "float":
         return parse_number(what, text)
     if kind.startswith("bool"):

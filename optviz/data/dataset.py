@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from optviz.data.labels import is_words, numbered, places
 from optviz.shared.checks import Labels, check_range, generator, whole_numbers
 
 #: Types of features that are kept as they are; all other numbers become float32.
@@ -31,7 +32,7 @@ class Dataset:
     x : ndarray or scipy.sparse CSR matrix (n, inputs)
         The features, finite: uint8, float32 or float64 are kept, other numbers become float32.
     y : ndarray (n,) of int64
-        The class of each sample, from 0 to `n_classes` − 1.
+        The class of each sample, from 0 to `n_classes` − 1; words are numbered.
     classes : tuple of str
         Their names; `0`, `1`, … up to the largest label if none are given.
     image : (height, width) or None
@@ -49,6 +50,8 @@ class Dataset:
     >>> data = Dataset("mine", x=[[0.5, 1.0], [2.0, 0.0], [1.5, 1.0]], y=[0, 1, 1])
     >>> len(data), data.inputs, data.classes
     (3, 2, ('0', '1'))
+    >>> Dataset("mine", [[0.5], [2.0]], ["dog", "cat"]).classes
+    ('cat', 'dog')
     """
 
     name: str
@@ -59,14 +62,16 @@ class Dataset:
     source: str = ""
 
     def __post_init__(self) -> None:
-        x, y = _features(self.name, self.x), whole_numbers(self.y, f"{self.name}: labels")
+        labels, known = self.y, self.classes
+        if is_words(labels):
+            words: Any = labels
+            labels, known = (places(words, known), known) if known else numbered(words)
+        x, y = _features(self.name, self.x), whole_numbers(labels, f"{self.name}: labels")
         if x.shape[0] != len(y):
             raise ValueError(
                 f"{self.name}: {x.shape[0]:,} samples and {len(y):,} labels: each needs one"
             )
-        names = tuple(str(c) for c in self.classes) or tuple(
-            map(str, range(_top(self.name, y) + 1))
-        )
+        names = tuple(str(c) for c in known) or tuple(map(str, range(_top(self.name, y) + 1)))
         if len(set(names)) < len(names):
             raise ValueError(f"{self.name}: two classes have the same name")
         check_range(y, len(names), f"{self.name}: label")

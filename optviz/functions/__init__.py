@@ -7,8 +7,9 @@
 
 from optviz.functions.base import Bounds, Function
 from optviz.functions.catalogue import function, function_text, functions
+from optviz.functions.space import SpaceFunction
 from optviz.shared.catalogue import make_catalogue
 
-__all__ = ["Bounds", "Function", "function", "function_text", "functions"]
+__all__ = ["Bounds", "Function", "SpaceFunction", "function", "function_text", "functions"]
 
 make_catalogue(__name__, functions)

@@ -27,6 +27,8 @@ Real = NDArray[np.float64]
 GRADIENT, VALUE = "void(real[:, ::1], real[:, ::1])", "void(float64[:, ::1], float64[::1])"
 #: Beyond this nothing can be drawn.
 MAX_BOUND = 1e100
+#: Characters of a name and formula that a terminal shows.
+MAX_REPR = 150
 DEFAULT_BOUNDS: Bounds = ((-5.0, 5.0), (-5.0, 5.0))
 
 
@@ -71,14 +73,36 @@ class Function:
     #: ... and those whose digits are, in case a search arrives there.
     _known: tuple[Point, ...] = ()
     _python: PythonFunction | None = field(default=None, repr=False)
+    #: What x and y are, and what a picture must say of the plane.
+    axes: tuple[str, str] = ("x", "y")
+    note: str = ""
 
     def __post_init__(self) -> None:
-        for axis, (low, high) in zip("xy", self.bounds, strict=True):
+        names = "xy" if self.is_plane else [f"coordinate {k + 1}" for k in range(self.n)]
+        for axis, (low, high) in zip(names, self.bounds, strict=True):
             if not (math.isfinite(low) and math.isfinite(high) and low < high):
                 raise ValueError(f"bounds of {axis} must be two rising numbers, not {low}, {high}")
             largest = max(abs(low), abs(high))
             if largest > MAX_BOUND or high - low < max(1e-9 * largest, 1 / MAX_BOUND):
                 raise ValueError(f"bounds of {axis} are too wide or too narrow: {low}, {high}")
+
+    @property
+    def n(self) -> int:
+        """The number of coordinates of its points: two, but for a `SpaceFunction`."""
+        return 2
+
+    @property
+    def is_plane(self) -> bool:
+        """Whether it is called as f(x, y), and can be drawn."""
+        return True
+
+    def __repr__(self) -> str:
+        """In one line, and no longer than that, whatever the formula."""
+        (x0, x1), (y0, y1) = ([rounded(end) for end in side] for side in self.bounds)
+        formula = "" if self.formula == self.name else f": {self.formula}"
+        told = f"{self.name}{formula}"
+        told = told if len(told) <= MAX_REPR else f"{told[: MAX_REPR - 1]}…"
+        return f"<{told} on [{x0}, {x1}] × [{y0}, {y1}]>"
 
     # -- values ------------------------------------------------------------------------------
 
@@ -150,6 +174,11 @@ class Function:
     # -- what is known of it -----------------------------------------------------------------
 
     @property
+    def arguments(self) -> str:
+        """Its arguments in a title."""
+        return "x, y"
+
+    @property
     def latex(self) -> str:
         """The formula for a title, as Matplotlib typesets it."""
         if self._python is not None:
@@ -191,6 +220,13 @@ class Function:
         return self._minima is None and self.minimum is not None
 
     @property
+    def is_constant(self) -> bool:
+        """Whether it is the same everywhere, so that there is nothing to go down."""
+        from optviz.functions.minima import is_constant
+
+        return is_constant(self)
+
+    @property
     def diagonal(self) -> float:
         """The length of the bounds' diagonal."""
         (x0, x1), (y0, y1) = self.bounds
@@ -223,7 +259,8 @@ class Function:
         if not (x0 <= x <= x1 and y0 <= y <= y1):
             raise ValueError(
                 f"start ({rounded(x, 6)}, {rounded(y, 6)}) lies outside {self.name}'s domain "
-                f"[{rounded(x0)}, {rounded(x1)}] × [{rounded(y0)}, {rounded(y1)}]"
+                f"[{rounded(x0)}, {rounded(x1)}] × [{rounded(y0)}, {rounded(y1)}]: give --bounds "
+                "(in Python a function with bounds=) that hold it"
             )
         if not np.isfinite(self(x, y)):
             raise ValueError(
@@ -243,6 +280,11 @@ def _module(formula: str) -> ModuleType:
 @functools.lru_cache(maxsize=256)
 def _kernels(formula: str) -> ModuleType:
     return parse(formula).kernels()
+
+
+#: What a Python function raises because it was written wrongly, wherever it is asked. All else may
+#: be a place without a value, as `math.log(-1)`, `1 / 0`, or a point that a table does not have.
+SLIPS = (TypeError, NameError, AttributeError, ImportError, NotImplementedError)
 
 
 @dataclass(frozen=True)
@@ -289,6 +331,8 @@ class PythonFunction:
         for index in np.ndindex(x.shape):
             try:
                 out[index] = function(x[index].item(), y[index].item())
+            except SLIPS:
+                raise
             except Exception:
                 out[index] = np.nan  # outside the domain, as log(-1)
         return out

@@ -6,50 +6,73 @@ way of `formula.py`. Domains and minima are those of the literature unless a com
 
 from __future__ import annotations
 
-import importlib
+import functools
+import inspect
 import itertools
 import math
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from optviz.functions.base import Bounds, Function, PythonFunction
+from optviz.functions.autograd import differentiated
+from optviz.functions.base import SLIPS, Bounds, Function, PythonFunction
+from optviz.functions.families import FAMILIES, is_family
 from optviz.functions.formula import FormulaError, parse
+from optviz.functions.grid import is_table, natural_bounds, spline
+from optviz.functions.slope import check_gradient
+from optviz.functions.space import SpaceFunction, function_of_space
+from optviz.functions.symbolic import is_symbolic, of_sympy
+from optviz.functions.typeset import FUNCTIONS
+from optviz.shared.modules import imported
 from optviz.shared.text import did_you_mean, listed
 
 __all__ = ["Bounds", "Function", "function", "functions"]
 
 
 def function(
-    f: str | Function | Callable[[Any, Any], Any],
+    f: str | Function | Callable[..., Any] | NDArray[Any],
     *,
     bounds: Bounds | None = None,
     start: Sequence[float] | None = None,
-    gradient: Callable[[Any, Any], Any] | None = None,
+    gradient: Callable[..., Any] | str | None = None,
+    n: int | None = None,
+    check: bool = True,
 ) -> Function:
-    """A test function from a name, a formula, or a Python function of two arguments.
+    """A test function from a name, a formula, Python, SymPy or values; in the plane, or in n.
 
     Parameters
     ----------
     f
         A name in `optviz.functions`; a formula in x and y such as "sin(x)*cos(y) + x**2/10" (see
-        `functions/formula.py` for what it may hold); "module:function"; a callable; or a
-        Function, which is returned as it is.
+        `functions/formula.py` for what it may hold); "module:function"; a callable; a family in n
+        dimensions such as "rosenbrock:n=10" or "quadratic:n=50,condition=1e4" (see
+        `functions/families.py`); a SymPy expression, in the plane if it has at most two symbols
+        (x and y, or the first and the second by name); values on an even grid, an array (rows,
+        columns) with a row for each y, through which a cubic spline goes; or a Function, which is
+        returned as it is.
     bounds : ((x0, x1), (y0, y1)), optional
-        Another domain than the catalogue's; a formula's is [−5, 5] × [−5, 5].
+        Another domain than the catalogue's; a formula's is [−5, 5] × [−5, 5], a grid's its columns
+        and rows counted from 0. In n dimensions n pairs, or one for all.
     start : (x, y), optional
-        Another default start.
-    gradient : callable, optional
-        For a Python function: (x, y) to (∂f/∂x, ∂f/∂y). Central differences stand in for it.
+        Another default start; in n dimensions n numbers.
+    gradient : callable or str, optional
+        For a Python function: (x, y) to (∂f/∂x, ∂f/∂y); with `n`, an array (n,) to one; or "jax" or
+        "torch", if it is written in that library's functions and shall be differentiated by it.
+        Central differences stand in for it.
+    n : int, optional
+        For a Python function of one array of n coordinates instead of x and y.
+    check : bool
+        Compare the gradient with differences at a few points of the bounds.
 
     Raises
     ------
     ValueError
-        If the name or formula cannot be understood, or the start lies outside the bounds.
+        If the name or formula cannot be understood, the start lies outside the bounds, or the
+        gradient disagrees with f at most of the points.
 
     Examples
     --------
@@ -59,24 +82,69 @@ def function(
            [0. , 2. ]])
     >>> ov.function(lambda x, y: x**2 + y**2).gradient(1.0, 2.0).round(6)
     array([2., 4.])
+    >>> ov.function(lambda p: (p**2).sum(), n=4).gradient([1, 2, 3, 4]).round(6)
+    array([2., 4., 6., 8.])
+    >>> ov.function(np.add.outer(np.arange(5) ** 2, np.arange(5) ** 2))(1.5, 2.0)
+    6.25
     """
+    if isinstance(gradient, str):
+        if not callable(f) or isinstance(f, Function):
+            raise ValueError(f"gradient={gradient!r} is for a Python function, not for {f!r:.60}")
+        value, gradient = differentiated(f, gradient)
+        f = functools.update_wrapper(value, f)
+    if is_symbolic(f):
+        if gradient is not None:
+            raise ValueError("a SymPy expression knows its gradient: leave gradient out")
+        f, gradient, n = of_sympy(f, n)
+    if n is not None or isinstance(f, SpaceFunction) or (isinstance(f, str) and is_family(f)):
+        return function_of_space(f, n, bounds, start, gradient, check)
+    if is_table(f):
+        f = np.asarray(f)
+    if isinstance(f, np.ndarray):
+        if gradient is not None:
+            raise ValueError("a spline through values knows its gradient: leave gradient out")
+        bounds = natural_bounds(f) if bounds is None else _as_bounds(bounds)
+        return _within(_of_values(f, bounds), None, start)
     made = _made(f, gradient)
+    if gradient is not None and (made._python is None or made is f):
+        raise ValueError(f"{made.name} knows its gradient: give one only with a Python function")
+    made = _within(made, bounds, start)
+    python = made._python
+    # Of a Function that somebody made before, the gradient was checked then, or was not to be.
+    is_new = not isinstance(f, Function)
+    if check and is_new and python is not None and python.derivative is not None:
+        check_gradient(made, python.derivative)
+    return made
+
+
+def _within(made: Function, bounds: Bounds | None, start: Sequence[float] | None) -> Function:
+    """The same function in other bounds, and from another start."""
+    bounds = None if bounds is None else _as_bounds(bounds)
     bounds = None if bounds == made.bounds else bounds
     if bounds is None and start is None:
         return made
     changes: dict[str, Any] = {}
     if bounds is not None:
-        (x0, x1), (y0, y1) = bounds
-        changes["bounds"] = (float(x0), float(x1)), (float(y0), float(y1))
+        changes["bounds"] = bounds
         changes |= _minima_within(functions.get(function_text(made), made), changes["bounds"])
     changed = replace(made, **changes)
     if start is None and made.source == "yours":
-        return _own(changed)
+        return with_own_start(changed)
     if start is None:
         x, y = (min(max(v, low), high) for v, (low, high) in zip(
             changed.start, changed.bounds, strict=True))  # fmt: skip
         return replace(changed, start=(x, y))
     return replace(changed, start=changed.check_start(start))
+
+
+def _as_bounds(bounds: Any) -> Bounds:
+    try:
+        (x0, x1), (y0, y1) = bounds
+        return (float(x0), float(x1)), (float(y0), float(y1))
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"bounds must be two pairs ((x0, x1), (y0, y1)), not {bounds!r:.60}"
+        ) from None
 
 
 def _minima_within(home: Function, bounds: Bounds) -> dict[str, Any]:
@@ -106,40 +174,77 @@ def _made(f: Any, gradient: Callable[[Any, Any], Any] | None) -> Function:
         name = getattr(f, "__name__", "f").strip("<>")
         # With a colon, so that it is never taken for a name of the catalogue or a formula.
         place = f"{getattr(f, '__module__', 'python')}:{getattr(f, '__qualname__', name)}"
-        return _own(Function(name, place, _python=PythonFunction(f, gradient)))
+        return with_own_start(Function(name, place, _python=PythonFunction(f, gradient)))
     if not isinstance(f, str):
-        raise ValueError(f"a function is a name, a formula or a callable, not {f!r}")
+        raise ValueError(f"a function is a name, a formula, a callable or an array, not {f!r}")
     key = f.strip().lower().replace("_", "-").replace(" ", "-")
     if key in functions:
         return functions[key]
-    module, colon, attribute = f.strip().partition(":")
-    if colon and attribute.isidentifier() and module.replace(".", "").isidentifier():
+    module, _, attribute = f.strip().partition(":")
+    if names_python(f):
         return _imported(module, attribute, gradient)
-    if key.replace("-", "").isalnum() and not set(key) & set("0123456789") and len(key) > 3:
+    if key in FAMILIES:
+        raise ValueError(f"{key} has any number of dimensions: say how many, as in {key}:n=10")
+    if module.endswith(".py"):
+        place = f"{Path(module).stem}:{attribute or 'function'}"
+        raise ValueError(f"{f!r}: a Python function is named without .py, as {place}")
+    is_word = key.replace("-", "").isalnum() and not set(key) & set("0123456789") and len(key) > 3
+    if is_word and key.split("-")[0] not in FUNCTIONS:
         # A word, not a formula: most likely a misspelt name.
         hint = did_you_mean(key, functions)
         raise ValueError(f"no function is called {f!r}{hint}; there are {listed(functions)}")
+    if attribute.strip().lower().startswith("n=") and module.strip().lower() in functions:
+        raise ValueError(
+            f"{module.strip()} is a function of two coordinates and takes no n=; in n dimensions "
+            f"there are {listed(FAMILIES)}"
+        )
     try:
         expression = parse(f)
     except FormulaError as error:
         hint = did_you_mean(key, functions)
         raise ValueError(f"{f[:60]!r} is no known function{hint}: {error}") from None
-    return _own(Function(expression.text.strip(), expression.text.strip()))
+    return with_own_start(Function(expression.text.strip(), expression.text.strip()))
 
 
-def _own(f: Function) -> Function:
-    """A function of the user's, with a start off the centre (which is often a minimum)."""
+def _of_values(values: NDArray[Any], bounds: Bounds) -> Function:
+    """The spline through values on a grid."""
+    Function("grid", "", bounds)  # which refuses bounds that are none
+    f = Function("grid", "values:grid", bounds, title="a grid of values",
+                 _python=PythonFunction(*spline(values, bounds)))  # fmt: skip
+    if np.ptp(np.asarray(values, float)) == 0:
+        raise ValueError("values on a grid are all one number: there is no way down")
+    return with_own_start(f)
+
+
+def names_python(text: str) -> bool:
+    """Whether a text asks for a function in a module, which reading it would import.
+
+    >>> names_python("mine:f"), names_python("rosenbrock:n=10"), names_python("x**2")
+    (True, False, False)
+    """
+    module, colon, attribute = text.strip().partition(":")
+    return bool(colon) and attribute.isidentifier() and module.replace(".", "").isidentifier()
+
+
+def with_own_start(f: Function) -> Function:
+    """A function of the user's with a start off the centre (which is often a minimum)."""
     try:
-        f(0.5, 0.5) if f._python is None else f._python.function(0.5, 0.5)
+        value = f(0.5, 0.5) if f._python is None else f._python.function(0.5, 0.5)
+        if np.asarray(value).dtype.kind not in "fiub":
+            raise TypeError(f"it gives {value!r:.40} at (0.5, 0.5), and must give a real number")
     except ArithmeticError:
         pass  # that place lies outside its domain
     except (Exception, SystemExit) as error:
         # Whatever the user's code raises is an answer about that code.
-        raise ValueError(f"{f.formula}(x, y) fails: {type(error).__name__}: {error}") from None
+        what = f"{f.formula}(x, y) fails: {type(error).__name__}: {error}"
+        raise ValueError(what + _of_one_array(f)) from None
     low, high = np.array(f.bounds).T
     shares = np.array(list(itertools.product((0.1, 0.9, 0.3, 0.7), (0.8, 0.2, 0.6))))
     places = low + shares * (high - low)
-    slopes = np.linalg.norm(f.gradient(*places.T), axis=0)
+    try:
+        slopes = np.linalg.norm(f.gradient(*places.T), axis=0)
+    except SLIPS:
+        return f  # `check_gradient` says what is wrong with it
     seen = np.flatnonzero(np.isfinite(f(*places.T)) & np.isfinite(slopes))
     if not seen.size:
         return f  # `check_start` will say that it has no value there
@@ -148,22 +253,22 @@ def _own(f: Function) -> Function:
     return replace(f, start=(float(x), float(y)))
 
 
-def _imported(module: str, attribute: str, gradient: Callable[[Any, Any], Any] | None) -> Function:
-    if str(Path.cwd()) not in sys.path:
-        sys.path.insert(0, str(Path.cwd()))
+def _of_one_array(f: Function) -> str:
+    """A hint, if a function of the plane was given that takes one argument."""
     try:
-        found = importlib.import_module(module)
-    except (Exception, SystemExit) as error:
-        what = f"{type(error).__name__}: {error}"
-        raise ValueError(f"the module {module!r} cannot be imported: {what}") from None
-    f = getattr(found, attribute, None)
-    if not callable(f):
-        names = [name for name, value in vars(found).items() if callable(value)]
-        hint = did_you_mean(attribute, names)
-        raise ValueError(f"{module} has no function {attribute!r}{hint}")
+        inspect.signature(f._python.function if f._python else f).bind(0.0, 0.0)
+    except TypeError:
+        return "; of one array of n coordinates it is ov.function(f, n=10)"
+    except ValueError:
+        pass  # without a signature
+    return ""
+
+
+def _imported(module: str, attribute: str, gradient: Callable[[Any, Any], Any] | None) -> Function:
+    f, found = imported(module, attribute, "function")
     gradient = gradient or getattr(found, f"{attribute}_gradient", None)
     python = PythonFunction(f, gradient)
-    return _own(Function(attribute, f"{module}:{attribute}", _python=python))
+    return with_own_start(Function(attribute, f"{module}:{attribute}", _python=python))
 
 
 # -- the catalogue --------------------------------------------------------------------------

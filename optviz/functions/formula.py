@@ -20,6 +20,7 @@ from types import ModuleType
 from optviz.compiled import sources
 from optviz.functions import derive, graph
 from optviz.functions.graph import OPERATORS, Derived, constant_value
+from optviz.functions.slips import slip
 from optviz.functions.typeset import CONSTANTS, FUNCTIONS, typeset
 from optviz.shared.text import did_you_mean, listed
 
@@ -127,6 +128,15 @@ def parse(text: str) -> Expression:
     """
     if len(text) > MAX_LENGTH:
         raise FormulaError(f"a formula has at most {MAX_LENGTH} characters", text, MAX_LENGTH)
+    try:
+        return _parsed(text)
+    except FormulaError:
+        if usual := slip(text, [*FUNCTIONS, *_ALIASES], CONSTANTS):
+            raise FormulaError(usual[0], text, usual[1]) from None
+        raise
+
+
+def _parsed(text: str) -> Expression:
     source, origin = _plain(text)
     _check_brackets(text)
 
@@ -138,6 +148,9 @@ def parse(text: str) -> Expression:
 
     if not source.strip():
         raise FormulaError("the formula is empty", text, 0)
+    if foreign := re.search(r"#|\b0[xXbBoO]", source):
+        # Python's remarks, and its other numbers: 0x10 is 16 there, and hardly 0·x10 here.
+        raise refuse("this is not a formula", len(source[: foreign.start()].encode()))
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SyntaxWarning)

@@ -98,6 +98,16 @@ class Derived:
     hessian: tuple[int, int, int]
     is_total: bool
 
+    @property
+    def is_constant(self) -> bool:
+        """Whether both derivatives are 0 as formulas.
+
+        >>> [derived(ast.parse(text, mode="eval").body).is_constant for text in ("3", "x*0", "x")]
+        [True, True, False]
+        """
+        zero = Node("number", value=0.0)
+        return all(self.graph.nodes[k] == zero for k in self.gradient)
+
 
 def derived(tree: ast.expr) -> Derived:
     """The first and second derivatives of a checked tree.

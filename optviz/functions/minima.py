@@ -38,6 +38,8 @@ MAX_SEARCHES = 6
 #: Of more open boxes than this it is not asked which of them hang together.
 MAX_CLUSTERED = 4096
 GRID = 161
+#: A value that is larger is none that rounding alone parts from 0.
+TELLING = 1e-6
 
 
 def search_minima(f: Function) -> tuple[Point, ...]:
@@ -57,8 +59,12 @@ def search_minima(f: Function) -> tuple[Point, ...]:
 
 @functools.lru_cache(maxsize=64)
 def _search(f: Function) -> tuple[Point, ...]:
+    if is_constant(f):
+        return ()  # nowhere is lower than elsewhere
     found = _proven(f) if f._python is None else None
     points = _dents(f) if found is None else found
+    if not _hold(f, points):
+        return ()
     diagonal = f.diagonal
     known = [p for p in f._known if any(math.dist(p, q) < 1e-6 * diagonal for q in points)]
     rest = [p for p in points if all(math.dist(p, q) >= 1e-6 * diagonal for q in known)]
@@ -73,7 +79,25 @@ def is_zero(f: Function, point: Real) -> bool:
     if f._python is not None:
         return False
     low, high = value_at(f, point[None, :])
-    return bool(low[0] <= 0 <= high[0])
+    # Where f is not defined an enclosure holds all numbers, and tells nothing.
+    return bool(low[0] <= 0 <= high[0] and abs(f(*point)) < TELLING)
+
+
+def _hold(f: Function, points: list[Point]) -> bool:
+    """Whether f has values at the points and beside them, and none on a grid that is lower.
+
+    Intervals hold what f would be if it were defined: of log(x) they see no bound at its pole, and
+    x**x has values at −1 and −2, but none between them.
+    """
+    if not points:
+        return True
+    here, grid = np.array(points, dtype=float), _coarse(f)
+    values = np.asarray(f(*here.T))
+    step = 1e-7 * np.ptp(np.array(f.bounds), axis=1)
+    beside = [f(*(here + step * np.array(way)).T) for way in ((1, 1), (1, -1), (-1, 1), (-1, -1))]
+    if not (np.isfinite(values).all() and np.isfinite(beside).any(axis=0).all()):
+        return False
+    return bool(values.max() <= grid.min(initial=np.inf) + BRACKET * _span(f))
 
 
 def _proven(f: Function) -> list[Point] | None:
@@ -110,6 +134,18 @@ def _span(f: Function) -> float:
     """How far the values on a coarse grid are apart, but for the highest; or how large they are."""
     z = _coarse(f)
     return max(float(np.quantile(z, 0.9) - z.min()), float(np.abs(z).min())) if z.size else 0.0
+
+
+def is_constant(f: Function) -> bool:
+    """Whether f is the same everywhere: a formula by its derivatives, a Python function on a
+    grid."""
+    if f._python is None:
+        return f.expression.derived.is_constant
+    corner = (low for low, _ in f.bounds)
+    if f(*corner) != f(*f.start):
+        return False
+    z = _coarse(f)
+    return bool(z.size and np.ptp(z) == 0)
 
 
 def _coarse(f: Function) -> Real:

@@ -45,6 +45,12 @@ class StationaryPoints:
     saddles: Real
     is_complete: bool
 
+    def __repr__(self) -> str:
+        proven = "all there are" if self.is_complete else "there may be more"
+        return (
+            f"<StationaryPoints: minima {len(self.minima)}, saddles {len(self.saddles)}: {proven}>"
+        )
+
 
 def stationary_points(f: Function) -> StationaryPoints:
     """Minima and saddles of `f`: proven for a formula, by Newton's method for a Python function.

@@ -7,6 +7,8 @@
 
 from optviz import data
 from optviz.nn.comparison import Training, compare
+from optviz.nn.hints import TrainingHint
+from optviz.nn.images import AveragePool2D, Conv2D, Flatten, MaxPool2D
 from optviz.nn.layer import Layer
 from optviz.nn.layers import Activation, BatchNorm, Dense, Dropout
 from optviz.nn.mlp import MLP
@@ -17,13 +19,18 @@ from optviz.nn.training import fit
 __all__ = [
     "MLP",
     "Activation",
+    "AveragePool2D",
     "BatchNorm",
+    "Conv2D",
     "Dense",
     "Dropout",
+    "Flatten",
     "History",
     "Layer",
+    "MaxPool2D",
     "Network",
     "Training",
+    "TrainingHint",
     "compare",
     "data",
     "fit",

@@ -55,6 +55,11 @@ ACTIVATIONS: dict[str, Formula] = {
         "one if x > zero else y + alpha",
         source="Clevert, Unterthiner and Hochreiter, ICLR 2016",
     ),
+    "selu": Formula(
+        "1.0507009873554805 * (x if x > zero else 1.6732632423543772 * (exp(min(x, zero)) - one))",
+        "1.0507009873554805 * one if x > zero else y + 1.7580993408473766",
+        source="Klambauer et al., NIPS 2017",
+    ),
     "softplus": Formula(
         "max(x, zero) + log(1 + exp(-abs(x)))", "s", s=_LOGISTIC,
         source="Dugas et al., NIPS 2000",
@@ -70,18 +75,22 @@ ACTIVATIONS: dict[str, Formula] = {
     ),
 }  # fmt: skip
 
+#: Other names.
+ALIASES = {"swish": "silu"}
+
 #: The default of `alpha` where there is one.
 ALPHAS = {"leaky_relu": 0.01, "elu": 1.0}
 
 
 def check_activation(name: str) -> str:
-    """`name` if there is such an activation.
+    """The name of an activation, if there is such a one.
 
     Raises
     ------
     ValueError
         With those that there are.
     """
+    name = ALIASES.get(name, name)
     if name not in ACTIVATIONS:
         hint = did_you_mean(str(name), ACTIVATIONS)
         raise ValueError(f"activation {name!r} is not known{hint}; there are {listed(ACTIVATIONS)}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,15 +13,16 @@ from numpy.typing import NDArray
 
 from optviz.data.dataset import Dataset
 from optviz.nn import data as datasets
+from optviz.nn.hints import divergence_hint, warn
 from optviz.nn.mlp import MLP
 from optviz.nn.network import Network
-from optviz.nn.records import History
+from optviz.nn.records import History, curves
 from optviz.nn.training import fit
 from optviz.optimizers.base import Optimizer
-from optviz.runs.race import as_optimizer, several
-from optviz.runs.trajectory import check_amounts
-from optviz.shared.checks import check_whole, is_whole
-from optviz.shared.quantiles import quantiles
+from optviz.optimizers.parse import as_optimizer
+from optviz.runs.race import several
+from optviz.shared.checks import check_amounts, check_whole, is_whole
+from optviz.shared.table import Table, Tabular, stacked
 
 Real = NDArray[np.float64]
 
@@ -50,8 +51,8 @@ class Setup:
     seed: int = 0
 
 
-@dataclass(frozen=True)
-class Training:
+@dataclass(frozen=True, repr=False, eq=False)
+class Training(Tabular):
     """What `compare` found.
 
     Attributes
@@ -83,16 +84,7 @@ class Training:
         was left with. One that stopped early has no values beyond its end; where fewer than half
         of the runs go on, those left are no sample of all, and there is nan.
         """
-        runs = self.histories[k]
-        table = np.full((len(runs), max(run.epochs for run in runs)), np.nan)
-        for row, run in zip(table, runs, strict=True):
-            row[: run.epochs] = getattr(run, name)
-            if run.diverged and name.endswith(("loss", "penalty")):
-                row[np.isnan(row)] = np.inf
-            elif run.diverged:
-                row[run.epochs :] = row[run.epochs - 1]
-        count = np.count_nonzero(~np.isnan(table), axis=0)
-        return np.where(2 * count >= len(runs), quantiles(table, [0.5, 0.1, 0.9]), np.nan)
+        return curves(self.histories[k], name)
 
     @property
     def diverged(self) -> NDArray[np.bool_]:
@@ -104,6 +96,36 @@ class Training:
         """Which runs patience ended before they diverged: (optimizers, runs)."""
         stopped = np.array([[run.stopped_early for run in runs] for runs in self.histories])
         return np.asarray(stopped & ~self.diverged)
+
+    def table(self) -> Table:
+        """A row for each optimizer, run and epoch; a run's test accuracy and outcome stand in each
+        of its rows."""
+        flat = [history for runs in self.histories for history in runs]
+        lengths = [history.epochs for history in flat]
+        runs = range(self.setup.runs)
+        columns = stacked(
+            [history.table() for history in flat],
+            optimizer=[o.spec() for o in self.optimizers for _ in runs],
+            run=[run for _ in self.optimizers for run in runs],
+        )
+        columns["test_accuracy"] = np.repeat(self.test_accuracy.ravel(), lengths)
+        columns["outcome"] = np.repeat([history.outcome for history in flat], lengths)
+        about = dataclasses.asdict(self.setup)
+        return Table(columns, ("optimizer", "run", "epoch"), self._title, about)
+
+    def summary(self) -> Table:
+        """For each optimizer the median accuracy in the test, and how many runs diverged."""
+        columns = {
+            "optimizer": np.array([o.spec() for o in self.optimizers]),
+            "test accuracy": np.array([f"{v:.1%}" for v in np.median(self.test_accuracy, axis=1)]),
+            "epochs": np.array([max(h.epochs for h in runs) for runs in self.histories]),
+            "diverged": self.diverged.sum(axis=1),
+        }
+        return Table(columns, title=self._title)
+
+    @property
+    def _title(self) -> str:
+        return f"{self.data.name}, {self.setup.runs} run{'s' * (self.setup.runs > 1)} each"
 
 
 def compare(
@@ -159,6 +181,7 @@ def compare(
     if checkpoint is not None and (len(made) > 1 or runs > 1):
         raise ValueError("a checkpoint is for one optimizer and one run")
     histories, scores = [], np.empty((len(made), runs))
+    hinted = [""] * len(made)
     for k, optimizer in enumerate(made):
         of_this = []
         for run in range(runs):
@@ -167,12 +190,19 @@ def compare(
                 network, train.x, train.y, optimizer.fresh(), epochs=setup.epochs,
                 batch_size=setup.batch_size, validation=(validation.x, validation.y),
                 patience=setup.patience, weight_decay=setup.weight_decay, checkpoint=checkpoint,
-                rng=np.random.default_rng([seed, run, 1]), progress=progress,
+                rng=np.random.default_rng([seed, run, 1]), progress=progress, hints=False,
                 callbacks=[] if on_epoch is None else [_watch(on_epoch, optimizer)],
             )  # fmt: skip
             of_this.append(history)
             scores[k, run] = network.evaluate(test.x, test.y)[1]
+            # What is said of one run is true of that run; the others are in the picture.
+            if (text := divergence_hint(network, train.y, history, True)) and not hinted[k]:
+                hinted[k] = f"{optimizer!r}: {text}"
         histories.append(tuple(of_this))
+    for text in filter(None, hinted):
+        warn(text)
+    if not is_numbered(whole.classes):
+        network.classes = whole.classes
     return Training(setup, whole, made, tuple(histories), scores, network)
 
 
@@ -198,7 +228,7 @@ def _setup(
     # its name, which is what a picture would be made of again.
     text = data if isinstance(data, str) else f"own.{whole.name}"
     setup = Setup(text, sizes, runs=int(runs), seed=int(seed), **_plain(settings))
-    _network(setup, 0)
+    first_network(setup, 0)
     return setup
 
 
@@ -222,6 +252,8 @@ def _plain(settings: dict[str, Any]) -> dict[str, Any]:
 def _sizes(whole: Dataset, layers: Sequence[int] | None) -> tuple[int, ...]:
     if layers is None:
         return (whole.inputs, *HIDDEN, whole.n_classes)
+    if not isinstance(layers, Iterable):
+        raise ValueError(f"layers must be sizes such as 64,100,100,10, not {layers!r}")
     sizes = tuple(int(n) if is_whole(n) else n for n in layers)
     if len(sizes) < 2 or sizes[0] != whole.inputs or sizes[-1] != whole.n_classes:
         hidden = ",".join(map(str, sizes[1:-1] or HIDDEN))
@@ -232,7 +264,8 @@ def _sizes(whole: Dataset, layers: Sequence[int] | None) -> tuple[int, ...]:
     return sizes
 
 
-def _network(setup: Setup, run: int) -> Network:
+def first_network(setup: Setup, run: int) -> Network:
+    """The network that a run begins with."""
     return MLP(
         setup.layers, activation=setup.activation, batch_norm=setup.batch_norm,
         dropout=setup.dropout, init=setup.init, l1=setup.l1, l2=setup.l2,
@@ -240,12 +273,34 @@ def _network(setup: Setup, run: int) -> Network:
     )  # fmt: skip
 
 
-def _begin(whole: Dataset, setup: Setup, run: int) -> tuple[Network, Dataset, Dataset, Dataset]:
-    """The network and the three shares of the data, scaled, for one run."""
+def is_numbered(classes: Sequence[str]) -> bool:
+    """Whether the names of the classes are their numbers."""
+    return tuple(classes) == tuple(map(str, range(len(classes))))
+
+
+@dataclass(frozen=True)
+class Shares:
+    """The three shares of the data for one run, as they are, and how they are scaled."""
+
+    train: Dataset
+    validation: Dataset
+    test: Dataset
+    scale: Callable[[Any], Any]
+
+
+def shares_of(whole: Dataset, setup: Setup, run: int) -> Shares:
+    """What the network of a run was trained on, judged by, and tested on."""
     rest, test = whole.split(TEST, rng=np.random.default_rng([setup.seed, run, 2]))
     train, validation = rest.split(VALIDATION, rng=np.random.default_rng([setup.seed, run, 3]))
-    if not whole.is_sparse:
-        is_image = whole.image is not None
-        scale = datasets.min_max(train, together=True) if is_image else datasets.standardize(train)
-        train, validation, test = scale(train), scale(validation), scale(test)
-    return _network(setup, run), train, validation, test
+    if whole.is_sparse:
+        return Shares(train, validation, test, lambda data: data)
+    is_image = whole.image is not None
+    scale = datasets.min_max(train, together=True) if is_image else datasets.standardize(train)
+    return Shares(train, validation, test, scale)
+
+
+def _begin(whole: Dataset, setup: Setup, run: int) -> tuple[Network, Dataset, Dataset, Dataset]:
+    """The network and the three shares of the data, scaled, for one run."""
+    shares = shares_of(whole, setup, run)
+    parts = (shares.scale(part) for part in (shares.train, shares.validation, shares.test))
+    return (first_network(setup, run), *parts)

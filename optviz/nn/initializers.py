@@ -64,6 +64,16 @@ def lecun_normal(rng: np.random.Generator, fan_in: int, fan_out: int) -> Weights
     return normal(rng, fan_in, fan_out, std=float(np.sqrt(1 / fan_in)))
 
 
+def lecun_uniform(rng: np.random.Generator, fan_in: int, fan_out: int) -> Weights:
+    """The same variance, evenly spread: within √(3/fan_in)."""
+    return uniform(rng, fan_in, fan_out, limit=float(np.sqrt(3 / fan_in)))
+
+
+def random_uniform(rng: np.random.Generator, fan_in: int, fan_out: int) -> Weights:
+    """Within ±0.05 whatever the size of the layer: Keras's `random_uniform`."""
+    return uniform(rng, fan_in, fan_out, limit=0.05)
+
+
 def orthogonal(rng: np.random.Generator, fan_in: int, fan_out: int) -> Weights:
     """Orthonormal rows or columns. Saxe, McClelland and Ganguli, ICLR 2014."""
     tall = rng.normal(size=(max(fan_in, fan_out), min(fan_in, fan_out)))
@@ -88,6 +98,9 @@ INITIALIZERS: dict[str, Callable[..., Weights]] = {
     "he_normal": he_normal,
     "he_uniform": he_uniform,
     "lecun": lecun_normal,
+    "lecun_normal": lecun_normal,
+    "lecun_uniform": lecun_uniform,
+    "random_uniform": random_uniform,
     "orthogonal": orthogonal,
 }
 

@@ -65,6 +65,9 @@ class Layer:
     takes_sparse: ClassVar[bool] = False
     #: Whether training draws random numbers; `sampling` then has evaluation draw them too.
     is_random: ClassVar[bool] = False
+    #: Height and width of images whose pixels are the rows of its batches, and their channels the
+    #: columns; None where a row is a sample. The network says so before it builds the layer.
+    image: tuple[int, int] | None = None
 
     inputs: int
     outputs: int
@@ -94,6 +97,10 @@ class Layer:
     def outputs_of(self, inputs: int) -> int:
         """How many outputs it would make of so many inputs."""
         return inputs
+
+    def image_of(self, image: tuple[int, int] | None) -> tuple[int, int] | None:
+        """Height and width of what it makes of such images: the same, unless it says otherwise."""
+        return image
 
     def build(self, inputs: int, dtype: Any, rng: np.random.Generator) -> dict[str, Array]:
         """Fix the sizes; the first values of the parameters, by name."""

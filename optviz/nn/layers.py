@@ -298,10 +298,14 @@ class Dropout(Layer):
         """What makes the mask of the last pass: its key, and the rate."""
         return self._key, self.rate
 
+    def kept(self, rows: int) -> NDArray[np.bool_]:
+        """Which units the last pass through so many rows kept: (rows, units)."""
+        ones, y = (
+            np.ones((rows, self.inputs), self.dtype),
+            np.empty((rows, self.inputs), self.dtype),
+        )
+        self._mask(ones, y)
+        return np.asarray(y > 0)
+
     def _mask(self, x: Array, y: Array) -> None:
         self._drop(x.ravel(), self._key, self.rate, y.ravel())
-
-
-LAYERS: dict[str, type[Layer]] = {
-    kind.__name__: kind for kind in (Dense, BatchNorm, Activation, Dropout)
-}

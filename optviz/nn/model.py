@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -10,18 +11,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from optviz.data.labels import is_words, places
 from optviz.nn.fusion import stages
 from optviz.nn.inputs import checked_inputs
 from optviz.nn.kernels import add_penalty, kernel
 from optviz.nn.layer import Layer, Shape
 from optviz.nn.losses import Loss, loss_named
-from optviz.shared.checks import as_real, check_count, check_whole, generator
+from optviz.nn.shapes import input_shape, parameter_shapes, sizes_of
+from optviz.shared.checks import as_real, check_whole, generator
+from optviz.shared.table import Table, html_of
 from optviz.shared.text import listed
 
 Array = NDArray[Any]
 
-#: Rows that are evaluated at a time.
-EVALUATION_BATCH = 1024
+#: Rows that are evaluated at a time; fewer, where a layer would make more numbers of them.
+EVALUATION_BATCH, EVALUATED = 1024, 1 << 22
 #: Kinds of parameters that penalties may name, whether or not a network has them.
 KINDS = ("W", "b", "gamma", "beta")
 
@@ -31,7 +35,7 @@ class Model:
 
     def __init__(
         self,
-        inputs: int,
+        inputs: int | tuple[int, int, int],
         layers: Sequence[Layer],
         *,
         loss: str | Loss = "softmax",
@@ -43,10 +47,12 @@ class Model:
         self.layers = tuple(layers)
         self.loss_function = loss_named(loss)
         self.dtype = _real_type(dtype)
-        check_count("inputs", inputs)
         _check_layers(self.layers)
-        self.inputs = int(inputs)
-        shapes = parameter_shapes(self.inputs, self.layers)
+        #: (inputs,), or height, width and channels of a sample.
+        self.shape = input_shape(inputs)
+        self.inputs = math.prod(self.shape)
+        self._classes: tuple[str, ...] = ()
+        shapes = parameter_shapes(self.shape, self.layers)
         kinds = dict.fromkeys((*KINDS, *(name for one in shapes for name in one)))
         weights = {"W"}.union(*(layer.decays for layer in self.layers))
         self.l1, self.l2 = (
@@ -57,7 +63,7 @@ class Model:
 
     def _build(self, shapes: Sequence[Mapping[str, Shape]], rng: np.random.Generator) -> None:
         """First values of all parameters, then the flat vectors with views for the layers."""
-        self.outputs = self.inputs
+        self.outputs = self.shape[-1]
         first: list[tuple[Layer, str, Array]] = []
         for layer, wanted in zip(self.layers, shapes, strict=True):
             built = layer.build(self.outputs, self.dtype, rng)
@@ -113,15 +119,82 @@ class Model:
             for key, theta in layer.params.items()
         }
 
+    @property
+    def sample(self) -> int | tuple[int, int, int]:
+        """What it was made for: the number of inputs, or height, width and channels."""
+        return self.inputs if len(self.shape) == 1 else self.shape  # type: ignore[return-value]
+
+    def summary(self) -> Table:
+        """Its layers: what each makes of a batch, and how many parameters it has.
+
+        >>> from optviz.nn import MLP
+        >>> print(MLP((64, 20, 10), dropout=0.2).summary())
+        MLP 64 → 10: 1,510 parameters, float32, loss softmax
+        layer      output   parameters
+        1 dense    (n, 20)  1,300
+        1 relu     (n, 20)  0
+        1 dropout  (n, 20)  0
+        2 dense    (n, 10)  210
+        """
+        columns = {
+            "layer": np.array(self.names),
+            "output": np.array([f"(n, {sizes_of(layer)})" for layer in self.layers]),
+            "parameters": np.array([
+                sum(theta.size for theta in layer.params.values()) for layer in self.layers
+            ]),
+        }  # fmt: skip
+        return Table(columns, title=self._told())
+
+    def _told(self) -> str:
+        sizes = f"{' × '.join(map(str, self.shape))} → {self.outputs}"
+        loss = self.loss_function.name
+        return (f"{type(self).__name__} {sizes}: {self.parameters.size:,} parameters, "
+                f"{np.dtype(self.dtype).name}, loss {loss}")  # fmt: skip
+
+    def __repr__(self) -> str:
+        return f"<{self._told()}, {len(self.layers)} layers>"
+
+    def _repr_html_(self) -> str:
+        return html_of(self.summary())
+
+    # -- labels in words ---------------------------------------------------------------------
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names of the classes in the order of the outputs; none where labels are numbers.
+
+        Training with labels in words takes them from there, in the order of the alphabet.
+        """
+        return self._classes
+
+    @classes.setter
+    def classes(self, names: Iterable[str]) -> None:
+        known = tuple(str(name) for name in names)
+        # One output answers yes or no.
+        wanted = 2 if self.loss_function.name == "binary" and self.outputs == 1 else self.outputs
+        if known and not self.loss_function.metric:
+            raise ValueError("y must be numbers for the loss mse, not words: give loss='softmax'")
+        if known and (len(known) != wanted or len(set(known)) < wanted):
+            raise ValueError(
+                f"the words {listed(known[:8])} are not the {wanted} classes of this network: make "
+                "as many outputs, or name all classes first (network.classes = ...)"
+            )
+        self._classes = known
+
     # -- passes ------------------------------------------------------------------------------
 
     # A network that diverges says so by its loss, not by a warning for each product.
     @np.errstate(over="ignore", invalid="ignore")
     def forward(self, x: Array, training: bool = False) -> Array:
         """The outputs (n, outputs) of a batch; overwritten in the next pass."""
+        x = self.enter(x)
         for stage in self.stages if training else self.layers:
             x = stage.forward(x, training)
         return x
+
+    def enter(self, x: Array) -> Array:
+        """A batch (n, inputs) as the first layer takes it: of images, a row for each pixel."""
+        return x if len(self.shape) == 1 else x.reshape(-1, self.shape[-1])
 
     @np.errstate(over="ignore", invalid="ignore")
     def backward(self, dy: Array) -> None:
@@ -168,13 +241,17 @@ class Model:
 
     def _outputs(self, inputs: Any) -> Array:
         out = np.empty((inputs.shape[0], self.outputs), self.dtype)
-        for part in _slices(inputs.shape[0]):
+        for part in self._slices(inputs.shape[0]):
             out[part] = self.forward(self.batch(inputs, part))
         return out
 
     def predict(self, x: ArrayLike) -> Array:
-        """A class for each row (softmax, binary), or the outputs (mse)."""
-        return self.loss_function.predictions(self.outputs_of(x))
+        """A class for each row (softmax, binary), or the outputs (mse).
+
+        After training on labels in words, the words.
+        """
+        answers = self.loss_function.predictions(self.outputs_of(x))
+        return np.array(self.classes)[answers] if self.classes else answers
 
     def predict_proba(self, x: ArrayLike, samples: int = 0) -> Array:
         """Probabilities (n, outputs); with `samples`, the mean over so many dropout masks."""
@@ -208,7 +285,7 @@ class Model:
     def measure(self, inputs: Any, targets: Array) -> tuple[float, float]:
         """`evaluate` for data that were checked before, as training sees them in each epoch."""
         loss, correct = 0.0, 0
-        for part in _slices(inputs.shape[0]):
+        for part in self._slices(inputs.shape[0]):
             outputs = self.forward(self.batch(inputs, part))
             scratch = self.layers[-1].buffer("gradient", *outputs.shape)
             loss += self.loss_function(outputs, targets[part], scratch) * len(outputs)
@@ -218,28 +295,57 @@ class Model:
         return loss / count, correct / count if has_metric else float("nan")
 
     def activations(self, x: ArrayLike, training: bool = False) -> dict[str, Array]:
-        """The output of each layer for a batch, by the layer's name; copies."""
-        values = self.batch(self.check_inputs(x), slice(None))
+        """The output of each layer for a batch, by the layer's name; copies.
+
+        Those of layers for images are (n, height, width, channels).
+        """
+        inputs = self.batch(self.check_inputs(x), slice(None))
+        values, count = self.enter(inputs), inputs.shape[0]
         out = {}
         for name, layer in zip(self.names, self.layers, strict=True):
             values = layer.forward(values, training)
-            out[name] = values.copy()
+            image = layer.image_of(layer.image)
+            shape = values.shape if image is None else (count, *image, layer.outputs)
+            out[name] = values.reshape(shape).copy()
         return out
+
+    def _slices(self, rows: int) -> Iterator[slice]:
+        """Parts of the rows for evaluation; images are large."""
+        made = (math.prod(layer.image_of(layer.image) or ()) * layer.outputs
+                for layer in self.layers)  # fmt: skip
+        count = max(1, min(EVALUATION_BATCH, EVALUATED // max(made)))
+        for first in range(0, rows, count):
+            yield slice(first, first + count)
 
     # -- input -------------------------------------------------------------------------------
 
     def check_inputs(self, x: ArrayLike) -> Any:
         """`x` as a matrix (n, inputs), dense or CSR; numbers of other types stay as they are.
 
+        A network for images takes (n, height, width, channels) too, and (n, height, width) of a
+        single channel.
+
         Raises
         ------
         ValueError
             If it has another shape, no rows, or holds no finite numbers.
         """
+        if len(self.shape) == 3 and np.ndim(x) in (3, 4):
+            images = np.asarray(x)
+            sample = images.shape[1:] if images.ndim == 4 else (*images.shape[1:], 1)
+            if sample != self.shape:
+                told = ", ".join(map(str, self.shape))
+                raise ValueError(f"x must have the shape (n, {told}), not {images.shape}")
+            x = images.reshape(len(images), -1)
         return checked_inputs(x, self.inputs, self.dtype, self.layers[0].takes_sparse)
 
     def check_targets(self, y: ArrayLike, rows: int) -> Array:
         """`y` as the loss wants it, with as many rows as x."""
+        if is_words(y):
+            if not self.classes:
+                raise ValueError("y is in words, and this network was trained on numbers")
+            words: Any = y
+            y = places(words, self.classes)
         targets = self.loss_function.targets(y, self.outputs, self.dtype)
         if len(targets) != rows:
             raise ValueError(f"x has {rows} rows and y has {len(targets)}")
@@ -288,15 +394,6 @@ class Model:
                 raise ValueError(f"{name} has another shape or type")
 
 
-def parameter_shapes(inputs: int, layers: Iterable[Layer]) -> list[dict[str, Shape]]:
-    """The shapes of the parameters of each layer, before anything is made."""
-    shapes = []
-    for layer in layers:
-        shapes.append(layer.shapes(inputs))
-        inputs = layer.outputs_of(inputs)
-    return shapes
-
-
 def _check_layers(layers: Sequence[Any]) -> None:
     if not layers or not all(isinstance(layer, Layer) for layer in layers):
         raise ValueError("a network needs layers, such as [Dense(10)]")
@@ -325,8 +422,3 @@ def _real_type(dtype: Any) -> np.dtype[Any]:
             if np.dtype(dtype) == real:
                 return real
     raise ValueError(f"dtype must be float32 or float64, not {dtype!r}")
-
-
-def _slices(rows: int) -> Iterator[slice]:
-    for first in range(0, rows, EVALUATION_BATCH):
-        yield slice(first, first + EVALUATION_BATCH)

@@ -55,7 +55,9 @@ class Network(Model):
     ((81,), (2, 20))
     """
 
-    def fit(self, x: ArrayLike, y: ArrayLike, optimizer: Optimizer, **options: Any) -> History:
+    def fit(
+        self, x: ArrayLike, y: ArrayLike, optimizer: str | Optimizer, **options: Any
+    ) -> History:
         """Train; see `training.fit` for the options.
 
         >>> import numpy as np, optviz as ov

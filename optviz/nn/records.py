@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+import optviz
 from optviz.nn.model import Model
+from optviz.shared.quantiles import quantiles
+from optviz.shared.table import Table, Tabular, row
 
 Array = NDArray[Any]
 Real = NDArray[np.float64]
@@ -23,8 +26,8 @@ RECORDS = ("loss", "rate", "gradient_norms", "parameters", "activations")
 PROBE = 256
 
 
-@dataclass(frozen=True)
-class History:
+@dataclass(frozen=True, repr=False, eq=False)
+class History(Tabular):
     """What happened, epoch by epoch.
 
     Attributes
@@ -68,6 +71,28 @@ class History:
         """How many epochs were trained."""
         return len(self.loss)
 
+    def plot(self, *, size: tuple[int, int] | None = None, theme: str | None = None) -> Any:
+        """Loss and accuracy by epoch, a Matplotlib figure: the same as `optviz.plot(history)`.
+
+        Parameters
+        ----------
+        size : (int, int), optional
+            Width and height in pixels, at 100 dots per inch.
+        theme : str, optional
+            "light", "dark" or "print".
+
+        Examples
+        --------
+        >>> import numpy as np, optviz as ov
+        >>> x = np.random.default_rng(0).normal(size=(60, 2))
+        >>> net = ov.nn.MLP((2, 4, 2), rng=0)
+        >>> history = net.fit(x, (x[:, 0] > 0).astype(int), ov.Adam(lr=0.05), epochs=3, rng=0)
+        >>> [axes.get_label() for axes in history.plot().axes]
+        ['loss', 'accuracy']
+        """
+        # By the public name, as a user would: what computes knows nothing that draws.
+        return optviz.plot(self, size=size, theme=theme)
+
     @property
     def diverged(self) -> bool:
         """Whether the last loss, in training or in validation, is no finite number."""
@@ -76,6 +101,28 @@ class History:
             *([] if np.isnan(self.validation_loss).all() else [self.validation_loss]),
         ]
         return any(not np.isfinite(losses[-1]) for losses in kept if len(losses))
+
+    @property
+    def outcome(self) -> str:
+        """ "diverged", "stopped early" (patience ran out) or "finished"."""
+        if self.diverged:
+            return "diverged"
+        return "stopped early" if self.stopped_early else "finished"
+
+    def table(self) -> Table:
+        """A row for each epoch. (What was recorded by steps is in `records`.)"""
+        columns = {"epoch": np.arange(1, self.epochs + 1)}
+        columns |= {name: getattr(self, name) for name in COLUMNS}
+        about = {"outcome": self.outcome, "steps": self.steps, "best_epoch": self.best_epoch}
+        return Table(columns, ("epoch",), "Training", about)
+
+    def summary(self) -> Table:
+        """How far it came: what is told of the last epoch, as far as it was measured."""
+        names = ("loss", "accuracy", "validation_loss", "validation_accuracy")
+        last = {name.replace("_", " "): getattr(self, name)[-1:] for name in names}
+        told = {name: v for name, v in last.items() if len(v) and not np.isnan(v).any()}
+        steps = f"{self.epochs} epochs, {self.steps:,} steps"
+        return Table({**told, **row(outcome=self.outcome)}, title=steps)
 
 
 class Records:
@@ -110,3 +157,16 @@ class Records:
     def arrays(self) -> dict[str, Array]:
         """What was kept, by name."""
         return {name: np.array(values) for name, values in self.kept.items()}
+
+
+def curves(runs: Sequence[History], name: str) -> Real:
+    """Median, 10 % and 90 % quantiles of a history over runs: see `Training.curves`."""
+    table = np.full((len(runs), max(run.epochs for run in runs)), np.nan)
+    for row_, run in zip(table, runs, strict=True):
+        row_[: run.epochs] = getattr(run, name)
+        if run.diverged and name.endswith(("loss", "penalty")):
+            row_[np.isnan(row_)] = np.inf
+        elif run.diverged:
+            row_[run.epochs :] = row_[run.epochs - 1]
+    count = np.count_nonzero(~np.isnan(table), axis=0)
+    return np.where(2 * count >= len(runs), quantiles(table, [0.5, 0.1, 0.9]), np.nan)

@@ -94,7 +94,9 @@ class Run:
         rate = self.rate = self.rate_of_next_step()
         if self.weight_decay:
             network.parameters[: network.decaying] *= 1 - rate * self.weight_decay
-        self.optimizer.update(self.parts, self.part_gradients, undecayed=("rest",))
+        self.optimizer.update(
+            self.parts, self.part_gradients, undecayed=self.parts.keys() & {"rest"}
+        )
         self.steps += 1
         if self.records.wants(self.steps):
             self.records.take(self.steps, loss, rate)
@@ -107,7 +109,7 @@ class Run:
         schedule = self.optimizer.schedule
         if schedule is not None:
             return float(schedule(self.optimizer.steps))
-        return float(getattr(self.optimizer, "lr", math.nan))
+        return float(getattr(self.optimizer, self.optimizer.rate_name, math.nan))
 
     def judge(self, loss: float) -> None:
         """Early stopping: keep the best parameters, count the epochs without progress."""

@@ -8,13 +8,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+from optviz.nn.images import AveragePool2D, Conv2D, Flatten, MaxPool2D
 from optviz.nn.layer import Layer
-from optviz.nn.layers import LAYERS
-from optviz.nn.model import Model, parameter_shapes
+from optviz.nn.layers import Activation, BatchNorm, Dense, Dropout
+from optviz.nn.model import Model
+from optviz.nn.shapes import input_shape, parameter_shapes
 from optviz.shared.archive import read_archive, write_archive
 from optviz.shared.text import listed
 
 Kind = TypeVar("Kind", bound=Model)
+
+LAYERS: dict[str, type[Layer]] = {
+    kind.__name__: kind
+    for kind in (Dense, BatchNorm, Activation, Dropout, Conv2D, MaxPool2D, AveragePool2D, Flatten)
+}
 
 
 class UnknownLayerError(ValueError):
@@ -30,12 +37,14 @@ def spec_of(network: Model) -> dict[str, Any]:
         If a layer's settings are no such data.
     """
     return {
-        "inputs": network.inputs,
+        "inputs": network.sample,
         "layers": [_layer_spec(layer) for layer in network.layers],
         "loss": network.loss_function.name,
         "l1": network.l1,
         "l2": network.l2,
         "dtype": network.dtype.name,
+        # Files from before have no such entry, and checkpoints are known by what stands here.
+        **({"classes": list(network.classes)} if network.classes else {}),
     }
 
 
@@ -51,7 +60,7 @@ def load(kind: type[Kind], path: str | Path, own: Iterable[type[Layer]]) -> Kind
     try:
         layers = layers_of(spec, kinds)
         # Before anything is made: a few bytes could ask for all of the memory.
-        shapes = parameter_shapes(int(spec["inputs"]), layers)
+        shapes = parameter_shapes(input_shape(_plain(spec["inputs"])), layers)
         count = sum(math.prod(shape) for one in shapes for shape in one.values())
         if count != arrays["parameters"].size:
             raise ValueError(f"its {arrays['parameters'].size:,} parameters are not its layers'")
@@ -66,10 +75,17 @@ def load(kind: type[Kind], path: str | Path, own: Iterable[type[Layer]]) -> Kind
 
 def made(kind: type[Kind], spec: Mapping[str, Any], layers: Sequence[Layer]) -> Kind:
     """A network of that architecture and those layers, with new parameters."""
-    return kind(
-        int(spec["inputs"]), layers, loss=str(spec["loss"]), l1=spec["l1"], l2=spec["l2"],
+    network = kind(
+        _plain(spec["inputs"]), layers, loss=str(spec["loss"]), l1=spec["l1"], l2=spec["l2"],
         dtype=str(spec["dtype"]), rng=0,
     )  # fmt: skip
+    network.classes = spec.get("classes", ())
+    return network
+
+
+def _plain(inputs: Any) -> Any:
+    """A number, or the numbers of a shape; whole ones that a file wrote otherwise too."""
+    return tuple(inputs) if isinstance(inputs, list) else int(inputs)
 
 
 def layers_of(spec: Mapping[str, Any], kinds: Mapping[str, type[Layer]]) -> list[Layer]:

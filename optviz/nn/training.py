@@ -10,13 +10,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from optviz.data.dataset import is_sparse
+from optviz.data.labels import is_words, numbered
 from optviz.nn.checkpoint import Checkpoint
+from optviz.nn.hints import divergence_hint, scale_hint, warn
 from optviz.nn.model import Model
 from optviz.nn.records import RECORDS, History, Records
 from optviz.nn.run import Run
 from optviz.optimizers.base import Optimizer
-from optviz.runs.trajectory import check_amounts, check_optimizer
-from optviz.shared.checks import as_real, check_count, generator
+from optviz.optimizers.parse import as_optimizer
+from optviz.shared.checks import as_real, check_amounts, check_count, generator
 from optviz.shared.text import did_you_mean, listed
 
 __all__ = ["History", "fit"]
@@ -29,7 +31,7 @@ def fit(
     network: Trained,
     x: ArrayLike,
     y: ArrayLike,
-    optimizer: Optimizer,
+    optimizer: str | Optimizer,
     *,
     epochs: int = 5,
     batch_size: int = 128,
@@ -44,6 +46,7 @@ def fit(
     progress: Callable[[int, int, float, float], None] | None = None,
     checkpoint: str | Path | None = None,
     rng: Any = None,
+    hints: bool = True,
 ) -> History:
     """Train a network in place.
 
@@ -53,10 +56,11 @@ def fit(
         Its parameters are changed, by one call of the optimizer's kernel a step.
     x : array or CSR matrix (n, inputs)
     y
-        Targets as the network's loss wants them.
+        Targets as the network's loss wants them; classes may be words (`network.classes`).
     optimizer
-        Steps on with the state that it has. A `weight_decay` of its own falls on the weights
-        only (see `Network`): biases and batch normalisation do not decay.
+        Or text such as "adam:lr=0.01". Steps on with the state that it has. A `weight_decay` of
+        its own falls on the weights only (see `Network`): biases and batch normalisation do not
+        decay.
     epochs, batch_size : int ≥ 1
         Each epoch uses every row once, in a new order; the last batch may be smaller.
     validation : (x, y), optional
@@ -83,6 +87,9 @@ def fit(
         it, and ends as it would have without a break. It must be of the same run.
     rng
         Seed or generator of the order of the rows.
+    hints : bool
+        Warn (`TrainingHint`) if x is far from unit scale, or the loss ends at no number or far
+        above that of guessing.
 
     Raises
     ------
@@ -90,9 +97,43 @@ def fit(
         For arguments out of range, data that do not fit, or another run's checkpoint; nothing has
         been changed then.
     """
+    before = network.classes
+    try:
+        if is_words(y) and not before:
+            words: Any = y
+            network.classes = numbered(words)[1]
+        run, file = _begun(
+            network, x, y, optimizer, epochs, batch_size, validation, patience, restore_best,
+            weight_decay, clip_norm, record, record_every, progress, checkpoint, rng,
+        )  # fmt: skip
+    except BaseException:
+        network.classes = before
+        raise
+    while not run.is_over():
+        run.epoch()
+        stops = [callback(network, run.history()) for callback in callbacks]
+        run.is_stopped |= any(isinstance(stop, bool | np.bool_) and bool(stop) for stop in stops)
+        if file is not None:
+            file.write()
+    run.finish()
+    history = run.history()
+    if hints:
+        lost = divergence_hint(network, run.targets, history, run.held_out is not None)
+        for text in filter(None, (scale_hint(network, run.x), lost)):
+            warn(text)
+    return history
+
+
+def _begun(
+    network: Model, x: ArrayLike, y: ArrayLike, optimizer: str | Optimizer, epochs: int,
+    batch_size: int, validation: Any, patience: int | None, restore_best: bool, weight_decay: float,
+    clip_norm: float | None, record: Sequence[str], record_every: int, progress: Any,
+    checkpoint: str | Path | None, rng: Any,
+) -> tuple[Run, Checkpoint | None]:  # fmt: skip
+    """Everything checked: a run at its beginning, or where its checkpoint left it."""
     inputs, targets = _prepared(network, x, y)
     held_out = None if validation is None else _held_out(network, validation)
-    check_optimizer(optimizer)
+    optimizer = as_optimizer(optimizer)
     record = (record,) if isinstance(record, str) else record
     _check(epochs, batch_size, patience, weight_decay, clip_norm, record, record_every, held_out)
     run = Run(
@@ -103,14 +144,7 @@ def fit(
     file = None if checkpoint is None else Checkpoint(Path(checkpoint), run)
     if file is not None:
         file.resume()
-    while not run.is_over():
-        run.epoch()
-        stops = [callback(network, run.history()) for callback in callbacks]
-        run.is_stopped |= any(isinstance(stop, bool | np.bool_) and bool(stop) for stop in stops)
-        if file is not None:
-            file.write()
-    run.finish()
-    return run.history()
+    return run, file
 
 
 def _prepared(network: Model, x: ArrayLike, y: ArrayLike) -> tuple[Any, Array]:

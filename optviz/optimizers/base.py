@@ -9,7 +9,7 @@ import functools
 import inspect
 import re
 import zlib
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 from optviz.compiled import jit, sources
 from optviz.optimizers.hyper import Hyper, ranges_of
 from optviz.optimizers.rule import STEP, Arguments, arguments_of, kernel_source
-from optviz.optimizers.schedules import Schedule
+from optviz.optimizers.schedules import Own, Schedule
 from optviz.optimizers.state import ArrayState
+from optviz.optimizers.state_text import read_state, state_text
 from optviz.shared.text import did_you_mean, listed, number
 
 Setting = float | bool | Schedule
@@ -35,8 +36,8 @@ class Optimizer:
     Parameters
     ----------
     *args, **settings
-        Hyperparameters in the order of `defaults`, by position or name. `lr` may be a number or
-        a schedule from `optviz.schedules`.
+        Hyperparameters in the order of `defaults`, by position or name. `lr` may be a number, a
+        schedule from `optviz.schedules`, or any function of the step (from 0) that gives a rate.
     convention
         Whose formula and defaults: one of `conventions`; "book" unless told.
 
@@ -72,13 +73,15 @@ class Optimizer:
     equation: ClassVar[str] = ""
     #: The colour of its paths, `#rrggbb`; pictures choose one unless it is given.
     color: ClassVar[str] = ""
+    #: The hyperparameter that is tuned, scanned and scheduled.
+    rate_name: ClassVar[str] = "lr"
     _ranges: ClassVar[Mapping[str, Hyper]] = {}
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if not all(isinstance(value, Mapping) for value in cls.defaults.values()):
             cls.defaults = {"book": cls.defaults}
-        cls._ranges = ranges_of(cls.defaults.values())
+        cls._ranges = ranges_of(cls.defaults.values(), cls.rate_name)
         if rule := cls.__dict__.get("rule"):
             cls.rules = dict.fromkeys(cls.defaults, rule)
         book: Mapping[str, Any] = next(iter(cls.defaults.values()), {})
@@ -124,10 +127,10 @@ class Optimizer:
 
     def _set(self, name: str, value: Setting) -> None:
         kind = type(self).__name__
-        if isinstance(value, Schedule):
-            if name != "lr":
-                raise ValueError(f"{kind}: only lr can be a schedule, not {name}")
-            self._hyper[name] = value
+        if isinstance(value, Schedule) or callable(value):
+            if name != self.rate_name:
+                raise ValueError(f"{kind}: only {self.rate_name} can be a schedule, not {name}")
+            self._hyper[name] = value if isinstance(value, Schedule) else Own(value)
             return
         self._hyper[name] = self._ranges[name].checked(f"{kind}: {name} must be", value)
 
@@ -144,6 +147,13 @@ class Optimizer:
             self._set(name, value)
             for state in self._states.values():
                 state.hyper[: len(self._hyper)] = self.hyper_vector()[: len(self._hyper)]
+        elif "_steps" in self.__dict__ and not (name.startswith("_") or hasattr(type(self), name)):
+            # A slip would change nothing, and nobody would see it.
+            hint = did_you_mean(name, self._hyper)
+            raise AttributeError(
+                f"{type(self).__name__} has no setting {name!r}{hint}; it has "
+                f"{listed(self._hyper)} (another attribute is declared in the class)"
+            )
         else:
             super().__setattr__(name, value)
 
@@ -191,8 +201,8 @@ class Optimizer:
     @property
     def schedule(self) -> Schedule | None:
         """The schedule of the rate, if it has one."""
-        lr = self._hyper.get("lr")
-        return lr if isinstance(lr, Schedule) else None
+        rate = self._hyper.get(self.rate_name)
+        return rate if isinstance(rate, Schedule) else None
 
     def fresh(self, **changes: Setting) -> Optimizer:
         """Another of the same settings (but for `changes`), which has made no step."""
@@ -209,7 +219,7 @@ class Optimizer:
         parts = [
             f"{name}={_plain(value)}"
             for name, value in self._hyper.items()
-            if value != defaults[name] or name == "lr"
+            if value != defaults[name] or name == self.rate_name
         ]
         parts += [f"convention={self.convention}"] if self.convention != "book" else []
         return f"{self.name}:{','.join(parts)}" if parts else self.name
@@ -270,7 +280,7 @@ class Optimizer:
     # -- a training loop of one's own --------------------------------------------------------
 
     def update(
-        self, params: Mapping[str, Array], grads: Mapping[str, Any], undecayed: Container[str] = ()
+        self, params: Mapping[str, Array], grads: Mapping[str, Any], undecayed: Iterable[str] = ()
     ) -> None:
         """One step, in place, of every array in `params` along its gradient in `grads`.
 
@@ -298,9 +308,16 @@ class Optimizer:
         >>> params["W"][0, 0], params["b"][0]
         (np.float64(0.9), np.float64(-0.1))
         """
+        for what, given in (("params", params), ("grads", grads)):
+            if not isinstance(given, Mapping):
+                raise ValueError(
+                    f'{what} must be a dict of arrays, such as {{"w": w}}, not '
+                    f"{type(given).__name__}"
+                )
         if params.keys() != grads.keys():
             odd = listed(sorted(map(str, params.keys() ^ grads.keys())))
             raise ValueError(f"params and grads have different keys: {odd} is in one of them only")
+        undecayed = _known_keys(undecayed, params)
         states = self._states
         work = []
         for key, x in params.items():
@@ -311,7 +328,7 @@ class Optimizer:
         rate = None if self.schedule is None else float(self.schedule(self._steps))
         for key, x, grad, state in work:
             if rate is not None:
-                state.hyper[list(self._hyper).index("lr")] = rate
+                state.hyper[list(self._hyper).index(self.rate_name)] = rate
             if key in undecayed and "weight_decay" in self._hyper:
                 state.hyper[list(self._hyper).index("weight_decay")] = 0.0
             states[key] = state
@@ -323,7 +340,8 @@ class Optimizer:
 
         Keys are `kind` (a number that stands for name and convention), `steps`, `hyper/NAME`,
         and for each parameter `KEY/t`, `KEY/powers` and
-        `KEY/SLOT`; the arrays are copies. `numpy.savez(file, **opt.state_dict())` keeps it.
+        `KEY/SLOT`; the arrays are copies. `numpy.savez(file, **opt.state_dict())` keeps it, and
+        `state_json` makes one text of it.
 
         >>> import numpy as np, optviz as ov
         >>> opt, params = ov.Momentum(), {"w": np.zeros(2)}
@@ -342,6 +360,31 @@ class Optimizer:
                 out[f"{key}/{slot}"] = array
         return out
 
+    def state_json(self) -> str:
+        """`state_dict` as JSON text, from which `load_state_json` goes on to the bit.
+
+        Arrays stand there as {"dtype": "float64", "shape": [2], "base64": "..."}, little-endian.
+
+        >>> import numpy as np, optviz as ov
+        >>> opt, params = ov.Adam(lr=0.1), {"w": np.zeros(2, np.float32)}
+        >>> opt.update(params, {"w": np.ones(2)})
+        >>> again = ov.Adam()
+        >>> again.load_state_json(opt.state_json())
+        >>> again, again.steps
+        (Adam(lr=0.1), 1)
+        """
+        return state_text(self.state_dict())
+
+    def load_state_json(self, text: str) -> None:
+        """Go on from what `state_json` returned; nothing changes if it does not fit.
+
+        Raises
+        ------
+        ValueError
+            If it is damaged, or as `load_state_dict`.
+        """
+        self.load_state_dict(read_state(text))
+
     def _kind(self) -> int:
         return zlib.crc32(f"{self.name}/{self.convention}".encode())
 
@@ -353,8 +396,15 @@ class Optimizer:
         ValueError
             If entries are missing, unknown, or of another optimizer.
         """
+        if not isinstance(d, Mapping):
+            raise ValueError(f"a state_dict is a dict, not {type(d).__name__}")
         rest = dict(d)
         kind = type(self).__name__
+        if any(isinstance(value, list | Mapping) for value in rest.values()):
+            raise ValueError(
+                f"{kind}: a state_dict holds arrays, and this one what JSON holds: give the "
+                "text to load_state_json"
+            )
         if "steps" not in rest:
             raise ValueError(f"{kind}: this is no state_dict: it has no 'steps'")
         if rest.pop("kind", None) != self._kind():
@@ -392,6 +442,18 @@ def _kernel(
     key = source + ",".join(sorted(fastmath))
     module = sources.source_module(name, key, lambda: source)
     return jit.compiled(module.step, STEP, dtype, fastmath)
+
+
+def _known_keys(undecayed: Any, params: Mapping[str, Array]) -> frozenset[str]:
+    """The keys on which no decay falls: a text or a slip would leave the wrong ones out."""
+    is_row = isinstance(undecayed, Iterable) and not isinstance(undecayed, str)
+    keys = frozenset(undecayed) if is_row else None
+    if keys is None:
+        raise ValueError(f'undecayed must be keys of params, such as ["b"], not {undecayed!r}')
+    for key in keys - params.keys():
+        hint = did_you_mean(str(key), map(str, params))
+        raise ValueError(f"undecayed has {key!r}{hint}, and params has {listed(params)}")
+    return keys
 
 
 def _count(name: str, value: Any) -> int:

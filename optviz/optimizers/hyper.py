@@ -14,6 +14,8 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import numpy as np
+
 
 class Hyper(float):
     """The default of a hyperparameter, a plain number otherwise.
@@ -53,8 +55,9 @@ class Hyper(float):
         ValueError
             If it is out of range; the message begins with `must_be`.
         """
+        is_flag = isinstance(value, bool | np.bool_)
         try:
-            number = float(value)
+            number = math.nan if is_flag and not self.is_flag else float(value)
         except (TypeError, ValueError):
             number = math.nan
         fits = self.low <= number <= self.high and number != self.excluded
@@ -91,11 +94,11 @@ def at_most_zero(default: float) -> Hyper:
     return Hyper(default, "a number ≤ 0", high=0)
 
 
-def ranges_of(tables: Iterable[Mapping[str, Any]]) -> dict[str, Hyper]:
+def ranges_of(tables: Iterable[Mapping[str, Any]], rate: str = "lr") -> dict[str, Hyper]:
     """The range of each hyperparameter in the defaults of some conventions.
 
     It is given once, in any of them, and holds for that name in all. A name that never has one
-    takes any finite number; a rate, `lr`, always a positive one; a bool True or False.
+    takes any finite number; the `rate` a positive one; a bool True or False.
     """
     ranges: dict[str, Hyper] = {}
     for name, default in (item for table in tables for item in table.items()):
@@ -104,5 +107,5 @@ def ranges_of(tables: Iterable[Mapping[str, Any]]) -> dict[str, Hyper]:
         elif isinstance(default, bool):
             ranges[name] = Hyper(default, "True or False", is_flag=True)
         else:
-            ranges.setdefault(name, positive(1) if name == "lr" else Hyper(0))
+            ranges.setdefault(name, positive(1) if name == rate else Hyper(0))
     return ranges

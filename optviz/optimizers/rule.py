@@ -34,6 +34,27 @@ FUNCTIONS = {
     "max", "min", "sign", "sin", "sinh", "sqrt", "tan", "tanh",
 }  # fmt: skip
 _BUILTIN = {"abs", "max", "min"}
+#: What other functions are in a rule.
+INSTEAD = {
+    "where": "a if test else b", "maximum": "max(a, b)", "minimum": "min(a, b)",
+    "clip": "min(max(a, low), high)", "square": "a**2", "power": "a**b", "absolute": "abs(a)",
+    "fabs": "abs(a)", "pow": "a**b", "sigmoid": "1 / (1 + exp(-a))", "reciprocal": "1 / a",
+}  # fmt: skip
+#: What looks at all coordinates at once (`max` and `min` too, if they are given one thing only).
+OVER_ALL = {
+    "norm", "sum", "mean", "dot", "vdot", "std", "var", "median", "prod", "any", "all", "argmax",
+    "argmin", "cumsum", "sort", "max", "min", "amax", "amin", "len",
+}  # fmt: skip
+_NO_OTHER = (
+    "a rule sees one coordinate and no other, so it holds no norm, sum or mean over them (of one "
+    "coordinate, the norm is abs(g)); the path of an optimizer that needs them all comes into "
+    "pictures by ov.Trajectory.from_points"
+)
+_STATEMENTS: dict[type[ast.stmt], str] = {
+    ast.If: "a rule has no `if` block: write `m = a if test else b`, which asks each coordinate",
+    ast.For: "a rule has no loop: write its turns one below the other",
+    ast.While: "a rule has no loop: write its turns one below the other",
+}
 _POWER = "_t"
 
 
@@ -153,6 +174,8 @@ def _body(rule: Callable[..., Any]) -> tuple[list[ast.stmt], list[ast.expr]]:
     if not statements or not isinstance(statements[-1], ast.Return) or not statements[-1].value:
         raise RuleError(f"{rule.__qualname__}: a rule ends with a return of the new values")
     value = statements[-1].value
+    if isinstance(value, ast.Constant) and value.value is None:
+        raise RuleError(f"{rule.__qualname__}: a rule returns the new values, not None")
     return statements[:-1], value.elts if isinstance(value, ast.Tuple) else [value]
 
 
@@ -176,7 +199,8 @@ class _Hoist:
         elif isinstance(node, ast.Assign) and len(node.targets) == 1:
             value, target = node.value, node.targets[0]
         else:
-            raise self.error(node, "a rule holds assignments and one return")
+            what = _STATEMENTS.get(type(node), "a rule holds assignments and one return")
+            raise self.error(node, what)
         if not isinstance(target, ast.Name):
             raise self.error(node, "assign to one name at a time")
         if self.is_shared(value):
@@ -203,6 +227,8 @@ class _Hoist:
         match node:
             case ast.Name():
                 return node
+            case ast.BinOp(op=ast.MatMult()):
+                raise self.error(node, f"{ast.unparse(node)!r}: {_NO_OTHER}")
             case ast.BinOp(left, ast.Pow(), ast.Constant(int())):
                 return ast.BinOp(self.expression(left), node.op, node.right)
             case ast.BinOp(left, op, right):
@@ -262,12 +288,17 @@ class _Hoist:
         """The name of a called function: `sqrt`, `np.sqrt` and `math.sqrt` are the same."""
         match call.func:
             case ast.Name(name) | ast.Attribute(value=ast.Name("np" | "numpy" | "math"), attr=name):
-                if name in FUNCTIONS and not call.keywords:
+                of_all = name in OVER_ALL and len(call.args) < 2
+                if name in FUNCTIONS and not call.keywords and not of_all:
                     self.called.add(name)
                     return name
-        raise self.error(
-            call, f"{ast.unparse(call)!r}: a rule may call {', '.join(sorted(FUNCTIONS))}"
-        )
+        called = ast.unparse(call.func).rpartition(".")[2]
+        what = f"a rule may call {', '.join(sorted(FUNCTIONS))}"
+        if called in OVER_ALL:
+            what = _NO_OTHER
+        elif called in INSTEAD:
+            what = f"write `{INSTEAD[called]}` instead"
+        raise self.error(call, f"{ast.unparse(call)!r}: {what}")
 
     def error(self, node: ast.AST, what: str) -> RuleError:
         return RuleError(f"{self.rule.__qualname__}, line {getattr(node, 'lineno', '?')}: {what}")

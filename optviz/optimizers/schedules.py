@@ -2,19 +2,21 @@
 
 A schedule stands wherever a rate is taken: `Adam(lr=Cosine(0.1, steps=200))`, or on the command
 line `adam:lr=cosine(0.1,200)`. Steps count from 0: `schedule(0)` is the rate of the first step.
-All of them take arrays of steps too.
+All of them take arrays of steps too. Any function of the step stands there as well.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 
-from optviz.shared.settings import split_outside_brackets
+from optviz.shared.checks import as_real
+from optviz.shared.settings import parse_whole, split_outside_brackets
 from optviz.shared.text import did_you_mean, listed, number
 
 
@@ -35,9 +37,9 @@ class Schedule:
                 if isinstance(value, bool) or not isinstance(value, int) or value < 1:
                     raise self._error(field.name, "a whole number of steps ≥ 1", value)
             elif field.name in self.shares:
-                if not 0 <= value <= 1:
+                if not 0 <= as_real(value) <= 1:
                     raise self._error(field.name, "a number in [0, 1]", value)
-            elif not (math.isfinite(value) and value >= 0):
+            elif not (math.isfinite(as_real(value)) and value >= 0):
                 raise self._error(field.name, "a number ≥ 0", value)
 
     def _error(self, name: str, expected: str, value: object) -> ValueError:
@@ -64,6 +66,11 @@ class Schedule:
             for f in dataclasses.fields(self)
             if f.name in ("rate", "final")
         }
+        if not changes:
+            raise ValueError(
+                f"{type(self).__name__} cannot be scaled, and so not be tuned or swept: give it a "
+                "field rate, or a method scaled(factor)"
+            )
         return dataclasses.replace(self, **changes)
 
     def __str__(self) -> str:
@@ -200,6 +207,52 @@ class OneCycle(Schedule):
         return rate if np.ndim(step) else float(rate)
 
 
+@dataclass(frozen=True)
+class Own(Schedule):
+    """Any function of the step, times `factor`: `SGD(lr=lambda t: 0.1 / (1 + t))` makes one.
+
+    It is asked for one step at a time, so that it may hold `if`. It has no text: what it made
+    cannot be made again from a file.
+
+    >>> Own(lambda t: 0.5 if t < 10 else 0.05)(np.array([0, 9, 10]))
+    array([0.5 , 0.5 , 0.05])
+    """
+
+    function: Callable[[int], float]
+    factor: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not callable(self.function):
+            raise self._error("function", "a function of the step", self.function)
+        self(0)
+
+    def __call__(self, step: Any) -> Any:
+        if np.ndim(step):
+            steps = np.asarray(step)
+            return np.array([self(int(k)) for k in steps.ravel()], float).reshape(steps.shape)
+        try:
+            given: Any = self.function(int(step))
+        except Exception as error:
+            # Whatever the user's code raises is an answer about that code.
+            why = f"{type(error).__name__}: {error}"
+            raise ValueError(f"the schedule {self} fails at step {step}: {why}") from None
+        rate = as_real(given.item() if getattr(given, "shape", None) == () else given)
+        if not (math.isfinite(rate) and rate >= 0):
+            raise ValueError(
+                f"the schedule {self} must give a number ≥ 0 for each step, not {given!r:.40} at "
+                f"step {step}"
+            )
+        return self.factor * rate
+
+    def scaled(self, factor: float) -> Schedule:
+        return Own(self.function, self.factor * factor)
+
+    def __str__(self) -> str:
+        name = getattr(self.function, "__name__", type(self.function).__name__)
+        name = name if name.isidentifier() else "rate"
+        return f"{name}(t)" if self.factor == 1 else f"{self.factor:.4g}*{name}(t)"
+
+
 KINDS: dict[str, type[Schedule]] = {
     kind.__name__.lower(): kind
     for kind in (Constant, Step, Exponential, Cosine, LinearWarmup, OneCycle)
@@ -217,7 +270,9 @@ def parse_schedule(text: str) -> Schedule:
     name, bracket, rest = text.strip().partition("(")
     kind = KINDS.get(name.strip().lower())
     if kind is None:
-        hint = did_you_mean(name, KINDS)
+        is_own = text.strip().endswith("(t)")
+        own = ": a function of the step is given in Python only" if is_own else ""
+        hint = own or did_you_mean(name, KINDS)
         raise ValueError(f"no schedule is called {name!r}{hint}; there are {listed(KINDS)}")
     if not bracket or not rest.endswith(")"):
         raise ValueError(f"schedule {text!r}: write it as {name}(…) with closed brackets")
@@ -238,6 +293,7 @@ def _argument(name: str, text: str) -> float | int | Schedule:
     if name == "then":
         return parse_schedule(text)
     try:
-        return int(text) if name in ("steps", "every") else float(text)
+        return parse_whole(text) if name in ("steps", "every") else float(text)
     except ValueError:
-        raise ValueError(f"schedule: {name} must be a number, not {text.strip()!r}") from None
+        what = "a whole number" if name in ("steps", "every") else "a number"
+        raise ValueError(f"schedule: {name} must be {what}, not {text.strip()!r}") from None

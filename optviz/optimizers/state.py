@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optviz.compiled import threads
+from optviz.shared.checks import as_array
 
 Array = NDArray[Any]
 
@@ -91,7 +92,7 @@ class ArrayState:
             )
         if not x.flags.writeable:
             raise ValueError(f"params[{key!r}] is read-only: give a copy")
-        gradient = np.asarray(grad)
+        gradient = as_array(f"grads[{key!r}]", grad)
         if gradient.shape != x.shape:
             raise ValueError(f"grads[{key!r}] has shape {gradient.shape}, its parameter {x.shape}")
         if gradient.dtype != x.dtype:
@@ -102,6 +103,7 @@ class ArrayState:
 
     def step(self, x: Array, grad: Array) -> None:
         self.t += 1
+        x = np.asarray(x)  # of a matrix the array: a matrix stays two-dimensional whatever is asked
         if x.flags.c_contiguous:
             self._step_flat(x.reshape(-1), np.ascontiguousarray(grad).reshape(-1))
         else:

@@ -16,6 +16,7 @@ from optviz.render import style
 from optviz.render.layout import AXIS, Box
 from optviz.render.sheet import Sheet
 from optviz.render.style import Look
+from optviz.render.theme import Theme
 from optviz.runs.basins import WITHOUT, Basins
 from optviz.shared.text import labels, rounded
 
@@ -85,6 +86,7 @@ class _Place:
     unit: float
     top: float
     side: tuple[float, float]
+    count: int
     columns: int
     rows_of_shares: int
 
@@ -93,26 +95,28 @@ class _Place:
         # Small maps grow, so that their titles and shares fit.
         scale = max(1 / STARTS_PER_PIXEL, 300 / b.size[0])
         w, h = b.size[0] * scale, b.size[1] * scale
-        columns = min(len(b.sweeps), COLUMNS)
+        count = len(b.sweeps)
+        columns = 2 if count == 4 else min(count, COLUMNS)
         unit = float(np.clip(0.031 * w, 11, 40))
         share_rows = -(-kinds // 2)
         cell = h + (AXIS + 1.9 + 1.5 * share_rows) * unit
         return cls(
             round(columns * (w + AXIS * unit) + 7.5 * unit),
-            round((top - 0.2) * unit + -(-len(b.sweeps) // columns) * cell + 3.4 * unit),
-            unit, top, (w, h), columns, share_rows,
+            round((top - 0.2) * unit + -(-count // columns) * cell + 3.4 * unit),
+            unit, top, (w, h), count, columns, share_rows,
         )  # fmt: skip
 
     def map(self, k: int) -> Box:
-        """The k-th map, on whole pixels."""
+        """The k-th map, on whole pixels; a last row that is not full stands in the middle."""
         row, column = divmod(k, self.columns)
+        missing = max(0, (row + 1) * self.columns - self.count)
         w, h = self.side
         pitch = h + (AXIS + 1.9 + 1.5 * self.rows_of_shares) * self.unit
-        left = AXIS * self.unit + column * (w + AXIS * self.unit)
+        left = AXIS * self.unit + (column + missing / 2) * (w + AXIS * self.unit)
         return Box(round(left), round((self.top + 1.7) * self.unit + row * pitch), w, h)
 
 
-def _kinds(b: Basins, colors: style.Theme) -> tuple[list[_Kind], NDArray[np.uint8]]:
+def _kinds(b: Basins, colors: Theme) -> tuple[list[_Kind], NDArray[np.uint8]]:
     """What the starts became, the most frequent minima first, and its number for each pixel."""
     shares = b.shares()
     minima, negligible = b.minima, 1e-9 * float(np.ptp(b.function.bounds))
@@ -144,7 +148,7 @@ def _kinds(b: Basins, colors: style.Theme) -> tuple[list[_Kind], NDArray[np.uint
     return kinds, number[np.where(b.reached >= 0, b.reached, count - 1 - b.reached)]
 
 
-def _table(kinds: Sequence[_Kind], colors: style.Theme) -> NDArray[np.uint8]:
+def _table(kinds: Sequence[_Kind], colors: Theme) -> NDArray[np.uint8]:
     """The colour of each kind (first axis) at each shade, from fast to slow."""
     shade = np.linspace(0, 1, SHADES)[:, None]
     out = np.empty((len(kinds), SHADES, 3))

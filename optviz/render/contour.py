@@ -39,8 +39,9 @@ class Ground:
     levels: Real
 
 
-def ground(f: Function, grid: int = GRID) -> Ground:
-    """Sample `f` for a picture."""
+def ground(f: Function, grid: int = GRID, count: int | None = None) -> Ground:
+    """Sample `f` for a picture, with about so many levels."""
+    count = LEVELS if count is None else count
     (x0, x1), (y0, y1) = f.bounds
     longer = max(x1 - x0, y1 - y0)
     nx, ny = (max(32, round(grid * side / longer)) for side in (x1 - x0, y1 - y0))
@@ -52,12 +53,13 @@ def ground(f: Function, grid: int = GRID) -> Ground:
     if f.minimum is None:
         # Nothing to be near to: evenly spaced levels show a slope or a saddle as it is.
         lowest, highest = float(z.min()), float(z.max())
-        levels = np.linspace(lowest, highest if highest > lowest else lowest + 1, LEVELS + 2)[1:]
+        levels = np.linspace(lowest, highest if highest > lowest else lowest + 1, count + 2)[1:]
         return Ground(x, y, z, lowest, _rising(levels, lowest))
     # Below f* by rounding only, it is f*.
     found = float(z.min())
     lowest = f.minimum if found >= f.minimum - 1e-12 * (1 + abs(f.minimum)) else found
-    return Ground(x, y, z, lowest, _rising(_levels(np.asarray(z.compressed()), lowest), lowest))
+    levels = _levels(np.asarray(z.compressed()), lowest, count)
+    return Ground(x, y, z, lowest, _rising(levels, lowest))
 
 
 def _rising(levels: Real, lowest: float) -> Real:
@@ -68,7 +70,7 @@ def _rising(levels: Real, lowest: float) -> Real:
     return distinct
 
 
-def _levels(z: Real, lowest: float) -> Real:
+def _levels(z: Real, lowest: float, count: int) -> Real:
     """Levels of f: log-spaced distances from the lowest value, each of which meets the grid."""
     gap = np.sort(z - lowest)
     high = gap[-1]
@@ -77,7 +79,7 @@ def _levels(z: Real, lowest: float) -> Real:
     # The innermost isoline encloses about a thousandth of the picture, but the ratio of the
     # levels stays within what one eye can order.
     low = max(gap[len(gap) // 1000], high * 1e-6)
-    levels = np.geomspace(low if low < high else high / 10, high, LEVELS + 1)
+    levels = np.geomspace(low if low < high else high / 10, high, count + 1)
     return np.asarray(lowest + levels)
 
 
@@ -94,8 +96,8 @@ def draw_ground(axes: Axes, f: Function, g: Ground, look: Look) -> None:
     axes.set_aspect("equal")
     axes.set_xlim(*f.bounds[0])
     axes.set_ylim(*f.bounds[1])
-    axes.set_xlabel("x", labelpad=1)
-    axes.set_ylabel("y", labelpad=1)
+    axes.set_xlabel(f.axes[0], labelpad=1)
+    axes.set_ylabel(f.axes[1], labelpad=1)
 
 
 def draw_bar(figure: Figure, box: Box, f: Function, g: Ground, look: Look) -> None:
@@ -137,14 +139,18 @@ def _bar_texts(levels: Real, f: Function, g: Ground) -> tuple[list[str], str]:
     return labels(levels - g.lowest), f"f − {lowest}, levels\n{spacing.split(maxsplit=1)[0]} spaced"
 
 
-def draw_minima(axes: Axes, f: Function, look: Look, size: float = 12) -> list[object]:
+#: The size of a minimum's star, in points.
+STAR = 12.0
+
+
+def draw_minima(axes: Axes, f: Function, look: Look, size: float = STAR) -> list[object]:
     """A star at each global minimum; the artists, so that animations can redraw them on top."""
     if not len(f.minima):
         return []
     return list(
         axes.plot(
             *f.minima.T, "*", markersize=size, markerfacecolor=look.theme.star,
-            markeredgecolor=look.theme.ink, markeredgewidth=0.8, zorder=8, clip_on=False,
+            markeredgecolor=look.theme.ink, markeredgewidth=0.8, zorder=9.2, clip_on=False,
         )
     )  # fmt: skip
 

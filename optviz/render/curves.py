@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.collections import PolyCollection
 from matplotlib.text import Text
-from matplotlib.ticker import Formatter, LogLocator, MaxNLocator
+from matplotlib.ticker import LogLocator, MaxNLocator
 from numpy.typing import NDArray
 
 from optviz.functions.catalogue import Function
+from optviz.functions.slices import Slice
+from optviz.render.ends import draw_ends
 from optviz.render.style import Look, Stroke
+from optviz.render.ticks import Labels
 from optviz.runs.race import SHARES
 from optviz.runs.trajectory import Trajectory
 from optviz.shared.quantiles import quantiles
-from optviz.shared.text import labels
 
 Real = NDArray[np.float64]
 
 #: Rounding hides everything below this; the axis ends there, and the small print says so.
 FLOOR = 1e-16
+#: Infinity, for a canvas.
+HIGHEST = 1e150
+#: Where bands lie: above the axes' lines, so that a film can draw them over its background.
+BAND = 2.6
 
 #: What a curve may show: its title and the name of its axis.
 CURVES = {
@@ -28,19 +36,9 @@ CURVES = {
     "distance": ("distance to the nearest minimum", "‖θ − θ*‖"),
     "gradient": ("gradient", "‖∇f‖"),
     "step": ("length of the step", "‖Δθ‖"),
-    "rate": ("effective rate: x solid, y dotted", "|Δθᵢ / ∂ᵢf|"),
+    "rate": ("effective rate: x with full marks, y with hollow ones", "|Δθᵢ / ∂ᵢf|"),
     "none": ("", ""),
 }
-
-
-class _Labels(Formatter):
-    """Numbers that differ where the ticks do."""
-
-    def format_ticks(self, values: Sequence[float]) -> list[str]:
-        return labels(values)
-
-    def __call__(self, value: float, pos: int | None = None) -> str:
-        return labels([value])[0]
 
 
 def visible(t: Trajectory) -> int:
@@ -56,8 +54,10 @@ def series(kind: str, f: Function, t: Trajectory) -> list[Real]:
     "gradient" and "step" the norms, "rate" the step over the gradient in each coordinate. Of
     several runs it is the median of their curves.
     """
+    f, t = _whole(f, t)
     if t.band is None:
-        return _along(kind, f, t.points[: visible(t)])
+        shown = slice(visible(t))
+        return _along(kind, f, t.points[shown], None if t.given is None else t.given[shown])
     return [median for _, median, _ in bands(kind, f, t)]
 
 
@@ -66,6 +66,7 @@ def bands(kind: str, f: Function, t: Trajectory) -> list[Real]:
 
     A run that diverged counts as infinite from there on; for a rate, not at all.
     """
+    f, t = _whole(f, t)
     if t.band is None:
         return []
     runs = [_along(kind, f, path) for path in t.band.paths[:, : visible(t)]]
@@ -75,22 +76,29 @@ def bands(kind: str, f: Function, t: Trajectory) -> list[Real]:
     return [quantiles(curves, SHARES) for curves in table]
 
 
-def _rows(kind: str, f: Function, t: Trajectory) -> list[Real]:
+def rows_of(kind: str, f: Function, t: Trajectory) -> list[Real]:
     """For each curve its median between two quantiles (3, n), or the only one (1, n)."""
     return bands(kind, f, t) or [curve[None] for curve in series(kind, f, t)]
 
 
-def _along(kind: str, f: Function, points: Real) -> list[Real]:
+def _whole(f: Function, t: Trajectory) -> tuple[Function, Trajectory]:
+    """What a curve is of: not of the plane in which a path is seen, but of the path."""
+    return (f, t) if t.whole is None else (t.whole.function, t.whole)
+
+
+def _along(kind: str, f: Function, points: Real, given: Real | None = None) -> list[Real]:
     """The curve of one path; nan where the path is."""
     match kind:
         case "gap":
-            values = f.values_along(points)
+            values = f.values_along(points) if given is None else given
             return [values if f.minimum is None else np.maximum(values - f.minimum, FLOOR / 10)]
         case "distance":
             away = points[:, None, :] - f.minima[None, :, :]
             return [np.maximum(np.linalg.norm(away, axis=2).min(axis=1), FLOOR / 10)]
         case "gradient":
-            return [np.maximum(np.linalg.norm(f.gradient(*points.T), axis=0), FLOOR / 10)]
+            whole: Any = f
+            slopes = f.gradient(*points.T).T if f.is_plane else whole.gradient(points)
+            return [np.maximum(np.linalg.norm(slopes, axis=1), FLOOR / 10)]
         case "step":
             return [np.maximum(np.linalg.norm(np.diff(points, axis=0), axis=1), FLOOR / 10)]
         case "rate":
@@ -113,7 +121,10 @@ def check_kind(kind: str | bool, f: Function) -> str | None:
         return "gap" if kind else None
     if kind not in CURVES:
         raise ValueError(f"curve must be one of {', '.join(CURVES)}, not {kind!r}")
-    if kind == "distance" and not len(f.minima):
+    known = f.whole.minima if isinstance(f, Slice) and f.shown else f.minima
+    if kind == "rate" and isinstance(f, Slice) and f.shown:
+        raise ValueError(f"curve rate has a line for x and one for y, and {f.whole.name} has more")
+    if kind == "distance" and not len(known):
         raise ValueError(f"{f.name} has no minimum to measure a distance to")
     return None if kind == "none" else kind
 
@@ -129,12 +140,12 @@ def draw_axes(
     # Who left the picture is dropped from the scale, unless everybody did.
     stayed = [t for t in trajectories if t.left_at() is None] or list(trajectories)
     # Of a band the lower edge and the median: the upper edge may be infinite.
-    curves = [c[np.isfinite(c)] for t in stayed for rows in _rows(kind, f, t) for c in rows[:2]]
+    curves = [c[np.isfinite(c)] for t in stayed for rows in rows_of(kind, f, t) for c in rows[:2]]
     curves = [c for c in curves if c.size]
     title, label = CURVES[kind]
     is_log = kind != "gap" or f.minimum is not None
     if not is_log:
-        title, label = "value", "f(x, y)"
+        title, label = "value", f"f({'x, y' if f.arguments == 'x, y' else 'x'})"
     axes.set_title(title, loc="left", fontsize=look.font, color=look.theme.quiet, pad=4)
     axes.set_ylabel(label, labelpad=2)
     axes.set_yscale("log" if is_log else "linear")
@@ -150,7 +161,7 @@ def draw_axes(
                 count = max(2, int(axes.get_window_extent().height / (3 * look.unit)))
                 few = MaxNLocator(min(count, 6))
                 axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)) if high > 5 * low else few)
-                axes.yaxis.set_major_formatter(_Labels())
+                axes.yaxis.set_major_formatter(Labels())
             if low == FLOOR:
                 axes.set_ylim(bottom=FLOOR)
         else:
@@ -166,19 +177,37 @@ def draw_axes(
 def draw_line(
     axes: Axes, kind: str, f: Function, t: Trajectory, stroke: Stroke, every: int, look: Look
 ) -> None:
-    """One curve (or one a coordinate) with a mark every `every` steps; the band behind it."""
-    for coordinate, rows in enumerate(_rows(kind, f, t)):
+    """One curve with a mark every `every` steps, the band behind it; or one a coordinate, which
+    the marks tell apart: dashes tell paths."""
+    for coordinate, rows in enumerate(rows_of(kind, f, t)):
         y = rows[len(rows) // 2]
+        edge, face = look.theme.paper, stroke.color
+        is_hollow = coordinate == 1
         axes.plot(
             np.arange(len(y)), y, color=stroke.color, zorder=4, marker=stroke.marker,
-            linestyle=stroke.dash if coordinate == 0 else (0, (1.2, 1.6)),
-            linewidth=1.6 if coordinate == 0 else 1.2, markersize=3.6, markevery=every,
-            markeredgecolor=look.theme.paper, markeredgewidth=0.4,
+            linestyle=stroke.dash, linewidth=1.2 if is_hollow else 1.6, markevery=every,
+            markersize=4.2 if is_hollow else 3.6, markerfacecolor=edge if is_hollow else face,
+            markeredgecolor=face if is_hollow else edge, markeredgewidth=0.8 if is_hollow else 0.4,
         )  # fmt: skip
         if len(rows) > 1:
-            # What diverged runs take to infinity goes to the top.
-            axes.fill_between(np.arange(len(y)), rows[0], np.minimum(rows[-1], 1e150), linewidth=0,
-                              color=stroke.color, alpha=0.16, zorder=2)  # fmt: skip
+            draw_band(axes, stroke).set_verts([band_outline(rows, len(y))])
+
+
+def draw_band(axes: Axes, stroke: Stroke) -> PolyCollection:
+    """An empty band behind a curve, for an outline to come."""
+    band = PolyCollection([], facecolors=stroke.color, linewidths=0, alpha=0.16, zorder=BAND)
+    axes.add_collection(band, autolim=False)
+    return band
+
+
+def band_outline(rows: Real, count: int) -> Real:
+    """Around the first `count` places of a band: the lower edge, and the upper one back."""
+    # What diverged runs take to infinity goes to the top.
+    low, *_, high = np.minimum(rows[:, :count], HIGHEST)
+    steps = np.arange(len(low))
+    told = np.isfinite(low) & np.isfinite(high)
+    edges = [np.column_stack([steps, edge])[told] for edge in (low, high)]
+    return np.concatenate([edges[0], edges[1][::-1]])
 
 
 def draw_names(
@@ -189,50 +218,38 @@ def draw_names(
     strokes: Sequence[Stroke],
     look: Look,
 ) -> list[Text]:
-    """Each name at its line's end, moved apart where lines end together."""
-    box = axes.get_window_extent()
-    figure = axes.figure
-    assert figure is not None
-    # Who left early has no end at the edge; the legend says when it left.
-    ended = [(t, s) for t, s in zip(trajectories, strokes, strict=True)
-             if visible(t) - 1 >= 0.97 * axes.get_xlim()[1]]  # fmt: skip
-    size = look.font * figure.dpi / 72 / box.height  # of the text, as a share of the axes
-    ends, edges = [], []
-    for t, _ in ended:
-        y = series(kind, f, t)[0]
-        last = (max(len(y) - 1, 0), y[-1]) if y.size else (0, np.nan)
-        x, height = axes.transAxes.inverted().transform(axes.transData.transform(last))
-        ends.append(float(np.clip(height, 0, 1)) if np.isfinite(height) else 0.0)
-        edges.append(float(np.clip(x, 0, 1)))
-    heights = _apart(ends, 1.25 * size, 0.0, 1.0)
-    gap = 0.9 * size * box.height / box.width
+    """Each name at its line's end: beside the axes, moved apart where lines end together, or
+    inside, where a path is shorter than the others. One that left has its mark on the map."""
+    edge = 0.97 * axes.get_xlim()[1]
+    both = list(zip(trajectories, strokes, strict=True))
+    short = [(t, s) for t, s in both if t.left_at() is None and visible(t) - 1 < edge]
+    ends = []
+    for t, stroke in both:
+        if visible(t) - 1 >= edge:
+            y = series(kind, f, t)[0]
+            x, last = (len(y) - 1, float(y[-1])) if y.size else (0, float("nan"))
+            ends.append((stroke.name, stroke.color, float(x), last))
+    texts = draw_ends(axes, ends, look)
+    return [*texts, *_names_inside(axes, kind, f, short, look)]
+
+
+def _names_inside(
+    axes: Axes, kind: str, f: Function, short: Sequence[tuple[Trajectory, Stroke]], look: Look
+) -> list[Text]:
+    """The names of paths that end before the others, right of their last point, or left of it."""
     texts: list[Text] = []
-    for (_, stroke), end, edge, height in zip(ended, ends, edges, heights, strict=True):
-        arrow = {"arrowstyle": "-", "color": stroke.color, "linewidth": 0.6, "shrinkA": 0,
-                 "shrinkB": 1, "alpha": 0.6}  # fmt: skip
-        moved = abs(height - end) > 0.3 * size or edge < 0.995
+    for t, stroke in short:
+        y = series(kind, f, t)[0]
+        if not y.size or not np.isfinite(y[-1]):
+            continue
+        is_late = len(y) > 0.6 * axes.get_xlim()[1]
         texts.append(
             axes.annotate(
-                stroke.name, xy=(edge, end), xycoords="axes fraction",
-                xytext=(1 + gap, height), textcoords="axes fraction",
-                color=stroke.color, fontsize=look.font, va="center", ha="left", zorder=6,
-                arrowprops=arrow if moved else None, annotation_clip=False,
+                stroke.name, (len(y) - 1, y[-1]), textcoords="offset points", zorder=6,
+                xytext=((-0.6 if is_late else 0.6) * look.font, 0), va="center",
+                ha="right" if is_late else "left", color=stroke.color, fontsize=0.85 * look.font,
+                parse_math=False, bbox={"boxstyle": "round,pad=0.1", "edgecolor": "none",
+                                        "facecolor": look.theme.paper, "alpha": 0.8},
             )
         )  # fmt: skip
     return texts
-
-
-def _apart(wanted: Sequence[float], distance: float, low: float, high: float) -> list[float]:
-    """Heights near the wanted ones, in the same order, at least `distance` apart."""
-    order = np.argsort(wanted, kind="stable")
-    heights = np.asarray(wanted, dtype=float)[order]
-    for k in range(1, len(heights)):
-        heights[k] = max(heights[k], heights[k - 1] + distance)
-    # What ran over the top is pushed back down.
-    limit = max(high, low + distance * (len(heights) - 1))
-    for k in range(len(heights) - 1, -1, -1):
-        heights[k] = min(heights[k], limit)
-        limit = heights[k] - distance
-    out = np.empty(len(heights))
-    out[order] = heights
-    return [float(h) for h in out]

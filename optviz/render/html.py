@@ -74,10 +74,15 @@ def _run(frame: Frame, k: int, height: float) -> Mapping[str, Any]:
     t, stroke, axes = frame.trajectories[k], frame.strokes[k], frame.map_of(k)
     points = paths.shown_points(t)
     curve: list[list[float]] = []
+    band: list[list[float]] = []
+    thin = [] if t.band is None else [run[np.isfinite(run[:, 0])] for run in t.band.paths]
     beside = frame.curve
     if beside is not None:
         y = curves.series("gap", frame.function, t)[0]
         curve = _pixels(beside, np.column_stack([np.arange(len(y)), y]), height)
+        for rows in curves.bands("gap", frame.function, t):
+            outline = curves.band_outline(rows, rows.shape[1])
+            band = _pixels(beside, outline, height)
     dash = [] if isinstance(stroke.dash, str) else [1.7 * v for v in stroke.dash[1]]
     return {
         "name": stroke.name,
@@ -89,6 +94,8 @@ def _run(frame: Frame, k: int, height: float) -> Mapping[str, Any]:
         "curveClip": None if beside is None else _clip(beside, height),
         "path": _pixels(axes, points, height),
         "curve": curve,
+        "runs": [_pixels(axes, run, height) for run in thin],
+        "band": band,
         "values": [
             [rounded(float(v), 5) for v in row]
             for row in np.column_stack([t.points, t.values])[: len(points)]

@@ -1,4 +1,4 @@
-"""The specification inside a picture's file: put in, and read out again.
+"""The specification inside a picture's file: put in, and read out again (of tables as well).
 
 Each format has its own place for such text. Nothing here trusts a file: what is read is a text
 of bounded length, and a study decides what it is worth.
@@ -7,6 +7,7 @@ of bounded length, and a study decides what it is worth.
 from __future__ import annotations
 
 import html
+import json
 import re
 import struct
 import zlib
@@ -15,27 +16,57 @@ from pathlib import Path
 from typing import Any
 
 from optviz.shared.spec import MAX_JSON, SpecError
+from optviz.shared.table import COMMENT, imported
 
 #: The key under which the text stands where a format has keys.
 KEY = "optviz"
+#: PNG's own key for what a picture shows.
+PNG_SHOWS = "Description"
+#: What is read of such words.
+MAX_SHOWS = 1000
 #: A file larger than this was not made here.
 MAX_FILE = 512 * 2**20
 
 
-def savefig_options(suffix: str, text: str) -> dict[str, Any]:
-    """What Matplotlib's `savefig` is told so that the file carries `text`."""
+def savefig_options(suffix: str, text: str, shows: str = "") -> dict[str, Any]:
+    """What Matplotlib's `savefig` is told so that the file carries `text`, and in words for those
+    who do not see the picture what it shows, where the format's own programs look for that."""
     match suffix:
         case ".png":
             # Level 3 takes half the time of the usual 6, for files as small.
-            return {"metadata": {KEY: text}, "pil_kwargs": {"compress_level": 3}}
+            metadata = {KEY: text, **({PNG_SHOWS: shows} if shows else {})}
+            return {"metadata": metadata, "pil_kwargs": {"compress_level": 3}}
         case ".jpg" | ".jpeg":
-            return {"pil_kwargs": {"comment": text, "quality": 92}}
+            exif = {"exif": _exif(shows)} if shows else {}
+            return {"pil_kwargs": {"comment": text, "quality": 92, **exif}}
         case ".svg":
             # Without a date the same picture is the same file.
-            return {"metadata": {"Date": None, "Description": text}}
+            return {"metadata": {"Date": None, "Description": text, "Title": shows or None}}
         case ".pdf":
-            return {"metadata": {"CreationDate": None, "Keywords": text}}
+            return {"metadata": {"CreationDate": None, "Keywords": text, "Subject": shows or None}}
     raise ValueError(f"no still format {suffix}")
+
+
+def _exif(shows: str) -> Any:
+    from PIL.ExifTags import Base
+    from PIL.Image import Exif
+
+    exif = Exif()
+    exif[Base.ImageDescription] = shows.encode("utf-8")
+    return exif
+
+
+def image_options(suffix: str, text: str, shows: str = "") -> dict[str, Any]:
+    """What Pillow's `save` is told for a still of pixels that carries `text`."""
+    options: dict[str, Any] = savefig_options(suffix, text, shows)
+    if suffix != ".png":
+        return {"format": "JPEG", **options["pil_kwargs"]}
+    from PIL.PngImagePlugin import PngInfo
+
+    info = PngInfo()
+    for key, told in options["metadata"].items():
+        info.add_text(key, told)
+    return {"format": "PNG", "pnginfo": info, **options["pil_kwargs"]}
 
 
 def embed(path: Path, text: str) -> None:
@@ -74,6 +105,16 @@ def read(path: Path) -> str:
     if not text:
         raise SpecError(f"{path} carries no specification: it was not made by optviz")
     return text[: MAX_JSON + 1]
+
+
+def shows(path: Path) -> str:
+    """What a still of PNG shows, in words; nothing for other files."""
+    if path.suffix.lower() != ".png":
+        return ""
+    try:
+        return _image_info(PNG_SHOWS)(path)[:MAX_SHOWS]
+    except OSError:
+        return ""
 
 
 # -- putting it in --------------------------------------------------------------------------
@@ -163,6 +204,20 @@ def _from_html(path: Path) -> str:
     return found[1].replace("\\u003c", "<") if found else ""
 
 
+def _from_csv(path: Path) -> str:
+    with path.open(encoding="utf-8") as file:
+        return file.readline(MAX_JSON + 100).partition(COMMENT)[2].strip()
+
+
+def _from_json(path: Path) -> str:
+    about = json.loads(path.read_text(encoding="utf-8"))["about"]
+    return json.dumps(about) if about else ""
+
+
+def _from_parquet(path: Path) -> str:
+    return str(imported("polars").read_parquet_metadata(path).get(KEY, ""))
+
+
 _READERS: dict[str, Callable[[Path], str]] = {
     ".png": _image_info(KEY),
     ".apng": _image_info(KEY),
@@ -175,4 +230,7 @@ _READERS: dict[str, Callable[[Path], str]] = {
     ".mp4": _from_film,
     ".webm": _from_film,
     ".html": _from_html,
+    ".csv": _from_csv,
+    ".json": _from_json,
+    ".parquet": _from_parquet,
 }

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from optviz.render.metadata import savefig_options
-from optviz.shared.checks import check_whole
+from optviz.shared.checks import as_path, check_whole
 from optviz.shared.files import replacing
 from optviz.shared.text import did_you_mean
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 #: The attribute of a figure that holds the study that made it.
 STUDY = "optviz_study"
+#: That of a figure which holds in words what it shows.
+SHOWS = "optviz_shows"
 
 #: Of a file's name, in bytes: what common file systems take, less the temporary name's part.
 MAX_NAME = 230
@@ -37,7 +39,7 @@ def check_target(path: str | Path, formats: Iterable[str]) -> Path:
     OSError
         If the folder is read-only.
     """
-    target = Path(path)
+    target = as_path("the file", path)
     known = ", ".join(formats)
     formats = list(formats)
     if target.suffix.lower() not in formats:
@@ -73,5 +75,10 @@ def save_figure(figure: Figure, path: str | Path, *, dpi: int, spec: str = "") -
     suffix = target.suffix.lower()
     with replacing(target) as temporary, mpl.rc_context({"svg.hashsalt": "optviz"}):
         kind = suffix.removeprefix(".")
-        figure.savefig(temporary, format=kind, dpi=dpi, **savefig_options(suffix, spec))
+        figure.savefig(
+            temporary,
+            format=kind,
+            dpi=dpi,
+            **savefig_options(suffix, spec, getattr(figure, SHOWS, "")),
+        )
     return target

@@ -6,8 +6,10 @@ Places are boxes in pixels from the top left (`layout.py` knows where maps and c
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.artist import Artist
@@ -18,12 +20,30 @@ from matplotlib.lines import Line2D
 from matplotlib.text import Text
 
 from optviz.render import style
-from optviz.render.layout import AXIS, Box
+from optviz.render.layout import AXIS, ROW, Box
 from optviz.render.style import Look
+from optviz.render.theme import theme_of
+from optviz.render.ticks import label_log
 
 DPI = 100
 #: Room for title, finding and the line below them, each in units from the top.
 TITLE, FINDING, BELOW, TOP = 0.75, 2.55, 1.75, 5.0
+#: Room for the small print.
+SMALL_PRINT = 2.6
+
+
+class SheetFigure(Figure):
+    """A figure that shows itself in a notebook, though pyplot does not know it.
+
+    Jupyter asks for a bundle first. With Matplotlib's inline backend on or not, that is the one
+    picture that is shown: the backend draws at a cell's end what pyplot has registered, and its
+    formatter is not asked for a type that is there already.
+    """
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
+        from optviz.render.notebook import figure_bundle
+
+        return figure_bundle(self)
 
 
 class Sheet:
@@ -39,6 +59,12 @@ class Sheet:
         What the picture shows, in one line under its title.
     is_natural
         Whether the size is only proposed: a picture may then change its height.
+    title, subtitle
+        Instead of the heading's own title and of the line below it.
+    scale
+        Of letters, lines and margins.
+    transparent
+        Whether there is no paper.
 
     Attributes
     ----------
@@ -49,17 +75,22 @@ class Sheet:
     """
 
     def __init__(
-        self, size: tuple[int, int], theme: str, finding: str = "", is_natural: bool = False
-    ) -> None:
+        self, size: tuple[int, int], theme: str, finding: str = "", is_natural: bool = False, *,
+        title: str | None = None, subtitle: str | None = None, scale: float = 1.0,
+        transparent: bool = False,
+    ) -> None:  # fmt: skip
         width, height = size
         # The font grows with the picture.
-        unit = float(np.clip(13.5 * np.sqrt(width * height / 5e5), 9, 60))
-        self.look = Look(style.theme(theme), unit * 72 / DPI, unit)
+        unit = scale * float(np.clip(13.5 * np.sqrt(width * height / 5e5), 9, 60))
+        self.look = Look(theme_of(theme), unit * 72 / DPI, unit)
         self.finding, self.is_natural, self.rows = finding, is_natural, 0
+        self.title, self.subtitle, self.paper = title, subtitle, self.look.theme.paper
+        if transparent:
+            self.paper = "none"
         #: Room for a line below title and finding is left until a heading has none.
         self.has_below = True
-        self.figure = Figure(
-            figsize=(width / DPI, height / DPI), dpi=DPI, facecolor=self.look.theme.paper
+        self.figure = SheetFigure(
+            figsize=(width / DPI, height / DPI), dpi=DPI, facecolor=self.paper
         )
         self.canvas = FigureCanvasAgg(self.figure)
 
@@ -86,7 +117,7 @@ class Sheet:
     @property
     def bottom(self) -> float:
         """Room for the legend and the small print, in units."""
-        return 1.75 * self.rows + 2.6
+        return ROW * self.rows + SMALL_PRINT
 
     def resize(self, width: float, height: float, unit: float | None = None) -> None:
         """Another size in pixels, before anything is drawn."""
@@ -96,12 +127,14 @@ class Sheet:
 
     # -- places --------------------------------------------------------------------------------
 
-    def free(self, left: float = AXIS, right: float = 1.5, below: float = AXIS) -> Box:
+    def free(
+        self, left: float = AXIS, right: float = 1.5, below: float = AXIS, above: float = 0.0
+    ) -> Box:
         """What heading, legend and small print leave, less margins in units."""
         unit = self.unit
         return Box(
-            left * unit, self.top * unit, self.width - (left + right) * unit,
-            self.height - (self.top + self.bottom + below - 0.4) * unit,
+            left * unit, (self.top + above) * unit, self.width - (left + right) * unit,
+            self.height - (self.top + above + self.bottom + below - 0.4) * unit,
         )  # fmt: skip
 
     def grid(
@@ -129,14 +162,25 @@ class Sheet:
         self.check_room(box)
         place = box.fraction(self.width, self.height)
         axes: Axes = self.figure.add_axes(place, label=label)
-        quiet(axes, self.look)
+        quiet(axes, self.look, self.paper)
         return axes
+
+    def finish(self) -> None:
+        """What holds of every picture: its axes stand in reading order, the scales of its colours
+        last, and log axes have numbers."""
+        for axes in self.figure.axes:
+            for axis in (axes.xaxis, axes.yaxis):
+                label_log(axis)
+        for bar in [axes for axes in self.figure.axes if axes.get_label() == "bar"]:
+            bar.grid(False)
+            self.figure.delaxes(bar)
+            self.figure.add_axes(bar)
 
     def place(self, axes: Axes, box: Box) -> None:
         """Move axes that stand already (a legend needs what is drawn, a box the legend's rows)."""
         self.check_room(box)
         axes.set_position(box.fraction(self.width, self.height))
-        quiet(axes, self.look)
+        quiet(axes, self.look, self.paper)
 
     def check_room(self, box: Box) -> None:
         """Refuse a size at which legend and small print leave no room for a map or curve.
@@ -166,25 +210,30 @@ class Sheet:
 
         A heading without that line comes first: places that follow gain its room.
         """
+        title = title if self.title is None else self.title
+        is_formula, below = self.subtitle is None, below if self.subtitle is None else self.subtitle
         self.has_below = bool(below)
         theme, font = self.look.theme, self.look.font
-        head = self._line(title, TITLE, 1.3 * font, theme.ink, least=0.5)
+        head = self._line(title, TITLE, 1.3 * font, theme.ink, least=0.5, is_plain=True)
         if head is not None:
             head.set_fontweight("bold")
             self._shrink(head, 0.4)
         if self.finding:
-            self._line(self.finding, FINDING, font, theme.ink, least=0.45)
+            self._line(self.finding, FINDING, font, theme.ink, least=0.45, is_plain=True)
         # A formula too long for one line at a readable size is left to `optviz list functions`.
-        self._line(below, FINDING + (BELOW if self.finding else 0.0), font, theme.quiet, least=0.55)
+        self._line(below, FINDING + (BELOW if self.finding else 0.0), font, theme.quiet, least=0.55,
+                   is_plain=not is_formula)  # fmt: skip
 
-    def _line(self, words: str, at: float, size: float, color: str, least: float) -> Text | None:
+    def _line(
+        self, words: str, at: float, size: float, color: str, least: float, is_plain: bool = False
+    ) -> Text | None:
         """A line of the heading, `at` units from the top, in smaller letters if it must be;
         left out if they would be smaller than the share `least`."""
         if not words:
             return None
         line = self.figure.text(
             0.9 * self.unit / self.width, 1 - at * self.unit / self.height, words, va="top",
-            fontsize=size, color=color,
+            fontsize=size, color=color, parse_math=not is_plain,
         )  # fmt: skip
         if not self._shrink(line, least):
             line.remove()
@@ -210,33 +259,49 @@ class Sheet:
             label=label,
         )  # fmt: skip
 
-    def legend(self, handles: Sequence[Artist]) -> None:
-        """The legend above the small print, in as many rows as it takes (`rows`)."""
-        columns, self.rows = self.legend_shape([str(h.get_label()) for h in handles])
+    def legend(self, handles: Sequence[Artist], place: Box | None = None) -> None:
+        """The legend above the small print, in as many rows as it takes (`rows`); or elsewhere."""
+        unit, font = self.unit, 0.95 * self.look.font
+        width = self.width if place is None else place.width
+        columns, rows = self.legend_shape([str(h.get_label()) for h in handles], width)
+        if place is None:
+            self.rows = rows
+            place = Box(0.0, self.height - (ROW * rows + 2.2) * unit, width, 0.0)
         if not handles:
             return
-        unit, font = self.unit, 0.95 * self.look.font
         legend = self.figure.legend(
             handles=handles, loc="upper left", ncols=columns, frameon=False, fontsize=font,
-            bbox_to_anchor=(0.4 * unit / self.width, (1.75 * self.rows + 2.2) * unit / self.height),
+            bbox_to_anchor=(
+                (place.left + 0.4 * unit) / self.width, 1 - place.top / self.height
+            ),
             borderaxespad=0, columnspacing=1.8, handlelength=2.4, labelcolor=self.look.theme.ink,
         )  # fmt: skip
         texts = legend.get_texts()
+        for text in texts:
+            text.set_parse_math(False)
         beside = legend.get_window_extent().width - max((_wide(t) for t in texts), default=0)
         for text in texts if columns == 1 else ():
             # A label that is wider than the page gets smaller letters. Hinting rounds their widths.
             size = font
-            while _wide(text) > self.width - beside - unit and size > 0.5 * font:
+            while _wide(text) > width - beside - unit and size > 0.5 * font:
                 size *= 0.96
                 text.set_fontsize(size)
 
-    def legend_shape(self, labels: Sequence[str]) -> tuple[int, int]:
-        """Columns and rows that hold the labels."""
+    def legend_shape(self, labels: Sequence[str], width: float | None = None) -> tuple[int, int]:
+        """Columns and rows that hold the labels in a width in pixels, that of the page."""
         if not labels:
             return 1, 0
-        widest = max(len(label) for label in labels) * 0.55 * self.unit + 5 * self.unit
-        columns = int(np.clip(self.width // widest, 1, len(labels)))
+        width = self.width if width is None else width
+        wide = [self.legend_entry(label) for label in labels]
+        columns = next(
+            (n for n in range(len(labels), 1, -1)
+             if sum(max(part) for part in np.array_split(wide, n)) <= width), 1,
+        )  # fmt: skip
         return columns, -(-len(labels) // columns)
+
+    def legend_entry(self, label: str) -> float:
+        """About the width of an entry in pixels."""
+        return (0.58 * len(label) + 5) * self.unit
 
     def small_print(self, choices: Sequence[str], lines: int = 2) -> None:
         """Every choice behind the picture, in at most so many lines.
@@ -244,6 +309,7 @@ class Sheet:
         No choice is left out: what does not fit is written smaller.
         """
         words = " · ".join(choice for choice in choices if choice)
+        words = re.sub(r"(?<![\d,.])1 (epoch|step|run)s\b", r"1 \1", words)
         small, room = 0.72 * self.look.font, self.width - 1.8 * self.unit
         note = self.figure.text(
             0.9 * self.unit / self.width, 0.35 * self.unit / self.height, words, va="bottom",
@@ -261,15 +327,17 @@ class Sheet:
             note.set_text("\n".join(wrapped))
 
 
-def quiet(axes: Axes, look: Look) -> None:
+def quiet(axes: Axes, look: Look, paper: Any) -> None:
     """Two thin spines, small ticks."""
-    axes.set_facecolor(look.theme.paper)
+    axes.set_facecolor(paper)
+    axes.grid(False)  # whatever the user's own settings are
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
     for side in ("left", "bottom"):
         axes.spines[side].set_color(look.theme.quiet)
         axes.spines[side].set_linewidth(0.8)
     axes.tick_params(labelsize=0.85 * look.font, colors=look.theme.quiet, length=3)
+    axes.tick_params(which="minor", colors=look.theme.quiet, length=2)
     for label in (axes.xaxis.label, axes.yaxis.label):
         label.set_fontsize(0.9 * look.font)
         label.set_color(look.theme.ink)

@@ -31,21 +31,24 @@ def draw_maps(
     panels: bool,
     kind: str | None,
     strip: Sensitivity | None,
+    levels: int | None = None,
 ) -> None:
     """Every path on the map, or each on its own, with its curve; perhaps a strip below."""
     frame = compose(
         sheet, f, runs, panels=panels, curve_kind=kind, with_field=with_field,
-        with_strip=strip is not None,
+        with_strip=strip is not None, levels=levels,
         remarks=["arrows along −∇f, length ∝ ∛‖∇f‖"] if with_field else [],
     )  # fmt: skip
+    sizes = paths.end_sizes(frame)
     for k, (t, stroke) in enumerate(zip(runs, frame.strokes, strict=True)):
         axes = frame.map_of(k)
         paths.draw_path(axes, t, stroke, frame.every, frame.look)
-        paths.draw_end(axes, t, stroke, frame.look)
+        paths.draw_end(axes, t, stroke, frame.look, sizes[k])
         paths.draw_start(axes, t.start, frame.look)
         if frame.curve is not None and kind is not None:
             curves.draw_line(frame.curve, kind, f, t, stroke, frame.every, frame.look)
     paths.draw_exit_texts(frame)
+    paths.draw_names(frame)
     for axes in frame.maps:
         contour.draw_minima(axes, f, frame.look)
     if strip is not None:

@@ -45,8 +45,10 @@ def draw_strip(frame: Frame, s: Scan) -> None:
     for k, (t, stroke) in enumerate(zip(frame.trajectories, frame.strokes, strict=True)):
         median = clipped(s, s.gaps[k, 1])
         axes.plot(s.rates, median, color=stroke.color, linewidth=1.4)
+        assert t.optimizer is not None  # a study of other rates has refused it
         schedule = t.optimizer.schedule
-        rate = float(t.optimizer.lr if schedule is None else schedule.first())
+        own = t.optimizer.hyper_vector()[list(t.optimizer.hyper).index(t.optimizer.rate_name)]
+        rate = float(own if schedule is None else schedule.first())
         # A mark where the rate was tried: between two rates nobody knows.
         tried = np.flatnonzero(np.isclose(s.rates, rate, rtol=1e-9, atol=0.0))
         axes.axvline(rate, color=stroke.color, linewidth=0.8, linestyle=(0, (3, 2)))

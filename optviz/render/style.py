@@ -1,14 +1,15 @@
-"""How optviz looks: colours, marks, and the words that stand beside them."""
+"""How optviz looks: strokes, marks, and the words that stand beside them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from optviz.functions.catalogue import Function
 from optviz.optimizers.base import Optimizer, Setting
 from optviz.optimizers.schedules import Schedule
+from optviz.render.theme import Theme, hex_of, shade
 from optviz.runs.trajectory import Trajectory
 from optviz.runs.tuning import most_tuned_steps
 from optviz.shared.text import readable, rounded
@@ -17,95 +18,44 @@ from optviz.shared.text import readable, rounded
 OWN_COLORS = ("#7A7A00", "#B0005B", "#008B8B", "#6B6B6B")
 #: The second cue: a mark per line in one picture, in this order.
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "p", "h", "<", ">", "d", "8", "*")
-Dash = Literal["-"] | tuple[float, tuple[float, ...]]
+Dash = Literal["-", "none"] | tuple[float, tuple[float, ...]]
 #: Several runs of one optimizer share its colour and differ in their dashes.
 DASHES: tuple[Dash, ...] = (
     "-", (0, (5, 1.5)), (0, (1.2, 1.2)), (0, (5, 1.2, 1.2, 1.2)), (0, (8, 2, 2, 2, 2, 2)),
 )  # fmt: skip
 
 
+NO_NOISE, FROM = "no noise", "from"
+
+
 @dataclass(frozen=True)
-class Theme:
-    """The colours of a picture."""
+class Unknown:
+    """In an optimizer's place, for a path of points: nothing is known but its label."""
 
-    name: str
-    paper: str
-    ink: str
-    quiet: str
-    faint: str
-    #: From the lowest value to the highest: one quiet hue.
-    ground: tuple[str, str]
-    surface: tuple[str, str]
-    isoline: str
-    star: str
-    #: One per optimizer, everywhere. Every pair is at least ΔE 15 apart for normal, deutan and
-    #: protan vision alike (a test measures it).
-    optimizers: Mapping[str, str]
+    label: str
+    color: str = ""
+    convention: str = ""
+    rate_name: str = ""
+    hyper: Mapping[str, Setting] = field(default_factory=dict)
+    defaults: Mapping[str, Mapping[str, Setting]] = field(default_factory=lambda: {"": {}})
+
+    @property
+    def name(self) -> str:
+        """Never that of an optimizer, whose colour is its own."""
+        return f"points: {self.label}"
 
 
-_ON_WHITE = {
-    "sgd": "#000000",
-    "momentum": "#0072B2",
-    "adagrad": "#009E73",
-    "rmsprop": "#CC79A7",
-    "adam": "#D55E00",
-    "nesterov": "#52B8FC",
-    "adadelta": "#5CC569",
-    "adamax": "#5A2503",
-    "nadam": "#626EFE",
-    "amsgrad": "#5C1258",
-    "adamw": "#A4542E",
-    "radam": "#1515F1",
-    "lion": "#623741",
-    "ftrl": "#370697",
-}
-_ON_BLACK = {
-    "sgd": "#F2F2F2",
-    "momentum": "#4DA3FF",
-    "adagrad": "#1FC99A",
-    "rmsprop": "#F09BD0",
-    "adam": "#FF7A2E",
-    "nesterov": "#FDE462",
-    "adadelta": "#A1FD96",
-    "adamax": "#AD5940",
-    "nadam": "#7936F7",
-    "amsgrad": "#BF079F",
-    "adamw": "#BB4206",
-    "radam": "#FBEC06",
-    "lion": "#8D5267",
-    "ftrl": "#7545CF",
-}
-
-NO_NOISE = "no noise"
-
-THEMES = {
-    "light": Theme(
-        "light", "#FFFFFF", "#1F2328", "#6A737D", "#D6DCE2", ("#DCE6F0", "#FBFCFD"),
-        ("#C4D6E8", "#F4F7FA"), "#9FB2C4", "#FFC83D", _ON_WHITE,
-    ),
-    "dark": Theme(
-        "dark", "#0D1117", "#E6EDF3", "#9AA5B1", "#2A323C", ("#22334A", "#10161E"),
-        ("#2B4261", "#182230"), "#41566F", "#FFD666", _ON_BLACK,
-    ),
-    # For paper: no grey behind the paths, darker lines.
-    "print": Theme(
-        "print", "#FFFFFF", "#000000", "#333333", "#CCCCCC", ("#FFFFFF", "#FFFFFF"),
-        ("#E4E4E4", "#FAFAFA"), "#8C8C8C", "#FFFFFF", _ON_WHITE,
-    ),
-}  # fmt: skip
+Who = Optimizer | Unknown
 
 
-def theme(name: str) -> Theme:
-    """The theme of that name.
+def who(t: Trajectory) -> Who:
+    """The optimizer that made a path, or what stands for it."""
+    return Unknown(t.label) if t.optimizer is None else t.optimizer
 
-    Raises
-    ------
-    ValueError
-        If there is none.
-    """
-    if name not in THEMES:
-        raise ValueError(f"theme must be one of {', '.join(THEMES)}, not {name!r}")
-    return THEMES[name]
+
+def called(o: Who) -> str:
+    """Its name in titles and legends."""
+    return o.label if isinstance(o, Unknown) else type(o).__name__
 
 
 @dataclass(frozen=True)
@@ -132,100 +82,156 @@ def strokes(
     trajectories: Sequence[Trajectory], theme: Theme, with_paths: bool = True
 ) -> list[Stroke]:
     """Colour, dash, mark, short name and legend text of each trajectory, or of who ran it only."""
+    optimizers = [who(t) for t in trajectories]
     if not with_paths:
-        texts = [described(t.optimizer, [t.remark]) for t in trajectories]
-        return strokes_of([t.optimizer for t in trajectories], theme, texts)
+        return strokes_of(optimizers, theme, [described(who(t), [t.remark])
+                                              for t in trajectories])  # fmt: skip
     differ = [texts for texts in _conditions(trajectories) if len(set(texts)) > 1]
     own = list(zip(*differ, strict=True)) or [()] * len(trajectories)
-    labels = [legend_text(t, notes) for t, notes in zip(trajectories, own, strict=True)]
-    return strokes_of([t.optimizer for t in trajectories], theme, labels)
+    traits = [{**_traits(who(t)), "start": point_text((t.whole or t).start),
+               "steps": "" if t.optimizer is None else f"{t.steps:,} steps"}
+              for t in trajectories]  # fmt: skip
+    labels = [
+        legend_text(t, notes, _differing(_twins(k, optimizers), traits))
+        for k, (t, notes) in enumerate(zip(trajectories, own, strict=True))
+    ]
+    drawn = _strokes(optimizers, theme, labels, traits)
+    return [
+        replace(stroke, name=stroke.name if t.optimizer is None else t.label or stroke.name,
+                color=hex_of(t.color) if t.color else stroke.color)
+        for t, stroke in zip(trajectories, drawn, strict=True)
+    ]  # fmt: skip
 
 
-def strokes_of(
-    optimizers: Sequence[Optimizer], theme: Theme, labels: Sequence[str] = ()
-) -> list[Stroke]:
+def strokes_of(optimizers: Sequence[Who], theme: Theme, labels: Sequence[str] = ()) -> list[Stroke]:
     """The same for optimizers; without `labels` the legend texts are their short names."""
-    seen: dict[str, int] = {}
+    return _strokes(optimizers, theme, labels, [_traits(o) for o in optimizers])
+
+
+def _strokes(
+    optimizers: Sequence[Who], theme: Theme, labels: Sequence[str],
+    traits: Sequence[Mapping[str, str | float]],
+) -> list[Stroke]:  # fmt: skip
     own: dict[str, str] = {}
     out = []
-    for k, o in enumerate(optimizers):
-        key = o.name
+    for k, (o, name) in enumerate(zip(optimizers, _names(optimizers, traits), strict=True)):
         color = (
-            theme.optimizers.get(key)
+            theme.optimizers.get(o.name)
             or o.color
-            or own.setdefault(key, OWN_COLORS[len(own) % len(OWN_COLORS)])
+            or own.setdefault(o.name, OWN_COLORS[len(own) % len(OWN_COLORS)])
         )
-        again = seen[key] = seen.get(key, -1) + 1
-        twins = sum(other.name == key for other in optimizers)
+        twins = _twins(k, optimizers)
+        share = _order(twins, traits).index(k) / max(len(twins) - 1, 1)
         out.append(
             Stroke(
-                shade(color, again / max(twins - 1, 1), theme),
-                DASHES[again % len(DASHES)],
-                MARKERS[k % len(MARKERS)],
-                type(o).__name__,
-                labels[k] if labels else "",
+                shade(color, share, theme), DASHES[twins.index(k) % len(DASHES)],
+                MARKERS[k % len(MARKERS)], name, labels[k] if labels else "",
             )
-        )
-    return _with_distinct_names(optimizers, out)
-
-
-def shade(color: str, share: float, theme: Theme) -> str:
-    """A colour mixed with the paper's: several runs of one optimizer are shades of its hue.
-
-    >>> shade("#000000", 0.0, THEMES["light"]), shade("#000000", 1.0, THEMES["light"])
-    ('#000000', '#8C8C8C')
-    """
-    ends = [[int(c[k : k + 2], 16) for k in (1, 3, 5)] for c in (color, theme.paper)]
-    mixed = [round(a + 0.55 * share * (b - a)) for a, b in zip(*ends, strict=True)]
-    return "#" + "".join(f"{v:02X}" for v in mixed)
-
-
-def _with_distinct_names(optimizers: Sequence[Optimizer], strokes: list[Stroke]) -> list[Stroke]:
-    """Short names, with the setting that tells runs of one optimizer apart."""
-    names = [stroke.name for stroke in strokes]
-    if len(set(names)) == len(names):
-        return strokes
-    out = []
-    for o, stroke in zip(optimizers, strokes, strict=True):
-        name = stroke.name
-        if names.count(name) > 1:
-            twins = [other for other in optimizers if other.name == o.name]
-            conventions = {other.convention for other in twins}
-            if len(conventions) == len(twins):
-                name = f"{name} {o.convention}"
-            else:
-                name = f"{name} {setting_text(o.hyper.get('lr', 0.0))}"
-        out.append(Stroke(stroke.color, stroke.dash, stroke.marker, name, stroke.label))
+        )  # fmt: skip
     return out
 
 
-def legend_text(t: Trajectory, notes: Sequence[str] = ()) -> str:
-    """The optimizer with its rate and whatever is not the default; where it left, if it did."""
-    left = t.left_at()
-    gone = "" if left is None else f"left at step {left}"
-    return described(t.optimizer, [t.remark], [*notes, gone])
+def _traits(o: Who) -> dict[str, str | float]:
+    """What may tell an optimizer from its like: its convention and its settings."""
+    settings = {name: setting_text(value) if isinstance(value, Schedule | bool) else float(value)
+                for name, value in o.hyper.items()}  # fmt: skip
+    return {"convention": o.convention, **settings}
+
+
+def _twins(k: int, optimizers: Sequence[Who]) -> list[int]:
+    """Where the runs of the k-th one's kind stand, itself among them."""
+    return [j for j, other in enumerate(optimizers) if other.name == optimizers[k].name]
+
+
+def _differing(twins: Sequence[int], traits: Sequence[Mapping[str, str | float]]) -> list[str]:
+    """The traits in which runs of one optimizer differ; a convention alone, for it changes all."""
+    first, *rest = (traits[j] for j in twins)
+    names = [name for name in first if any(other[name] != first[name] for other in rest)]
+    return ["convention"] if "convention" in names else names
+
+
+def _order(twins: Sequence[int], traits: Sequence[Mapping[str, str | float]]) -> list[int]:
+    """From the full hue to the palest: by the one number in which they differ, largest first."""
+    match _differing(twins, traits):
+        case [name] if all(isinstance(traits[j][name], float) for j in twins):
+            return sorted(twins, key=lambda j: -float(traits[j][name]))
+    return list(twins)
+
+
+def _names(optimizers: Sequence[Who], traits: Sequence[Mapping[str, str | float]]) -> list[str]:
+    """Short names, with what tells runs of one optimizer apart: "Adam", "SGD 0.3", "lr = 0.3".
+
+    Where all are runs of one optimizer, which the title names, that alone.
+    """
+    names = []
+    for k, o in enumerate(optimizers):
+        differing = _differing(_twins(k, optimizers), traits)
+        is_alone = len({other.name for other in optimizers}) == 1 and differing not in (
+            [],
+            ["convention"],
+        )
+        told = ", ".join(
+            _trait_text(key, traits[k][key], is_alone, o.rate_name) for key in differing[:2]
+        )
+        names.append(told if is_alone else f"{called(o)} {told}".rstrip())
+    return names
+
+
+def spoken(stroke: Stroke, t: Trajectory) -> str:
+    """A path's name in a sentence: "SGD with lr = 0.3", "SGD from (3, 4)"."""
+    kind = called(who(t))
+    if (t.label and t.optimizer is not None) or stroke.name.startswith(kind):
+        return stroke.name
+    return f"{kind} {'with ' if ' = ' in stroke.name else ''}{stroke.name}"
+
+
+def _trait_text(key: str, value: str | float, is_alone: bool, rate: str) -> str:
+    text = value if isinstance(value, str) else setting_text(value)
+    match key:
+        case "start":
+            return f"from {text}"
+        case "convention" | "steps":
+            return text
+        case _ if key == rate and not is_alone:
+            return text
+    return f"{key} = {text}"
+
+
+def legend_text(t: Trajectory, notes: Sequence[str] = (), always: Sequence[str] = ()) -> str:
+    """The path's label, its optimizer with its rate, whatever is not the default and the settings
+    `always` told; where it left, if it did."""
+    gone = t.exit_words()
+    told = described(who(t), [t.remark], [*notes, gone], always=always)
+    return f"{t.label}: {told}" if t.label and t.optimizer is not None else told
 
 
 def _conditions(trajectories: Sequence[Trajectory]) -> list[list[str]]:
-    """Steps, tolerance, box and noise in words: each a list with one text for each path."""
+    """Start, steps, tolerance, box and noise in words: each a list with a text for each path."""
+    noisy = any(t.noise for t in trajectories)  # whether a path of points was, nobody knows
     return [
+        [f"{FROM} {point_text((t.whole or t).start)}" for t in trajectories],
         [f"{t.steps:,} step{'s' if t.steps > 1 else ''}" for t in trajectories],
         [f"ends where ‖∇f‖ ≤ {rounded(t.tol)}" if t.tol else "" for t in trajectories],
         ["kept inside the bounds" if t.box else "" for t in trajectories],
-        [noise_text(t.noise, t.seed) or NO_NOISE for t in trajectories],
+        [
+            "" if noisy and t.optimizer is None else noise_text(t.noise, t.seed) or NO_NOISE
+            for t in trajectories
+        ],
     ]
 
 
 def described(
-    o: Optimizer, remarks: Sequence[str], more: Sequence[str] = (), without: Sequence[str] = ()
-) -> str:
-    """ "Adam  lr = 0.3 (best of 61, torch)", without the settings named last."""
+    o: Who, remarks: Sequence[str], more: Sequence[str] = (), without: Sequence[str] = (),
+    always: Sequence[str] = (),
+) -> str:  # fmt: skip
+    """ "Adam  lr = 0.3 (best of 61, torch)": the rate, what is no default, and `always`."""
     defaults = o.defaults[o.convention]
     parts = [f"{name} = {setting_text(value)}" for name, value in o.hyper.items()
-             if (name == "lr" or value != defaults[name]) and name not in without]  # fmt: skip
-    convention = [] if o.convention == "book" else [o.convention]
+             if (name == o.rate_name or value != defaults[name] or name in always)
+             and name not in without]  # fmt: skip
+    convention = [] if o.convention in ("book", "") else [o.convention]
     notes = [note for note in (*remarks, *convention, *more) if note]
-    text = "  ".join(part for part in (type(o).__name__, ", ".join(parts)) if part)
+    text = "  ".join(part for part in (called(o), ", ".join(parts)) if part)
     return f"{text} ({', '.join(notes)})" if notes else text
 
 
@@ -235,23 +241,25 @@ def setting_text(value: Setting) -> str:
 
 
 def point_text(point: Sequence[float]) -> str:
-    """(x, y) for reading."""
-    return f"({rounded(point[0])}, {rounded(point[1])})"
+    """(x, y) for reading; of more than four numbers the first three."""
+    shown = [rounded(v) for v in (point if len(point) <= 4 else point[:3])]
+    return f"({', '.join([*shown, *(['…'] if len(point) > 4 else [])])})"
 
 
 def title(f: Function, trajectories: Sequence[Trajectory]) -> str:
     """ "Adam and SGD on Beale"."""
-    return heading(f, [t.optimizer for t in trajectories])
+    return heading(f, [who(t) for t in trajectories])
 
 
-def heading(f: Function, optimizers: Sequence[Optimizer]) -> str:
+def heading(f: Function, optimizers: Sequence[Who]) -> str:
     """The title of a picture of these optimizers."""
     where = f.title or (f.name if ":" in f.formula else short(f.formula))
-    names = heading_of([type(o).__name__ for o in optimizers])
+    what = "paths" if any(isinstance(o, Unknown) for o in optimizers) else "optimizers"
+    names = heading_of([called(o) for o in optimizers], what)
     return f"{names} on {where}" if names else where
 
 
-def heading_of(optimizers: Sequence[str]) -> str:
+def heading_of(optimizers: Sequence[str], what: str = "optimizers") -> str:
     """ "Adam and SGD", "Five optimizers"."""
     names = list(dict.fromkeys(optimizers))
     numbers = ("Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine", "Ten")
@@ -263,8 +271,8 @@ def heading_of(optimizers: Sequence[str]) -> str:
         case [*first, last] if len(names) <= 3:
             return f"{', '.join(first)} and {last}"
         case _ if len(names) <= 10:
-            return f"{numbers[len(names) - 2]} optimizers"
-    return f"{len(names)} optimizers"
+            return f"{numbers[len(names) - 2]} {what}"
+    return f"{len(names)} {what}"
 
 
 def short(formula: str, longest: int = 40) -> str:
@@ -279,12 +287,14 @@ def short(formula: str, longest: int = 40) -> str:
 
 def formula(f: Function) -> str:
     """f(x, y) = …, typeset."""
-    return f"$f(x, y) = {f.latex}$"
+    return f"$f({f.arguments}) = {f.latex}$"
 
 
-def conventions_text(optimizers: Sequence[Optimizer]) -> str:
-    """ "book convention", "book, torch conventions"."""
-    names = list(dict.fromkeys(o.convention for o in optimizers))
+def conventions_text(optimizers: Sequence[Who]) -> str:
+    """ "book convention", "book, torch conventions"; nothing where there is none."""
+    names = list(dict.fromkeys(o.convention for o in optimizers if o.convention))
+    if not names:
+        return ""
     return f"{', '.join(names)} convention{'s' if len(names) > 1 else ''}"
 
 
@@ -307,20 +317,23 @@ def tuning_text(f: Function, remark: str, steps: int, noise: float) -> str:
 
 def choices(
     f: Function, trajectories: Sequence[Trajectory], extra: Sequence[str] = (),
-    with_paths: bool = True,
+    with_paths: bool = True, with_band: bool = True,
 ) -> list[str]:  # fmt: skip
-    """The small print: every choice behind the picture."""
+    """The small print: every choice behind the picture; `with_band` if a curve has the runs'."""
     if not trajectories:
         return list(extra)
     t = trajectories[0]
-    conventions = conventions_text([t.optimizer for t in trajectories])
-    starts = list(dict.fromkeys(point_text(t.start) for t in trajectories))
+    conventions = conventions_text([who(t) for t in trajectories])
     # Where they differ, each legend text has its own.
     shared = [texts[0] for texts in _conditions(trajectories) if len(set(texts)) == 1]
-    of_paths = [f"start {', '.join(starts)}", *(text for text in shared if text != NO_NOISE)]
+    of_paths = [text.replace(FROM, "start", 1) for text in shared if text != NO_NOISE]
     parts = [*of_paths, conventions] if with_paths else [conventions]
+    if with_paths:
+        parts += [f"f along {path.label} as given" for path in trajectories
+                  if path.given is not None]  # fmt: skip
     if t.band is not None and with_paths:
-        parts.append(f"median of {t.band.runs} runs, band from 10 % to 90 %")
+        band = ", band from 10 % to 90 %" if with_band else ", thin lines: the runs"
+        parts.append(f"median of {t.band.runs} runs{band}")
         if lost := max(t.band.diverged for t in trajectories if t.band is not None):
             parts.append(f"up to {lost} of {t.band.runs} diverged, counted as infinite")
     tuned = [t for t in trajectories if t.remark.startswith("best of")]
@@ -328,4 +341,4 @@ def choices(
         parts.append(tuning_text(f, tuned[0].remark, max(t.steps for t in tuned), t.noise))
     if f.minimum is not None and f.is_searched and "f*" not in "".join(extra):
         parts.append(f"f* = {rounded(f.minimum, 4)} found numerically")
-    return [*parts, *extra]
+    return [part for part in (*parts, f.note, *extra) if part]

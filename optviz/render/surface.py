@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
+from mpl_toolkits.mplot3d.art3d import Line3DCollection
 from mpl_toolkits.mplot3d.axes3d import Axes3D
 from numpy.typing import NDArray
 
 from optviz.functions.catalogue import Function
 from optviz.render import contour, style
 from optviz.render.film import Film, Pixels
-from optviz.render.frame import begin, write_words
-from optviz.render.paths import shown_points
+from optviz.render.frame import handles_of, write_words
+from optviz.render.paths import END, shown_points
 from optviz.render.sheet import Sheet
+from optviz.render.still import remark_of, steps_shown, still_from
 from optviz.render.style import Look, Stroke
 from optviz.runs.trajectory import Trajectory
 
@@ -66,8 +69,7 @@ def draw_surface(
     if len(f.minima):
         axes.plot(*f.minima.T, height(np.asarray(f(*f.minima.T))), "*", markersize=11,
                   markerfacecolor=look.theme.star, markeredgecolor=look.theme.ink,
-                  markeredgewidth=0.7,
-                  zorder=6)  # fmt: skip
+                  markeredgewidth=0.7, zorder=7.5)  # fmt: skip
     logs = f"log₁₀(1 + f − {contour.lowest_name(f, g)})"
     _finish(axes, f, look, logs if is_steep else "f(x, y)")
     return axes, walkers, f"height is {logs}" if is_steep else ""
@@ -76,12 +78,17 @@ def draw_surface(
 def _finish(axes: Axes3D, f: Function, look: Look, name: str) -> None:
     """View, panes, labels."""
     (x0, x1), (y0, y1) = f.bounds
-    longer = max(x1 - x0, y1 - y0)
-    axes.set_box_aspect(((x1 - x0) / longer, (y1 - y0) / longer, 0.55), zoom=1.2)
-    axes.view_init(elev=ELEVATION, azim=AZIMUTH)
-    axes.set_xlabel("x", labelpad=-4)
-    axes.set_ylabel("y", labelpad=-4)
+    dress(axes, (x1 - x0, y1 - y0), look)
+    axes.set_xlabel(f.axes[0], labelpad=-4)
+    axes.set_ylabel(f.axes[1], labelpad=-4)
     axes.set_zlabel(name, labelpad=-2)
+
+
+def dress(axes: Axes3D, sides: tuple[float, float], look: Look, zoom: float = 1.2) -> None:
+    """The look from above on a ground with these sides, without panes."""
+    longer = max(sides)
+    axes.set_box_aspect((sides[0] / longer, sides[1] / longer, 0.55), zoom=zoom)
+    axes.view_init(elev=ELEVATION, azim=AZIMUTH)
     for axis in (axes.xaxis, axes.yaxis, axes.zaxis):
         axis.set_pane_color((1, 1, 1, 0))
         axis.line.set_color(look.theme.quiet)
@@ -102,8 +109,19 @@ class Walker:
         height: Callable[[Real], Real],
         look: Look,
     ) -> None:
-        points = shown_points(t)
-        self.points = np.column_stack([points, height(np.asarray(t.function(*points.T)))])
+
+        self.function = t.function
+
+        def lifted(places: Real) -> Real:
+            return np.column_stack([places, height(np.asarray(t.function(*places.T)))])
+
+        self.points = lifted(shown_points(t))
+        self.runs: list[Real] = [] if t.band is None else [
+            lifted(_inside(run, t.function)) for run in t.band.paths
+        ]  # fmt: skip
+        self.thin = Line3DCollection([], colors=stroke.color, linewidths=0.6, alpha=0.3, zorder=3)
+        if self.runs:
+            axes.add_collection3d(self.thin, autolim=False)
         (self.halo,) = axes.plot([], [], [], color=look.theme.paper, linewidth=3.2, zorder=4)
         (self.line,) = axes.plot([], [], [], color=stroke.color, linestyle=stroke.dash,
                                  linewidth=1.8, zorder=5)  # fmt: skip
@@ -111,11 +129,27 @@ class Walker:
                                  markeredgecolor=look.theme.paper, zorder=7)  # fmt: skip
         self.pose(len(self.points))
 
+    def is_near_star(self, x: float, y: float) -> bool:
+        """Whether a minimum's star would cover a mark."""
+        sides = np.ptp(self.function.bounds, axis=1)
+        away = np.abs(self.function.minima - (x, y)) / sides
+        return bool((away.max(axis=1, initial=0) < 0.01).any())
+
     def pose(self, step: int) -> None:
         """Show the path up to `step`."""
+        if self.runs:
+            self.thin.set_segments([run[: step + 1] for run in self.runs])
         shown = self.points[: step + 1]
+        x, y = shown[-1, :2]
+        self.head.set_markersize(END + 7 * self.is_near_star(x, y))
         for artist, points in ((self.halo, shown), (self.line, shown), (self.head, shown[-1:])):
             artist.set_data_3d(*points.T)
+
+
+def _inside(run: Real, f: Function) -> Real:
+    """A run with nan wherever there is no surface to lie on."""
+    low, high = np.array(f.bounds).T
+    return np.where(np.all((run >= low) & (run <= high), axis=1)[:, None], run, np.nan)
 
 
 def draw_picture(
@@ -125,15 +159,15 @@ def draw_picture(
     strokes = style.strokes(trajectories, sheet.look.theme)
     if sheet.is_natural:
         sheet.resize(sheet.width, 0.625 * sheet.width)
-    begin(sheet, f, trajectories, strokes, is_map=False)
+    sheet.legend(handles_of(f, trajectories, strokes, sheet))
     bottom, top = (v * sheet.unit / sheet.height for v in (sheet.bottom, sheet.top))
     box = (0.02, 1.2 * bottom, 0.96, 1 - 1.2 * bottom - 0.85 * top)
     axes, walkers, remark = draw_surface(sheet.figure, box, f, trajectories, strokes, sheet.look)
-    write_words(sheet, f, trajectories, [*remarks, remark])
+    write_words(sheet, f, trajectories, [*remarks, remark], with_band=False)
     return axes, walkers
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class SurfaceFilm(Film):
     """Paths that grow on the surface while the camera turns by `turn` degrees.
 
@@ -148,26 +182,38 @@ class SurfaceFilm(Film):
     steps_per_frame: int
     turn: float = 0.0
 
-    def __len__(self) -> int:
-        """The number of frames."""
-        return -(-self._last // self.steps_per_frame) + 1
+    @functools.cached_property
+    def still(self) -> int:
+        """The step from which on nothing moves; a camera that turns moves everything."""
+        runs = self.result.trajectories
+        last = max(len(t.points) - 1 for t in runs)
+        return last if self.turn else still_from(runs, self.pixels(), with_curve=False)
 
     @property
-    def _last(self) -> int:
-        return max(len(t.points) - 1 for t in self.result.trajectories)
+    def steps_shown(self) -> list[int]:
+        """The step at which each frame stands; the last is the longest path's end."""
+        last = max(len(t.points) - 1 for t in self.result.trajectories)
+        return steps_shown(last, self.steps_per_frame, self.still)
+
+    def __len__(self) -> int:
+        """The number of frames."""
+        return len(self.steps_shown)
 
     def drawer(self) -> Callable[[int], Pixels]:
         """A function that draws the k-th frame; a turned surface must be drawn anew."""
         sheet = self.study.sheet(self.result)
         remark = f"{self.steps_per_frame} step{'s' * (self.steps_per_frame > 1)} a frame"
+        steps = self.steps_shown
+        cut = remark_of(steps, self.steps_per_frame, self.still)
         axes, walkers = draw_picture(
-            sheet, self.result.function, self.result.trajectories, [remark]
+            sheet, self.result.function, self.result.trajectories, [remark, cut]
         )
+        if self.edit is not None:
+            self.edit(sheet.figure)
 
         def draw(k: int) -> Pixels:
-            step = min(k * self.steps_per_frame, self._last)
             for walker in walkers:
-                walker.pose(step)
+                walker.pose(steps[k])
             axes.view_init(elev=ELEVATION, azim=AZIMUTH + self.turn * k / max(len(self) - 1, 1))
             sheet.canvas.draw()
             return np.asarray(sheet.canvas.buffer_rgba())

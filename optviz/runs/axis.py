@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from optviz.shared.settings import parse_whole
+
 Real = NDArray[np.float64]
 
 #: Values of one axis.
@@ -31,6 +33,8 @@ class Axis:
     log: bool = False
 
     def __post_init__(self) -> None:
+        if not isinstance(self.name, str):
+            raise ValueError(f'an axis begins with a name, such as "lr", not {self.name!r}')
         ends = self.low, self.high
         are_numbers = all(isinstance(v, int | float | np.number) for v in ends)
         if not (are_numbers and all(map(math.isfinite, ends)) and self.low < self.high):
@@ -73,7 +77,7 @@ def parse_axis(text: str, count: int) -> Axis:
     rest = [part for part in rest[log:] if part]
     try:
         ends = float(low), float(high)
-        (count,) = (int(part) for part in rest or [str(count)])
+        (count,) = (parse_whole(part) for part in rest or [str(count)])
     except ValueError:
         raise ValueError(f"an axis is NAME=LOW,HIGH[,log][,COUNT], not {text!r}") from None
     return Axis(name.strip(), *ends, count, log)

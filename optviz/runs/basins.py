@@ -14,6 +14,7 @@ from optviz.functions.stationary import StationaryPoints
 from optviz.runs.axis import Axis
 from optviz.runs.chunks import capture_radius, nearest
 from optviz.runs.sweep import Sweep
+from optviz.shared.table import Table, Tabular, words
 
 #: Starts along the longer side unless told.
 SIZE = 800
@@ -21,12 +22,16 @@ SIZE = 800
 #: converged inside them, at a saddle or where f is flat; diverged.
 UNFINISHED, OUTSIDE, ELSEWHERE, LOST = -1, -2, -3, -4
 WITHOUT = (UNFINISHED, OUTSIDE, ELSEWHERE, LOST)
+OUTCOMES = {
+    UNFINISHED: "not converged", OUTSIDE: "converged outside", ELSEWHERE: "converged elsewhere",
+    LOST: "diverged",
+}  # fmt: skip
 #: So many minima that only the runs found are told apart.
 MAX_FOUND = 100
 
 
-@dataclass(frozen=True)
-class Basins:
+@dataclass(frozen=True, repr=False, eq=False)
+class Basins(Tabular):
     """Where each start of a grid went, for one or several optimizers.
 
     Attributes
@@ -122,6 +127,38 @@ class Basins:
             counts = np.bincount(reached.ravel() - LOST, minlength=len(self.minima) - LOST)
             rows.append(np.append(counts[-LOST:], counts[-LOST - 1 :: -1]) / reached.size)
         return np.array(rows)
+
+    def table(self) -> Table:
+        """A row for each optimizer and start: the minimum reached (−1 for none), what became of the
+        run, where it ended, and its steps."""
+        count = self.reached[0].size
+        optimizers = [s.optimizer.spec() for s in self.sweeps]
+        starts = np.tile(self.sweeps[0].starts, (len(self.sweeps), 1))
+        ends = np.concatenate([s.final.reshape(-1, 2) for s in self.sweeps])
+        reached = self.reached.ravel()
+        columns = {
+            "optimizer": np.repeat(optimizers, count), "start_x": starts[:, 0],
+            "start_y": starts[:, 1], "minimum": np.maximum(reached, -1),
+            "outcome": words(np.minimum(reached, 0), {0: "reached a minimum", **OUTCOMES}),
+            "x": ends[:, 0], "y": ends[:, 1],
+            "value": np.concatenate([s.values.ravel() for s in self.sweeps]),
+            "steps": self.steps_taken.ravel(),
+        }  # fmt: skip
+        about = {"function": self.function.formula, "minima": self.minima.tolist()}
+        return Table(columns, ("optimizer", "start_y", "start_x"), self._title, about)
+
+    def summary(self) -> Table:
+        """For each optimizer the shares of its runs that converged and diverged."""
+        columns = {
+            "optimizer": np.array([s.optimizer.spec() for s in self.sweeps]),
+            "converged": np.array([f"{np.mean(s.converged):.1%}" for s in self.sweeps]),
+            "diverged": np.array([f"{np.mean(s.diverged):.1%}" for s in self.sweeps]),
+        }
+        return Table(columns, title=self._title)
+
+    @property
+    def _title(self) -> str:
+        return f"{self.size[0]} × {self.size[1]} starts on {self.function.name}"
 
 
 def axes_of(f: Function, size: tuple[int, int] | None) -> tuple[Axis, Axis]:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from optviz.compiled import jit, sources, splitmix, threads
 from optviz.functions.catalogue import Function
 from optviz.optimizers.base import Optimizer
-from optviz.runs import block
+from optviz.runs import block, space_block
 from optviz.runs.block import DIVERGED
 
 Real = NDArray[np.float64]
@@ -63,7 +63,7 @@ class Job:
         """Do all the work in chunks on all threads."""
         windows = int(self.window[-1]) + 1 if len(self.window) else 0
         runs = len(self.places) * self.repeats
-        ends = Ends.empty(len(self.hypers), runs, self.places.dtype, windows)
+        ends = Ends.empty(len(self.hypers), runs, self.places.dtype, windows, self.f.n)
         stop = np.zeros(1, np.uint8)
         pool = threads.thread_pool()
         # Here and not in the threads: they would each load kernels and search for minima.
@@ -92,9 +92,11 @@ class Job:
         noise = sources.with_vecmath("compiled/noise.py", "compiled/splitmix.py")
         perturb = jit.compiled(noise.perturb, noise.PERTURB, real)
         loop: Callable[..., None] = block.descend_blocks
+        if not self.f.is_plane:
+            loop = space_block.descend_space_blocks
         if self.f.is_compiled:
             takes = block.DESCEND_BLOCKS.replace("PERTURB", noise.PERTURB)
-            loop = jit.compiled(block.descend_blocks, takes, real)
+            loop = jit.compiled(loop, takes, real)
         # A division by estimate rounds otherwise in a vector than beside it: with it, the last bits
         # of a float32 run would depend on its place in the block.
         step = self.optimizer.kernel(real, jit.FASTMATH)
@@ -105,12 +107,14 @@ class Job:
         # Several chunks for each thread, so that none waits long for the last; but to begin one
         # takes Python a sixth of a millisecond.
         total, count = len(self.hypers) * len(self.places) * self.repeats, threads.thread_count()
-        runs = max(total / (8 * count), min(LEAST_CHUNK / self.steps, total / count))
-        runs = min(runs, CHUNK / self.steps, 2**16)
+        work = self.steps * max(1, self.f.n // 2)
+        runs = max(total / (8 * count), min(LEAST_CHUNK / work, total / count))
+        runs = min(runs, CHUNK / work, 2**16)
         # As many for each thread.
         runs = total / (count * math.ceil(total / (count * runs)))
-        runs = max(math.ceil(runs), block.WIDTH) // self.repeats
-        wide = min(len(self.places), max(1, -(-runs // block.WIDTH)) * block.WIDTH)
+        width = block.WIDTH if self.f.is_plane else max(1, space_block.COORDINATES // self.f.n)
+        runs = max(math.ceil(runs), width) // self.repeats
+        wide = min(len(self.places), max(1, -(-runs // width)) * width)
         tall = max(1, runs // wide)
         for row in range(0, len(self.hypers), tall):
             for first in range(0, len(self.places), wide):
@@ -157,10 +161,10 @@ class Ends:
     left: NDArray[np.int32]
 
     @classmethod
-    def empty(cls, rows: int, runs: int, real: Any, windows: int) -> Ends:
+    def empty(cls, rows: int, runs: int, real: Any, windows: int, n: int = 2) -> Ends:
         shape = rows, runs
         return cls(
-            np.empty((*shape, 2), real), np.empty(shape, np.int32), np.empty(shape, np.int8),
+            np.empty((*shape, n), real), np.empty(shape, np.int32), np.empty(shape, np.int8),
             np.empty(shape), np.empty(shape, np.int16), np.zeros((*shape, windows)),
             np.zeros(shape, np.int32),
         )  # fmt: skip
@@ -170,7 +174,7 @@ class Ends:
 
     def judge(self, f: Function, radius: float) -> None:
         """Fill in values and basins; a run that ended where f has no value diverged."""
-        points = self.final.reshape(-1, 2).astype(float)
+        points = self.final.reshape(-1, f.n).astype(float)
         self.values[...] = f.values_along(points).reshape(self.values.shape)
         lost = (self.outcomes == DIVERGED) | ~np.isfinite(self.values)
         self.outcomes[lost] = DIVERGED
@@ -192,9 +196,11 @@ def nearest(points: Real, minima: Real, radius: float) -> NDArray[np.int16]:
         return np.where(np.isfinite(far), near, -1).astype(np.int16)
     best = np.full(len(points), radius**2)
     index = np.full(len(points), -1, np.int16)
-    for k, (x, y) in enumerate(minima):
+    for k, (x, *others) in enumerate(minima):
         with np.errstate(over="ignore"):
-            distance = (points[:, 0] - x) ** 2 + (points[:, 1] - y) ** 2
+            distance = (points[:, 0] - x) ** 2
+            for axis, place in enumerate(others, start=1):
+                distance += (points[:, axis] - place) ** 2
         closer = distance <= best
         index[closer] = k
         best[closer] = distance[closer]

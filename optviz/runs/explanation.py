@@ -14,15 +14,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from optviz.runs.trajectory import Trajectory
+from optviz.runs.trajectory import Trajectory, coordinates
+from optviz.shared.table import Table, Tabular
 
 Real = NDArray[np.float64]
 
 MAX_STEPS = 60
 
 
-@dataclass(frozen=True)
-class Explanation:
+@dataclass(frozen=True, repr=False, eq=False)
+class Explanation(Tabular):
     """The parts of each step of a trajectory with n recorded steps.
 
     Attributes
@@ -54,7 +55,37 @@ class Explanation:
     @property
     def slots(self) -> tuple[str, ...]:
         """The names of the slots in `states`."""
-        return self.trajectory.optimizer.slots
+        optimizer = self.trajectory.optimizer
+        return () if optimizer is None else optimizer.slots
+
+    def table(self) -> Table:
+        """A row for each step: the point before it, its parts by coordinate, and the slots after
+        it ("m_x" is m's of x)."""
+        t = self.trajectory
+        parts = {"gradient": self.gradients, "carried": self.carried, "fresh": self.fresh,
+                 "rate": self.rates}  # fmt: skip
+        parts |= {slot: self.states[1:, k] for k, slot in enumerate(self.slots)}
+        columns = {"step": np.arange(1, len(self.gradients) + 1), **coordinates(t.points[:-1])}
+        for name, values in parts.items():
+            columns |= {f"{name}_{axis}": v for axis, v in coordinates(values).items()}
+        whole = t.table()
+        return Table(columns, ("step",), f"Steps of {whole.title}", whole.about)
+
+    def summary(self) -> Table:
+        """Where the path ended."""
+        return self.trajectory.summary()
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """What each step did, in words.
+
+        >>> import optviz as ov
+        >>> ov.explain("bowl", ov.Momentum(lr=0.1), steps=5).sentences[4]
+        'Momentum carries it on, the gradient turns it 9° to the left, uphill.'
+        """
+        from optviz.runs.narration import narrate
+
+        return tuple(told.text for told in narrate(self))
 
 
 def take_apart(t: Trajectory) -> Explanation:
@@ -62,6 +93,7 @@ def take_apart(t: Trajectory) -> Explanation:
     if len(t.points) - 1 > MAX_STEPS:
         raise ValueError(f"explain takes 1 to {MAX_STEPS} steps, not {len(t.points) - 1!r}")
     optimizer, n = t.optimizer, len(t.points) - 1
+    assert optimizer is not None
     noises = np.random.default_rng(t.seed).normal(0, t.noise, (t.steps, 2)) if t.noise else None
     schedule, kernel = optimizer.schedule, optimizer.kernel()
     state, hyper = optimizer.initial_state(2), optimizer.hyper_vector()

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from optviz.functions.catalogue import Function, function
 from optviz.optimizers.base import Optimizer
-from optviz.optimizers.parse import check_optimizer, parse_optimizer
 from optviz.runs.entry import Entry
+from optviz.runs.paths import Paths
 from optviz.runs.sweep import sweep
 from optviz.runs.trajectory import Band, Trajectory, minimize
 from optviz.runs.tuning import tune
@@ -36,7 +36,7 @@ MAX_RUNS = 1000
 
 def ensemble(
     f: str | Function,
-    optimizer: Optimizer,
+    optimizer: str | Optimizer,
     *,
     runs: int,
     noise: float,
@@ -77,7 +77,7 @@ def ensemble(
         for k in range(runs)
     ]  # fmt: skip
     # A run that diverged is infinitely bad from there on; where most have, nothing is left to draw.
-    paths = np.full((runs, steps + 1, 2), np.nan)
+    paths = np.full((runs, steps + 1, all_runs[0].function.n), np.nan)
     values = np.full((runs, steps + 1), np.inf)
     for k, t in enumerate(all_runs):
         paths[k, : len(t.points)], values[k, : len(t.points)] = t.points, t.values
@@ -92,9 +92,9 @@ def ensemble(
 
 def race(
     f: str | Function,
-    optimizers: Sequence[str | Optimizer | Entry],
+    optimizers: str | Optimizer | Entry | Sequence[str | Optimizer | Entry],
     *,
-    start: Sequence[float] | None = None,
+    start: Sequence[float] | Sequence[Sequence[float]] | None = None,
     steps: int = 100,
     noise: float = 0.0,
     rng: Any = None,
@@ -103,16 +103,19 @@ def race(
     tol: float = 0.0,
     box: bool = False,
     progress: Callable[[int, int], None] | None = None,
-) -> list[Trajectory]:
+) -> Paths:
     """Several optimizers from one start, each with the rate that it was given or the tuned one.
 
     Parameters
     ----------
-    f, start, steps, noise, tol, box
+    f, steps, noise, tol, box
         As for `minimize`.
     optimizers
-        Optimizers, or text such as "adam" or "adam:lr=0.3,start=(1,2)" (see `runs/entry.py`).
-        Text without a rate gets the one that `tune` finds, and the trajectory's remark says so.
+        Optimizers, or text such as "adam", "adam:lr=0.3,start=(1,2)" or, for several rates,
+        "adam:lr=0.1,0.3" (see `runs/entry.py`). Text without a rate gets the one that `tune`
+        finds from the first start, and the trajectory's remark says so.
+    start : (x, y), or several
+        Everybody runs from each; the function's own unless given.
     rng
         Seed or generator; the noise is the same for all, drawn from one seed.
     runs : int
@@ -122,38 +125,71 @@ def race(
     progress
         Called with the optimizers done and in all.
 
+    Returns
+    -------
+    Paths
+        A list of trajectories that is a table too: `ov.race(...).to_pandas()`.
+
     Examples
     --------
     >>> import optviz as ov
     >>> [t.remark for t in ov.race("bowl", ["sgd", "adam:lr=0.3"], steps=30)]
     ['best of 61', '']
+    >>> [t.start for t in ov.race("bowl", "adam:lr=0.3", start=[(-7, 2), (3, 4)])]
+    [(-7.0, 2.0), (3.0, 4.0)]
     """
     f = function(f)
-    entries = [Entry.read(item) for item in optimizers]
+    entries = Entry.read_all(several(optimizers, "a race"))
     check_count("runs", runs)
     check_amounts(noise=noise, tol=tol)
     check_steps(steps)
+    if runs > 1 and (tol or box or any({"tol", "box"} & e.own.keys() for e in entries)):
+        raise ValueError("tol and box are for single runs: leave them out, or runs at 1")
     if noise or any(item.own.get("noise") for item in entries):
         rng = one_seed(rng)
-    common = {"start": start, "steps": steps, "noise": noise, "seed": rng, "tol": tol, "box": box}
-    out = []
+    starts = several_starts(start)
+    common = {"steps": steps, "noise": noise, "seed": rng, "tol": tol, "box": box}
+    out = Paths()
     for k, entry in enumerate(entries):
         mine = {**common, **entry.own}
-        seed, remark = mine.pop("seed"), mine.pop("remark", "")
+        looks = {key: mine.pop(key, "") for key in ("remark", "label", "color")}
+        begins = [mine.pop("start")] if "start" in mine else starts
         optimizer = entry.optimizer
         if tuned or entry.is_tuned:
-            found = tune(f, optimizer, start=mine["start"], steps=mine["steps"],
+            found = tune(f, optimizer, start=begins[0], steps=mine["steps"],
                          noise=mine["noise"])  # fmt: skip
-            optimizer, remark = found.best, found.remark
-        if runs > 1:
-            of_ensemble = {key: mine[key] for key in ("start", "steps", "noise")}
-            t = ensemble(f, optimizer, runs=runs, rng=seed or 0, **of_ensemble)
-        else:
-            t = minimize(f, optimizer, rng=seed, **mine)
-        out.append(dataclasses.replace(t, remark=remark))
+            optimizer, looks["remark"] = found.best, found.remark
+        for begin in begins:
+            t = _run(f, optimizer, begin, runs, mine)
+            out.append(dataclasses.replace(t, **looks))
         if progress is not None:
-            progress(k + 1, len(optimizers))
+            progress(k + 1, len(entries))
     return out
+
+
+def _run(f: Function, optimizer: Optimizer, start: Any, runs: int, own: dict[str, Any]) -> Any:
+    """One path, or the median of several."""
+    settings = {key: value for key, value in own.items() if key != "seed"}
+    if runs == 1:
+        return minimize(f, optimizer, start=start, rng=own["seed"], **settings)
+    # Several runs have neither tolerance nor box.
+    steps, noise = own["steps"], own["noise"]
+    return ensemble(f, optimizer, runs=runs, rng=own["seed"] or 0, start=start, steps=steps,
+                    noise=noise)  # fmt: skip
+
+
+def several_starts(start: Any) -> list[Any]:
+    """One start, none, or several of them, as a list.
+
+    >>> several_starts((1, 2)), several_starts([(1, 2), (3, 4)]), several_starts(None)
+    ([(1, 2)], [(1, 2), (3, 4)], [None])
+    """
+    try:
+        rows = list(start)
+    except TypeError:
+        return [start]
+    is_several = bool(rows) and all(np.ndim(row) == 1 for row in rows)
+    return rows if is_several else [start]
 
 
 def one_seed(rng: Any) -> int:
@@ -177,20 +213,6 @@ def several(optimizers: Any, what: str) -> list[Any]:
     if not items:
         raise ValueError(f"{what} needs at least one optimizer")
     return items
-
-
-def as_optimizer(item: str | Optimizer) -> Optimizer:
-    """The optimizer, or the one that a text such as "adam:lr=0.3" describes.
-
-    Raises
-    ------
-    ValueError
-        If it is neither.
-    """
-    if isinstance(item, str):
-        return parse_optimizer(item)
-    check_optimizer(item)
-    return item
 
 
 def first_steps(f: Function, optimizer: Optimizer, count: int = 17) -> tuple[Real, Real]:

@@ -5,7 +5,6 @@ Only the ends are kept, not the paths. `chunks.py` divides the work, `block.py` 
 
 from __future__ import annotations
 
-import importlib
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,24 +14,29 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from optviz.functions.catalogue import Function, function, function_text
+from optviz.functions.catalogue import Function, function, function_text, names_python
+from optviz.functions.space import SpaceFunction
 from optviz.optimizers.base import Optimizer
-from optviz.optimizers.parse import check_optimizer, is_of_catalogue, parse_optimizer
+from optviz.optimizers.parse import as_optimizer, is_of_catalogue, parse_optimizer
 from optviz.runs.axis import Axis
 from optviz.runs.block import CONVERGED, DIVERGED, UNFINISHED
 from optviz.runs.chunks import Job
-from optviz.runs.trajectory import scheduled_rates
+from optviz.runs.descend import scheduled_rates
 from optviz.shared.archive import read_archive, write_archive
 from optviz.shared.checks import check_amounts, check_memory, check_seed, check_steps, check_whole
+from optviz.shared.table import Table, Tabular, row, words
 from optviz.shared.text import did_you_mean, listed
 
 __all__ = ["CONVERGED", "DIVERGED", "UNFINISHED", "Sweep", "check_memory", "check_seed", "sweep"]
 
 Real = NDArray[np.float64]
 
+#: How a run ended, in words.
+OUTCOMES = {CONVERGED: "converged", UNFINISHED: "unfinished", DIVERGED: "diverged"}
 
-@dataclass(frozen=True)
-class Sweep:
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Sweep(Tabular):
     """The ends of many runs.
 
     Arrays have the shape of the grid: one axis for each entry of `over`, then the starts, then
@@ -99,7 +103,9 @@ class Sweep:
             If the file is not named .npz, or the function or optimizer is one of your own in
             Python, which a file cannot hold.
         """
-        if self.function._python is not None or not is_of_catalogue(self.optimizer):
+        f = self.function
+        own = f._python is not None or (isinstance(f, SpaceFunction) and f.member is None)
+        if own or not is_of_catalogue(self.optimizer):
             raise ValueError(
                 "a file can hold functions that are formulas and optimizers of the catalogue; "
                 "keep the arrays of others with numpy.savez"
@@ -128,16 +134,21 @@ class Sweep:
         """
         arrays, spec = read_archive(path, "sweep")
         try:
-            (x0, x1), (y0, y1) = spec["bounds"]
+            bounds: Any = tuple((low, high) for low, high in spec["bounds"])
             for name in ("function", "optimizer"):
                 if not isinstance(spec[name], str):
                     raise ValueError(f"{name} must be a text")
-            f = function(spec["function"], bounds=((x0, x1), (y0, y1)), start=spec["start"])
+            if names_python(spec["function"]):
+                raise ValueError("its function is one in Python, and no file imports a module")
+            f = function(spec["function"], bounds=bounds, start=spec["start"])
             over = {str(name): arrays[f"over/{name}"] for name in spec["over"]}
             fields: dict[str, Any] = {name: arrays[name] for name in _TYPES}
             fields |= {name: spec[name] for name in _NUMBERS}
             made = cls(
-                **fields, over=over, function=f, optimizer=parse_optimizer(spec["optimizer"])
+                **fields,
+                over=over,
+                function=f,
+                optimizer=parse_optimizer(spec["optimizer"], own=False),
             )
             _check_loaded(made)
         except (KeyError, TypeError, ValueError) as error:
@@ -145,35 +156,49 @@ class Sweep:
         return made
 
     def columns(self) -> dict[str, NDArray[Any]]:
-        """One row for each run: hyperparameters, start, end, value, steps, outcome, basin.
-
-        `pandas.DataFrame(s.columns())` and `polars.DataFrame(s.columns())` make a table of it.
-        """
+        """One row for each run: hyperparameters, start, end, value, steps, outcome (a word), basin;
+        and the step with which it left the bounds, if that was looked at."""
         shape = self.values.shape
         place = np.indices(shape, dtype=np.int32).reshape(len(shape), -1)
         columns: dict[str, NDArray[Any]] = {
             name: values[place[k]] for k, (name, values) in enumerate(self.over.items())
         }
         starts = self.starts[place[len(self.over)]]
-        columns |= {
-            "start": place[len(self.over)],
-            "start_x": starts[:, 0],
-            "start_y": starts[:, 1],
-        }
+        n = self.function.n
+        axes = ["x", "y"] if self.function.is_plane else [f"x{k + 1}" for k in range(n)]
+        columns["start"] = place[len(self.over)]
+        columns |= {f"start_{axis}": starts[:, k] for k, axis in enumerate(axes)}
         if len(shape) > len(self.over) + 1:
             columns["run"] = place[-1]
-        final = self.final.reshape(-1, 2)
-        columns |= {"x": final[:, 0], "y": final[:, 1]}
-        names = {"value": "values", "steps": "steps_taken", "outcome": "outcome", "basin": "basin"}
-        return columns | {name: getattr(self, key).ravel() for name, key in names.items()}
+        final = self.final.reshape(-1, n)
+        columns |= {axis: final[:, k] for k, axis in enumerate(axes)}
+        columns |= {"value": self.values.ravel(), "steps": self.steps_taken.ravel()}
+        columns["outcome"] = words(self.outcome.ravel(), OUTCOMES)
+        columns["basin"] = self.basin.ravel()
+        if self.left is not None:
+            columns["left_at"] = self.left.ravel()
+        return columns
 
-    def to_pandas(self) -> Any:
-        """`columns` as a pandas DataFrame (pandas must be installed)."""
-        return _table("pandas").DataFrame(self.columns())
+    def table(self) -> Table:
+        """`columns`, told apart by hyperparameters, start and repetition."""
+        columns = self.columns()
+        index = (*self.over, "start", *(["run"] if "run" in columns else []))
+        about = {
+            "function": self.function.formula, "bounds": self.function.bounds,
+            "optimizer": self.optimizer.spec(), "over": list(self.over),
+            **{name: getattr(self, name) for name in _NUMBERS},
+        }  # fmt: skip
+        return Table(columns, index, self._title, about)
 
-    def to_polars(self) -> Any:
-        """`columns` as a polars DataFrame (polars must be installed)."""
-        return _table("polars").DataFrame(self.columns())
+    def summary(self) -> Table:
+        """How many runs there were, and how they ended."""
+        counts = {name: int((self.outcome == code).sum()) for code, name in OUTCOMES.items()}
+        return Table(row(runs=self.outcome.size, **counts), title=self._title)
+
+    @property
+    def _title(self) -> str:
+        over = f" over {' and '.join(self.over)}" if self.over else ""
+        return f"{self.optimizer!r} on {self.function.name}{over}"
 
 
 #: The arrays of a sweep, and the types that each may have.
@@ -197,7 +222,8 @@ def _check_loaded(s: Sweep) -> None:
     grid = (*lengths, len(s.starts)) if s.starts.ndim == 2 else ()
     shape = s.values.shape
     fits = (
-        len(lengths) == len(s.over) and s.starts.shape[1:] == (2,) and s.final.shape == (*shape, 2)
+        len(lengths) == len(s.over) and s.starts.shape[1:] == (s.function.n,)
+        and s.final.shape == (*shape, s.function.n)
         and shape[: len(grid)] == grid and len(grid) <= len(shape) <= len(grid) + 1
         and all(getattr(s, name).shape == shape for name in ("steps_taken", "outcome", "basin"))
     )  # fmt: skip
@@ -205,16 +231,9 @@ def _check_loaded(s: Sweep) -> None:
         raise ValueError("its arrays do not fit each other")
 
 
-def _table(package: str) -> Any:
-    try:
-        return importlib.import_module(package)
-    except ImportError:
-        raise ValueError(f"{package} is not installed: pip install {package}") from None
-
-
 def sweep(
     f: str | Function,
-    optimizer: Optimizer,
+    optimizer: str | Optimizer,
     starts: ArrayLike | None = None,
     *,
     over: Mapping[str, ArrayLike | Axis] | None = None,
@@ -236,9 +255,10 @@ def sweep(
     f
         A Function, a name or a formula (see `optviz.function`).
     optimizer
-        Its settings are used; its own state is neither read nor changed.
+        Or text such as "adam:lr=0.3" (without a rate, the default one). Its settings are used;
+        its own state is neither read nor changed.
     starts : array (n, 2), optional
-        Anywhere in the plane; the function's own start unless given.
+        Anywhere in the plane; the function's own start unless given. In k dimensions (n, k).
     over : mapping, optional
         Values of one or two hyperparameters: `{"lr": np.geomspace(1e-3, 1, 61)}`. With a schedule,
         `lr` is the rate of the first step (or where a warm-up ends) and scales all others with
@@ -291,7 +311,7 @@ def sweep(
     [1, 1, -1]
     """
     f = function(f)
-    check_optimizer(optimizer)
+    optimizer = as_optimizer(optimizer)
     steps = check_steps(steps)
     check_amounts(noise=noise, tol=tol)
     real = _check_dtype(dtype)
@@ -302,7 +322,9 @@ def sweep(
     if optimizer.schedule is not None:
         check_memory(combinations, steps * 8)
     each = combinations * int(runs)
-    places = _check_starts(f.start if starts is None else starts, real, each)
+    places = _check_starts(f, f.start if starts is None else starts, real, each)
+    if not f.is_plane and (len(windows) or bounded):
+        raise ValueError(f"windows and bounded are for functions of the plane, not for {f.name}")
     window = _window_of(windows, steps)
     if len(window):
         check_memory(len(places) * each, 8 * len(windows))
@@ -314,7 +336,7 @@ def sweep(
     ends = job.run(progress)
     shape = [*(len(v) for v in grid.values()), len(places), *([runs] if runs > 1 else [])]
     return Sweep(
-        ends.final.reshape(*shape, 2), ends.values.reshape(shape), ends.steps.reshape(shape),
+        ends.final.reshape(*shape, f.n), ends.values.reshape(shape), ends.steps.reshape(shape),
         ends.outcomes.reshape(shape), ends.basin.reshape(shape), places, grid, f,
         optimizer.fresh(), steps, float(tol), float(noise), int(rng) if noise else None,
         ends.peaks.reshape(*shape, -1) if len(window) else None,
@@ -355,7 +377,7 @@ def _window_of(windows: Sequence[int], steps: int) -> NDArray[np.int32]:
     return np.asarray(numbers, np.int32)
 
 
-def _check_starts(starts: ArrayLike, real: np.dtype[Any], each: int) -> NDArray[Any]:
+def _check_starts(f: Function, starts: ArrayLike, real: np.dtype[Any], each: int) -> NDArray[Any]:
     """The starts as an array of their own; `each` has so many runs."""
     try:
         given = np.asarray(starts)
@@ -363,14 +385,19 @@ def _check_starts(starts: ArrayLike, real: np.dtype[Any], each: int) -> NDArray[
             raise TypeError
         given = np.asarray(starts, dtype=float) if given.dtype.kind == "O" else given
     except (TypeError, ValueError, OverflowError):
-        raise ValueError("starts must be numbers in an array of shape (n, 2)") from None
-    if given.shape == (2,):
+        raise ValueError(f"starts must be numbers in an array of shape (n, {f.n})") from None
+    if given.shape == (f.n,):
         given = given[None]
     if not given.size:
         raise ValueError("starts is empty: give at least one point")
-    if given.ndim != 2 or given.shape[1] != 2:
-        raise ValueError(f"starts must have the shape (n, 2), not {given.shape}")
-    check_memory(len(given) * each)
+    if given.ndim != 2 or given.shape[1] != f.n:
+        other = "" if given.ndim != 2 else (
+            f": {f.name} is a function of the plane; in n dimensions there are rosenbrock:n=10 and "
+            "ov.function(f, n=10)" if f.is_plane else
+            f": {f.name} has {f.n} coordinates; a plane through it is ov.slice(f, origin, u, v)"
+        )  # fmt: skip
+        raise ValueError(f"starts must have the shape (n, {f.n}), not {given.shape}{other}")
+    check_memory(len(given) * each, 64 if f.is_plane else 32 + 16 * f.n)
     with np.errstate(over="ignore"):
         places = np.ascontiguousarray(given, dtype=real)
     places = places.copy() if places is starts else places
@@ -429,10 +456,10 @@ def _settings(
         for slot, source in optimizer.initial.items():
             if source == name and slot in optimizer.slots:
                 initial[:, optimizer.slots.index(slot)] = column
-        if name == "lr" and schedule is not None:
+        if name == optimizer.rate_name and schedule is not None:
             if schedule.first() == 0:
                 raise ValueError(
-                    f"{optimizer!r}: a schedule that begins with 0 cannot be scaled to an lr"
+                    f"{optimizer!r}: a schedule that begins with 0 cannot be scaled to a rate"
                 )
             scheduled *= column[:, None] / schedule.first()
     return hypers, initial, scheduled

@@ -13,10 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optviz.functions.catalogue import Function, function
+from optviz.functions.space import SpaceFunction, lowest_of_many
 from optviz.optimizers.base import Optimizer
-from optviz.optimizers.parse import check_optimizer
-from optviz.runs.trajectory import record, scheduled_rates, start_on
+from optviz.optimizers.parse import as_optimizer, check_rate
+from optviz.runs.descend import record, scheduled_rates
+from optviz.runs.trajectory import start_on
 from optviz.shared.checks import check_amounts, check_steps, check_whole, generator
+from optviz.shared.table import Table, Tabular, row
 
 Real = NDArray[np.float64]
 
@@ -34,8 +37,8 @@ WIDEST, USUAL = (-8.0, 4.0), (-4.0, 2.0)
 SEED = 0x74756E65
 
 
-@dataclass(frozen=True)
-class Tuning:
+@dataclass(frozen=True, repr=False, eq=False)
+class Tuning(Tabular):
     """What `tune` found.
 
     Attributes
@@ -69,10 +72,22 @@ class Tuning:
         edge = ", at the edge" if self.is_at_edge else ""
         return f"best of {len(self.rates)}{edge}"
 
+    def table(self) -> Table:
+        """A row for each rate: its score, and whether it is the best."""
+        best = np.arange(len(self.rates)) == np.argmin(self.scores)
+        columns = {"rate": self.rates, "score": self.scores, "best": best}
+        about = {"best": self.best.spec(), "remark": self.remark, "steps": self.steps}
+        return Table(columns, ("rate",), f"Rates of {type(self.best).__name__}", about)
+
+    def summary(self) -> Table:
+        """The best rate, and among how many."""
+        told = row(score=float(self.scores.min()), remark=self.remark, steps=self.steps)
+        return Table(told, title=repr(self.best))
+
 
 def tune(
     f: str | Function,
-    optimizer: Optimizer,
+    optimizer: str | Optimizer,
     *,
     start: Sequence[float] | None = None,
     steps: int = 100,
@@ -92,7 +107,7 @@ def tune(
         As for `minimize`; at most 20,000 steps are looked at (1000 of a Python function). Each
         start has noise of its own, the same for all rates and optimizers.
     optimizer
-        Its rate is replaced (a schedule is scaled); everything else stays.
+        Or text such as "adam". Its rate is replaced (a schedule is scaled); everything else stays.
     budget : int ≥ 2
         The number of rates: a fifth of them (13 of 61) from 1e-8 to 1e4, one a power of ten, the
         others between the neighbours of the best of those. The range goes with the width of the
@@ -110,7 +125,8 @@ def tune(
     (True, 'best of 61')
     """
     f = function(f)
-    check_optimizer(optimizer)
+    optimizer = as_optimizer(optimizer)
+    check_rate(optimizer)
     check_whole("budget", budget, 2, MAX_TRIED)
     check_whole("starts", starts, 1, MAX_TRIED)
     check_amounts(noise=noise)
@@ -160,17 +176,18 @@ def jittered_starts(f: Function, start: Sequence[float] | None, count: int, rng:
     """The start and `count` − 1 copies within 5 % of the bounds, as far as f is defined there."""
     center = np.array(start_on(f, start))
     low, high = np.array(f.bounds).T
-    jitter = generator(rng, "rng").uniform(-0.05, 0.05, (count, 2)) * (high - low)
+    jitter = generator(rng, "rng").uniform(-0.05, 0.05, (count, f.n)) * (high - low)
     jitter[0] = 0.0
     places = np.clip(center + jitter, low, high)
-    return np.asarray(places[np.isfinite(f(*places.T))])
+    values = f(*places.T) if f.is_plane else f.values_along(places)
+    return np.asarray(places[np.isfinite(values)])
 
 
 def _at_rate(optimizer: Optimizer, rate: float) -> Optimizer:
-    schedule = optimizer.schedule
+    name, schedule = optimizer.rate_name, optimizer.schedule
     if schedule is None:
-        return optimizer.fresh(lr=rate)
-    return optimizer.fresh(lr=schedule.scaled(rate / max(schedule.first(), 1e-300)))
+        return optimizer.fresh(**{name: rate})
+    return optimizer.fresh(**{name: schedule.scaled(rate / max(schedule.first(), 1e-300))})
 
 
 def _runs(
@@ -182,7 +199,7 @@ def _runs(
         return record(f, optimizer, places, hypers, steps, scheduled=scheduled)
     each = [
         record(f, optimizer, places[k : k + 1], hypers[:1], steps, scheduled=scheduled,
-               noises=np.random.default_rng([SEED, k]).normal(0.0, noise, (steps, 2)))
+               noises=np.random.default_rng([SEED, k]).normal(0.0, noise, (steps, f.n)))
         for k in range(len(places))
     ]  # fmt: skip
     points, ends = zip(*each, strict=True)
@@ -190,9 +207,11 @@ def _runs(
 
 
 def lowest_value(f: Function) -> float:
-    """f*, or the lowest value on a grid where there is none."""
+    """f*, or the lowest value on a grid (of many points, in n dimensions) where there is none."""
     if f.minimum is not None:
         return f.minimum
+    if isinstance(f, SpaceFunction):
+        return lowest_of_many(f)
     (x0, x1), (y0, y1) = f.bounds
     z = f(np.linspace(x0, x1, 101)[:, None], np.linspace(y0, y1, 101)[None, :])
     return float(np.nanmin(np.where(np.isfinite(z), z, np.nan)))
@@ -201,7 +220,7 @@ def lowest_value(f: Function) -> float:
 def _scores(f: Function, points: Real, ends: NDArray[np.int64], lowest: float) -> Real:
     """For each run the mean of log10 of the relative gap, over all steps asked for."""
     count = points.shape[1]
-    values = f.values_along(points.reshape(-1, 2)).reshape(len(points), count)
+    values = f.values_along(points.reshape(-1, f.n)).reshape(len(points), count)
     step = np.arange(count)
     recorded = (ends[:, None] >= 0) | (step < -ends[:, None])
     inside = recorded & f.contains(points) & np.isfinite(values)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from optviz.shared.checks import as_path
 from optviz.shared.files import replacing
 from optviz.shared.npz import NpzFile
 
@@ -26,7 +27,7 @@ def write_archive(path: str | Path, arrays: Mapping[str, Any], spec: Mapping[str
     OSError
         If it cannot be written.
     """
-    target = Path(path)
+    target = as_path("the file", path)
     if target.suffix != ".npz":
         raise ValueError(f"name the file with .npz, not {target.name!r}")
     text = np.array(json.dumps(spec))
@@ -50,7 +51,7 @@ def read_archive(path: str | Path, kind: str) -> tuple[dict[str, NDArray[Any]], 
     OSError
         If it cannot be read.
     """
-    path = Path(path)
+    path = as_path("the file", path)
     try:
         with NpzFile(path) as file:
             found = {name: file.array(name) for name in file.keys}

@@ -12,6 +12,8 @@ from collections.abc import Iterator, Mapping
 from types import ModuleType
 from typing import Any
 
+from optviz.shared.text import did_you_mean
+
 
 class _CatalogueModule(ModuleType, Mapping[str, Any]):
     _entries: Mapping[str, Any]
@@ -21,7 +23,10 @@ class _CatalogueModule(ModuleType, Mapping[str, Any]):
     __hash__ = ModuleType.__hash__
 
     def __getitem__(self, name: str) -> Any:
-        return self._entries[name]
+        try:
+            return self._entries[name]
+        except KeyError:
+            raise KeyError(f"{name}{did_you_mean(str(name), self._entries)}") from None
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._entries)

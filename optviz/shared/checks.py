@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import os
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -43,6 +45,19 @@ def check_whole(what: str, value: Any, low: int, high: int = 2**31 - 1) -> None:
     """See that `value` is a whole number from `low` to `high`."""
     if not (is_whole(value) and low <= value <= high):
         raise ValueError(f"{what} must be a whole number from {low} to {high:,}, not {value!r}")
+
+
+def as_path(what: str, value: Any) -> Path:
+    """`value` as a path."""
+    if not isinstance(value, str | os.PathLike):
+        raise ValueError(f"{what} must be the name of a file, not {value!r:.60}")
+    return Path(value)
+
+
+def check_flag(what: str, value: Any) -> None:
+    """See that `value` is True or False."""
+    if not isinstance(value, bool | np.bool_):
+        raise ValueError(f"{what} must be True or False, not {value!r}")
 
 
 def check_count(what: str, value: Any) -> None:
@@ -156,15 +171,57 @@ def as_point(what: str, value: Any) -> tuple[float, float]:
     return x, y
 
 
-def parse_point(text: str, what: str = "start") -> tuple[float, float]:
-    """Two numbers from `x,y`.
+def as_points(points: Any, n: int = 2) -> NDArray[np.float64]:
+    """A copy of `points` as a table of at least two rows of n coordinates.
 
-    >>> parse_point("-7, 2")
-    (-7.0, 2.0)
+    >>> as_points([(1, 2), (3, 4)]).shape
+    (2, 2)
+    """
+    path = _floats("points", points)
+    if path.ndim != 2 or path.shape[1] != n or not 2 <= len(path) <= MAX_STEPS + 1:
+        what = "x, y" if n == 2 else f"of {n} coordinates"
+        raise ValueError(
+            f"points must be a table with a row {what} for the start and after each step, not of "
+            f"shape {path.shape}"
+        )
+    return path
+
+
+def as_values(values: Any, count: int) -> NDArray[np.float64]:
+    """A copy of `values` as one row of `count` numbers."""
+    row = _floats("values", values)
+    if row.shape != (count,):
+        raise ValueError(
+            f"values must be one number for each of the {count:,} points, not of shape {row.shape}"
+        )
+    return row
+
+
+def _floats(what: str, values: Any) -> NDArray[np.float64]:
+    try:
+        return np.array(_detached(values), dtype=float)
+    except (TypeError, ValueError):
+        raise ValueError(f"{what} must be a table of numbers, not {values!r:.60}") from None
+
+
+def _detached(values: Any) -> Any:
+    """Tensors of PyTorch, alone or in lists, as arrays: those with a gradient refuse to be."""
+    if hasattr(values, "detach"):
+        return values.detach().cpu().numpy()
+    return [_detached(v) for v in values] if isinstance(values, list | tuple) else values
+
+
+def parse_point(text: str, what: str = "start") -> Any:
+    """Two numbers from `x,y`, or more of them in n dimensions.
+
+    >>> parse_point("-7, 2"), parse_point("(1,2,3)")
+    ((-7.0, 2.0), (1.0, 2.0, 3.0))
     """
     parts = text.replace("−", "-").strip("() ").split(",")
     try:
-        x, y = (float(part) for part in parts)
+        numbers = tuple(float(part) for part in parts)
     except ValueError:
-        raise ValueError(f"{what} must be two numbers x,y, not {text!r}") from None
-    return x, y
+        numbers = ()
+    if len(numbers) < 2 or not all(map(math.isfinite, numbers)):
+        raise ValueError(f"{what} must be two numbers x,y, not {text!r}")
+    return numbers

@@ -25,7 +25,14 @@ def replacing(path: Path) -> Iterator[Path]:
     Whatever interrupts the block (Ctrl-C and a full disk too) leaves the old file as it was and
     no litter; what a process leaves that is killed outright, the next one for this path clears.
     The temporary name keeps the suffix, because writers choose a format by it.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such folder.
     """
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"the folder {path.parent} does not exist: create it first")
     # With the name of the computer: on a disk that several share, locks may hold on one only.
     prefix = f".{path.stem}-{zlib.crc32(platform.node().encode()):08x}-"
     _clear_litter(path, prefix)

@@ -19,6 +19,15 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     return f" (did you mean {near[0]!r}?)" if near else ""
 
 
+def counted(count: int, what: str) -> str:
+    """A number of things.
+
+    >>> counted(1, "step"), counted(1200, "step")
+    ('1 step', '1,200 steps')
+    """
+    return f"{count:,} {what}{'s' * (count != 1)}"
+
+
 def number(value: float) -> str:
     """The shortest text that reads back as the same float64, without a trailing `.0`.
 

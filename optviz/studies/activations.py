@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, field_validator
 
 from optviz.nn.activations import ALPHAS, backward_kernel, check_activation, forward_kernel
+from optviz.shared.table import Table, Tabular
 from optviz.shared.text import listed, rounded
 from optviz.studies.settings import Words
 from optviz.studies.study import Drawn, Progress
@@ -25,8 +26,8 @@ SATURATED = 0.05
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#5A2503", "#626EFE")
 
 
-@dataclass(frozen=True)
-class Activations:
+@dataclass(frozen=True, repr=False, eq=False)
+class Activations(Tabular):
     """Activations h on a range of inputs.
 
     Attributes
@@ -35,11 +36,17 @@ class Activations:
         Inputs, symmetric about 0.
     values, slopes : ndarray (activations, n)
         h(x) and h′(x).
+    names : tuple of str
+        What they are called.
+    study
+        What made it.
     """
 
     x: Real
     values: Real
     slopes: Real
+    names: tuple[str, ...]
+    study: Any = field(repr=False, compare=False)
 
     def saturated(self) -> NDArray[np.bool_]:
         """Where the slope is below a twentieth of the greatest on this range."""
@@ -49,6 +56,22 @@ class Activations:
     def zero_centred(self) -> NDArray[np.bool_]:
         """Which have h(−x) = −h(x), so that symmetric inputs give outputs with mean 0."""
         return np.asarray(np.abs(self.values + self.values[:, ::-1]).max(axis=1) <= 1e-12)
+
+    def table(self) -> Table:
+        """A row for each activation and input: h, h′, and whether it is saturated there."""
+        columns = {
+            "activation": np.repeat(self.names, len(self.x)),
+            "x": np.tile(self.x, len(self.names)), "value": self.values.ravel(),
+            "slope": self.slopes.ravel(), "saturated": self.saturated().ravel(),
+        }  # fmt: skip
+        return Table(columns, ("activation", "x"), "Activations")
+
+    def summary(self) -> Table:
+        """The greatest slope of each, and which are centred on zero."""
+        steepest = self.slopes[range(len(self.names)), np.abs(self.slopes).argmax(axis=1)]
+        columns = {"activation": np.array(self.names), "greatest slope": steepest,
+                   "zero-centred": self.zero_centred()}  # fmt: skip
+        return Table(columns, title=f"inputs from {rounded(self.x[0])} to {rounded(self.x[-1])}")
 
 
 class ActivationsStudy(Drawn):
@@ -81,7 +104,7 @@ class ActivationsStudy(Drawn):
             alpha = ALPHAS.get(name, 0.0)
             forward_kernel(name, "float64")(x, y, alpha)
             backward_kernel(name, "float64")(x, y, np.ones(POINTS), dx, alpha)
-        return Activations(x, values, slopes)
+        return Activations(x, values, slopes, self.activations, self)
 
     def finding(self, result: Activations) -> str:
         """The greatest slopes, and which are centred on zero."""
@@ -104,10 +127,11 @@ class ActivationsStudy(Drawn):
         ):
             steepest = result.slopes[k, np.argmax(np.abs(result.slopes[k]))]
             of_slope = f"slope, at most {rounded(steepest)}"
-            for what, y, axes in (
-                (name, result.values[k], panels[2 * k]),
-                (of_slope, result.slopes[k], panels[2 * k + 1]),
+            for label, what, y, axes in (
+                (name, name, result.values[k], panels[2 * k]),
+                (f"{name}'", of_slope, result.slopes[k], panels[2 * k + 1]),
             ):
+                axes.set_label(label)
                 axes.set_title(what, loc="left", fontsize=0.95 * font, color=theme.ink, pad=4)
                 axes.plot(result.x, y, color=COLORS[k % len(COLORS)], linewidth=1.8, zorder=3)
                 axes.fill_between(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,18 @@ from optviz.runs.basins import WITHOUT, Basins, axes_of
 from optviz.runs.race import several
 from optviz.runs.sweep import check_memory, part_of, sweep
 from optviz.runs.tuning import tune
-from optviz.studies.settings import Entries, Noise, On, Seed, Starts, Steps, Tol, seed_of
+from optviz.studies.settings import (
+    Counts,
+    Entries,
+    GridSize,
+    Noise,
+    NoPaths,
+    On,
+    Seed,
+    Steps,
+    Tol,
+    seed_of,
+)  # fmt: skip
 from optviz.studies.study import Drawn, OnFunction, Progress
 
 if TYPE_CHECKING:
@@ -29,13 +40,16 @@ class BasinsStudy(OnFunction, Drawn):
 
     examples = ("basins adam momentum --on himmelblau",)
 
-    optimizers: Entries = ("adam", "momentum")  # type: ignore[assignment]
+    counts: ClassVar[tuple[Counts, ...]] = (
+        Counts("seed", "with noise", lambda s: s.noise, "add --noise 0.1 (noise=0.1 in Python)"),
+    )
+    optimizers: Annotated[Entries, NoPaths] = ("adam", "momentum")  # type: ignore[assignment]
     on: On = "himmelblau"  # type: ignore[assignment]
     steps: Steps = 1000
     tol: Tol = 1e-6
     noise: Noise = 0.0
     seed: Seed = 0
-    size: Starts = None
+    size: GridSize = None
 
     @model_validator(mode="after")
     def _has_somebody(self) -> BasinsStudy:
@@ -65,7 +79,8 @@ class BasinsStudy(OnFunction, Drawn):
 
     def finding(self, result: Basins) -> str:
         """The share of starts that reach a global minimum; where there is none, any."""
-        from optviz.render.style import THEMES, strokes_of
+        from optviz.render.style import strokes_of
+        from optviz.render.theme import THEMES
 
         names = [s.name for s in strokes_of([x.optimizer for x in result.sweeps], THEMES["light"])]
         known = len(result.function.minima)
@@ -76,9 +91,7 @@ class BasinsStudy(OnFunction, Drawn):
 
     def sheet(self, result: Basins) -> Sheet:
         """A sheet that is as large as its maps: `size` counts starts, not pixels."""
-        from optviz.render.sheet import Sheet
-
-        return Sheet(self.natural, self.theme, self.finding(result), True)
+        return self.sheet_of(None, result)
 
     def draw(self, result: Basins, sheet: Sheet) -> None:  # type: ignore[override]
         """A map for each optimizer, and below it the shares."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -11,9 +11,10 @@ from pydantic import Field, model_validator
 from optviz.functions.base import Function
 from optviz.optimizers.base import Optimizer
 from optviz.runs.explanation import MAX_STEPS, Explanation, take_apart
+from optviz.runs.narration import NONE
 from optviz.runs.race import race
 from optviz.shared.text import rounded
-from optviz.studies.settings import Fps, Noise, OneEntry, Seed, Start, seed_of
+from optviz.studies.settings import Counts, Fps, Noise, OneEntry, Seed, Start, seed_of
 from optviz.studies.study import Drawn, Filmed, OnFunction, Progress
 
 if TYPE_CHECKING:
@@ -22,13 +23,20 @@ if TYPE_CHECKING:
 
 
 class ExplainStudy(OnFunction, Drawn, Filmed):
-    """Each step as arrows and numbers: −∇f, the part carried over, this gradient's part, the step.
+    """Each step as arrows and a sentence: −∇f, what was carried over, what this gradient added.
 
     The part carried over is what a zero gradient would have done from the same state. A still
     shows all steps, a film (-o adam.gif) one part after the other.
     """
 
     natural = (1280, 660)
+    counts: ClassVar[tuple[Counts, ...]] = (
+        Counts("seed", "with noise", lambda s: s.noise or s.optimizer.own.get("noise"),
+               "add --noise 0.1 (noise=0.1 in Python)"),
+        Counts("fps", "for a film", lambda s: s.frame is None, "leave frame out"),
+        Counts("dpi", "for a picture that is no film's frame", lambda s: s.frame is None,
+               "leave frame out"),
+    )  # fmt: skip
     examples = ("explain momentum --on bowl --steps 12", "explain adam -o adam-explained.gif")
 
     optimizer: OneEntry = "adam"  # type: ignore[assignment]
@@ -68,7 +76,8 @@ class ExplainStudy(OnFunction, Drawn, Filmed):
             apart = f"; the coordinates' rates differ by up to × {rounded(ratio)}"
             if ratio < 1 + 1e-6:
                 apart = "; both coordinates have the same rate"
-        return f"{100 * share:.0f} % of the displacements were carried over{apart}"
+        what = f"{100 * share:.0f} % of the displacements were carried over"
+        return f"{what if share > NONE else 'Nothing was carried over'}{apart}"
 
     def draw(self, result: Explanation, sheet: Sheet) -> None:  # type: ignore[override]
         """All steps at once."""

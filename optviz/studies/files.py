@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from optviz.render import encode, metadata, output
-from optviz.render.film import Film
-from optviz.shared.checks import check_whole
+from optviz.render.film import ONE_FRAME, Film
+from optviz.shared.checks import as_path, check_whole
+from optviz.shared.hint import Hint
 from optviz.shared.spec import SpecError, read_json
+from optviz.shared.table import SUFFIXES, check_suffix
 from optviz.shared.text import did_you_mean, listed
 from optviz.studies.catalogue import LISTED
 from optviz.studies.lookup import studies
@@ -16,6 +20,10 @@ from optviz.studies.study import FORMAT, Drawn, Filmed, Progress, Study
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+
+#: What is said of a film whose figure had an `edit`.
+EDITED = "edited by hand: what is made again is without the edit"
 
 
 def save(
@@ -72,23 +80,61 @@ def save(
 def write(study: Study, result: Any, path: str | Path, progress: Progress | None = None) -> Path:
     """Draw or film what a study found, as the suffix asks."""
     target = check_formats(study, path)
-    if isinstance(study, Drawn) and target.suffix.lower() in output.STILL:
+    if isinstance(study, Drawn) and target.suffix.lower() in output.STILL and not _frame_of(study):
         return save(study.draw(result), target)
     assert isinstance(study, Filmed)
-    return study.film(result).save(target, progress=progress)
+    return study.film(result).save(target, frame=study.frame, progress=progress)
 
 
 def formats_of(study: Study) -> list[str]:
     """The suffixes that a study's picture may have, the usual one first."""
+    if _frame_of(study):
+        return list(ONE_FRAME)
     stills = list(output.STILL) if isinstance(study, Drawn) else []
     films = list(encode.FORMATS) if isinstance(study, Filmed) else []
     pages = [".html"] if isinstance(study, Filmed) and study.is_page() else []
     return list(dict.fromkeys([*stills, *films, *pages]))
 
 
+def _frame_of(study: Study) -> str | None:
+    """The frame of its film that alone is wanted."""
+    return study.frame if isinstance(study, Filmed) else None
+
+
 def check_formats(study: Study, path: str | Path) -> Path:
     """The path, if the study can be written there."""
+    suffix, other = as_path("the file", path).suffix.lower(), study.counterpart
+    if other and suffix not in formats_of(study) and suffix in formats_of(studies[other]()):
+        kind, another = ("film", "still") if isinstance(study, Filmed) else ("still", "film")
+        raise ValueError(
+            f"{suffix} is for a {another}, and {study.name} makes a {kind}: optviz {other} "
+            f"writes it; or name the file with one of {listed(formats_of(study))}"
+        )
+    if getattr(study, "transparent", False) and suffix not in (".png", ".svg", ".pdf"):
+        raise ValueError(f"{suffix} cannot be transparent: write .png, .svg or .pdf")
     return output.check_target(path, formats_of(study))
+
+
+def refuse_idle(study: Study, path: Path, given: Iterable[str]) -> None:
+    """Refuse what was given for a film where a still is written, and the other way round.
+
+    Raises
+    ------
+    ValueError
+        With what would do.
+    """
+    if _frame_of(study):
+        return
+    is_still = isinstance(study, Drawn) and path.suffix.lower() in output.STILL
+    if is_still and "fps" in given:
+        raise ValueError(f"fps counts only for a film: name the file .gif, not {path.suffix}")
+    if not is_still and "dpi" in given:
+        raise ValueError(f"dpi counts only for a still: name the file .png, not {path.suffix}")
+
+
+def check_table(path: str | Path) -> Path:
+    """The path, if numbers can be written there: `Study.table(result).save(path)`."""
+    return check_suffix(output.check_target(path, SUFFIXES))
 
 
 def read_study(path: str | Path) -> Study:
@@ -101,7 +147,12 @@ def read_study(path: str | Path) -> Study:
     OSError
         If the file cannot be read.
     """
-    return from_json(metadata.read(Path(path)))
+    return from_json(metadata.read(as_path("the file", path)))
+
+
+def is_edited(path: str | Path) -> bool:
+    """Whether the figure in a file was changed by hand after optviz drew it."""
+    return bool(read_json(metadata.read(as_path("the file", path))).get("edited"))
 
 
 def from_json(text: str) -> Study:
@@ -113,7 +164,9 @@ def from_json(text: str) -> Study:
         If anything in it is not what it should be.
     """
     data = read_json(text)
-    head = {name: data.pop(name, None) for name in ("optviz", "format", "study")}
+    head = {
+        name: data.pop(name, None) for name in ("optviz", "format", "study", "edited", "finding")
+    }
     if head["format"] is None:
         raise SpecError("this file was made before files had a format number: draw it anew")
     if head["format"] != FORMAT:
@@ -137,8 +190,9 @@ def replay(
     ValueError, OSError
         If the file has no sound specification, or `to` cannot be written.
     """
-    path = Path(path)
-    study = read_study(path)
+    study, path = read_study(path), Path(path)
+    if is_edited(path):
+        warnings.warn(f"{path.name} was {EDITED}", Hint, stacklevel=2)
     if getattr(study, "noise", 0) and getattr(study, "seed", 0) is None:
         raise SpecError("its noise had no seed: this path cannot be made again")
     target = Path(to) if to is not None else path.with_name(f"{path.stem}-again{path.suffix}")

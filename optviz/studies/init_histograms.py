@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,7 @@ from pydantic import Field, field_validator
 from optviz.nn import Activation, Dense, Network
 from optviz.nn.activations import check_activation
 from optviz.nn.initializers import initializer
+from optviz.shared.table import Table, Tabular
 from optviz.shared.text import listed, rounded
 from optviz.studies.settings import Seed, Words
 from optviz.studies.study import Drawn, Progress
@@ -24,16 +25,22 @@ ENDS = {"sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0), "relu": (0.0,)}
 NEAR, BINS = 0.05, 40
 
 
-@dataclass(frozen=True)
-class InitHistograms:
+@dataclass(frozen=True, repr=False, eq=False)
+class InitHistograms(Tabular):
     """The outputs of every layer under every initialiser.
 
     Attributes
     ----------
     outputs : ndarray (initialisers, layers, inputs × units)
+    inits : tuple of str
+        The initialisers.
+    study
+        What made it.
     """
 
     outputs: NDArray[np.float64]
+    inits: tuple[str, ...]
+    study: Any = field(repr=False, compare=False)
 
     def near_ends(self, activation: str) -> NDArray[np.float64]:
         """The share of outputs within 0.05 of an end of the activation: (initialisers, layers)."""
@@ -44,6 +51,39 @@ class InitHistograms:
     def spread(self) -> NDArray[np.float64]:
         """The standard deviation of outputs: (initialisers, layers)."""
         return np.asarray(self.outputs.std(axis=-1))
+
+    def bins(self, k: int) -> tuple[float, float]:
+        """The ends of the histograms of the k-th initialiser, equal for all its layers."""
+        return float(self.outputs[k].min()), float(self.outputs[k].max())
+
+    def table(self) -> Table:
+        """A row for each bar: its ends, its share of the outputs, and their spread."""
+        count, layers = self.outputs.shape[:2]
+        ends = np.array([np.histogram_bin_edges([], BINS, self.bins(k)) for k in range(count)])
+        share = np.array([
+            [np.histogram(v, BINS, self.bins(k))[0] / v.size for v in self.outputs[k]]
+            for k in range(count)
+        ])  # fmt: skip
+        columns = {
+            "init": np.repeat(self.inits, layers * BINS),
+            "layer": np.tile(np.repeat(np.arange(1, layers + 1), BINS), count),
+            "bar": np.tile(np.arange(BINS), count * layers),
+            "low": np.repeat(ends[:, None, :-1], layers, axis=1).ravel(),
+            "high": np.repeat(ends[:, None, 1:], layers, axis=1).ravel(),
+            "share": share.ravel(), "spread": np.repeat(self.spread().ravel(), BINS),
+        }  # fmt: skip
+        return Table(columns, ("init", "layer", "bar"), self._title)
+
+    def summary(self) -> Table:
+        """The spread of the first and of the last layer."""
+        spread = self.spread()
+        columns = {"init": np.array(self.inits), "spread of layer 1": spread[:, 0],
+                   f"of layer {spread.shape[1]}": spread[:, -1]}  # fmt: skip
+        return Table(columns, title=self._title)
+
+    @property
+    def _title(self) -> str:
+        return f"outputs of {self.outputs.shape[1]} layers of first weights"
 
 
 class InitHistogramsStudy(Drawn):
@@ -68,6 +108,8 @@ class InitHistogramsStudy(Drawn):
     @field_validator("inits")
     @classmethod
     def _known(cls, inits: tuple[str, ...]) -> tuple[str, ...]:
+        if not inits:
+            raise ValueError("give at least one initialiser")
         for init in inits:
             initializer(init)
         return inits
@@ -92,7 +134,7 @@ class InitHistogramsStudy(Drawn):
                 row[:] = values.ravel()
             if progress is not None:
                 progress(k + 1, len(self.inits))
-        return InitHistograms(outputs)
+        return InitHistograms(outputs, self.inits, self)
 
     def finding(self, result: InitHistograms) -> str:
         """Of the last layer: who saturates most, and whose outputs are most alike."""
@@ -111,9 +153,10 @@ class InitHistogramsStudy(Drawn):
         sheet.heading(f"Activations after {self.layers} layers of first weights: {self.activation}")
         panels = iter(sheet.grid(len(self.inits), self.layers, left=3.0, title=2.9, below=1.9))
         for k, init in enumerate(self.inits):
-            low, high = result.outputs[k].min(), result.outputs[k].max()
+            low, high = result.bins(k)
             for layer in range(self.layers):
                 axes, values = next(panels), result.outputs[k, layer]
+                axes.set_label(f"{init}, layer {layer + 1}")
                 share = np.full(values.size, 100 / values.size)
                 axes.hist(values, BINS, range=(low, high), weights=share, color="#0072B2")
                 above = f"{init}, %" if layer == 0 else ""

@@ -8,7 +8,7 @@ from typing import Any
 
 from optviz.shared.text import did_you_mean, listed
 from optviz.studies.catalogue import LISTED
-from optviz.studies.study import Study
+from optviz.studies.study import Study, option_of
 
 
 class _Studies(Mapping[str, type[Study]]):
@@ -59,4 +59,27 @@ def study(name: str, **settings: Any) -> Study:
     if not isinstance(name, str) or name not in LISTED:
         hint = did_you_mean(str(name), LISTED)
         raise ValueError(f"no study is called {name!r}{hint}; there are {listed(LISTED)}")
-    return studies[name](**settings)
+    given = by_field(studies[name], settings)
+    return studies[name](**given).refuse_idle(given)
+
+
+def by_field(cls: type[Study], settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings by the names of fields, where they have those of the command's options: `surface`
+    of `--surface`, `optimizer` of a repeated `--optimizer`."""
+    given = dict(settings)
+    for field_name, field in cls.model_fields.items():
+        option = option_of(field)
+        for value, flag in option.flags:
+            key = flag.removeprefix("--").replace("-", "_")
+            if key in cls.model_fields or given.get(key) is not True:
+                continue
+            del given[key]
+            if field_name in given:
+                raise ValueError(f"{key} and {field_name} say the same: give one of them")
+            given[field_name] = value
+        key = (option.name or "").removeprefix("--").replace("-", "_")
+        if key in given and key not in cls.model_fields:
+            if field_name in given:
+                raise ValueError(f"{key} and {field_name} say the same: give one of them")
+            given[field_name] = given.pop(key)
+    return given

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +17,9 @@ from optviz.runs.axis import Axis, parse_axis
 from optviz.runs.convergence import CONVERGES, DIVERGES, RETURNS, UNTOLD, long_run, window_begins
 from optviz.runs.sweep import Sweep, part_of, sweep
 from optviz.runs.tuning import jittered_starts, rates_to_try
+from optviz.shared.table import Table, Tabular, row, words
 from optviz.shared.text import listed, rounded
-from optviz.studies.settings import AxisSetting, OneEntry, Start, Steps
+from optviz.studies.settings import AxisSetting, Counts, NoPaths, OneEntry, Start, Steps
 from optviz.studies.study import Drawn, OnFunction, Progress
 
 if TYPE_CHECKING:
@@ -52,8 +53,12 @@ RAMPS = {"light": ("#08306B", "#E3EEF8"), "dark": ("#CFE5FF", "#14243A")}
 BEST = "#E69F00"
 
 
-@dataclass(frozen=True)
-class PhaseDiagram:
+#: What becomes of a setting, in words.
+OUTCOMES = {CONVERGES: "converges", RETURNS: "returns", DIVERGES: "diverges", UNTOLD: "untold"}
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class PhaseDiagram(Tabular):
     """The measured convergence rate over two hyperparameters.
 
     Attributes
@@ -105,6 +110,30 @@ class PhaseDiagram:
                 return axis.name
         return ""
 
+    def table(self) -> Table:
+        """A row for each setting: the factor a step, and what becomes of its slowest run."""
+        up, across = np.meshgrid(self.y.values, self.x.values, indexing="ij")
+        columns = {
+            self.y.name: up.ravel(), self.x.name: across.ravel(), "factor": self.rates.ravel(),
+            "outcome": words(self.outcomes.ravel(), OUTCOMES),
+        }  # fmt: skip
+        about = {"function": self.function.formula, "optimizer": self.sweep.optimizer.spec()}
+        return Table(columns, (self.y.name, self.x.name), self._title, about)
+
+    def summary(self) -> Table:
+        """How many settings converge, and the fastest."""
+        x, y, rate = self.best
+        converge = int((self.outcomes == CONVERGES).sum())
+        told: dict[str, float] = {"settings": self.rates.size, "converge": converge}
+        if rate < 1:
+            told |= {self.x.name: x, self.y.name: y, "factor": rate}
+        return Table(row(**told), title=self._title)
+
+    @property
+    def _title(self) -> str:
+        kind = type(self.sweep.optimizer).__name__
+        return f"{kind} on {self.function.name} over {self.x.name} and {self.y.name}"
+
 
 class PhaseStudy(OnFunction, Drawn):
     """The measured rate over two hyperparameters; for momentum on a quadratic, with the theory.
@@ -115,9 +144,14 @@ class PhaseStudy(OnFunction, Drawn):
     """
 
     natural = (960, 640)
+    counts: ClassVar[tuple[Counts, ...]] = (
+        Counts("start bounds", "where the way matters",
+               lambda s: not _is_linear(s.f, s.optimizer.optimizer),
+               "of sgd, momentum and nesterov on a quadratic every start is as good; leave it out"),
+    )  # fmt: skip
     examples = ("phase momentum --on bowl --x lr --y momentum",)
 
-    optimizer: OneEntry = "momentum"  # type: ignore[assignment]
+    optimizer: Annotated[OneEntry, NoPaths] = "momentum"  # type: ignore[assignment]
     x: Annotated[AxisSetting, Field(description="What varies across.")] = "lr"
     y: Annotated[AxisSetting, Field(description="The same: what varies upwards.")] = "momentum"
     steps: Steps = 1000
@@ -249,7 +283,7 @@ def phase(
     ((10, 20), [1.3, 0.4, 0.7])
     """
     made = PhaseStudy.checked(optimizer=optimizer, on=f, x=x, y=y, start=start, steps=steps)
-    return made.run(progress)
+    return made.refuse_idle([] if start is None else ["start"]).run(progress)
 
 
 def _is_linear(f: Function, optimizer: Optimizer) -> bool:
@@ -293,8 +327,9 @@ def default_axis(f: Function, optimizer: Optimizer, name: str, count: int) -> Ax
     """
     if name not in optimizer.hyper:
         known = listed(optimizer.hyper)
-        raise ValueError(f"{type(optimizer).__name__} has no {name!r}; it has {known}")
-    if name == "lr":
+        kind = type(optimizer).__name__
+        raise ValueError(f"{kind} has no {name!r}; it has {known}: choose two of them as x and y")
+    if name == optimizer.rate_name:
         spectrum = quadratic.eigenvalues(f)
         if spectrum is not None and optimizer.name in LINEAR:
             high = 4.2 / spectrum[1]

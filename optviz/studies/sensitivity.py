@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,12 +13,24 @@ from pydantic import Field, model_validator
 from optviz.functions.base import Function
 from optviz.optimizers.base import Optimizer
 from optviz.runs.axis import Axis
+from optviz.runs.entry import without_rate
 from optviz.runs.race import several
 from optviz.runs.sweep import Sweep, part_of, sweep
 from optviz.runs.tuning import USUAL, WIDEST, jittered_starts, lowest_value, rates_to_try
 from optviz.shared.quantiles import quantiles
-from optviz.shared.text import listed, rounded
-from optviz.studies.settings import Entries, Noise, Rates, Seed, Start, Steps, seed_of
+from optviz.shared.table import Table, Tabular
+from optviz.shared.text import counted, listed, rounded
+from optviz.studies.settings import (
+    Counts,
+    Entries,
+    Noise,
+    NoPaths,
+    Rates,
+    Seed,
+    Start,
+    Steps,
+    seed_of,
+)  # fmt: skip
 from optviz.studies.study import Drawn, OnFunction, Progress
 
 if TYPE_CHECKING:
@@ -35,8 +47,8 @@ QUANTILES = (0.1, 0.5, 0.9)
 PER_POWER, MORE = 10, 2
 
 
-@dataclass(frozen=True)
-class Sensitivity:
+@dataclass(frozen=True, repr=False, eq=False)
+class Sensitivity(Tabular):
     """Where runs with each rate ended, for one or several optimizers.
 
     Attributes
@@ -84,6 +96,35 @@ class Sensitivity:
         good = self.works(k)
         return int(np.argmin(np.where(good, medians, np.inf) if good.any() else medians))
 
+    def table(self) -> Table:
+        """A row for each optimizer and rate: quantiles of f − f* over the starts, whether the rate
+        works, and whether it is the best."""
+        count, everybody = len(self.rates), range(len(self.sweeps))
+        columns = {
+            "optimizer": np.repeat([s.optimizer.spec() for s in self.sweeps], count),
+            "rate": np.tile(self.rates, len(self.sweeps)),
+            **{f"gap_{q}": self.gaps[:, k].ravel() for k, q in enumerate((10, 50, 90))},
+            "works": np.concatenate([self.works(k) for k in everybody]),
+            "best": np.concatenate([np.arange(count) == self.best(k) for k in everybody]),
+        }
+        about = {"first_gap": self.first_gap, "function": self.function.formula}
+        return Table(columns, ("optimizer", "rate"), self._title, about)
+
+    def summary(self) -> Table:
+        """For each optimizer how many rates work, and the best one."""
+        best = [self.best(k) for k in range(len(self.sweeps))]
+        columns = {
+            "optimizer": np.array([without_rate(s.optimizer.spec()) for s in self.sweeps]),
+            "rates that work": np.array([int(self.works(k).sum()) for k in range(len(best))]),
+            "best rate": self.rates[best],
+            "gap there": self.gaps[range(len(best)), 1, best],
+        }
+        return Table(columns, title=self._title)
+
+    @property
+    def _title(self) -> str:
+        return f"{len(self.rates)} rates on {self.function.name}"
+
 
 class SensitivityStudy(OnFunction, Drawn):
     """Runs with each of many rates from the same starts, and what the choice of a rate costs.
@@ -94,7 +135,11 @@ class SensitivityStudy(OnFunction, Drawn):
 
     examples = ("sensitivity adam rmsprop --on rosenbrock",)
 
-    optimizers: Entries = ("sgd", "momentum", "adam")  # type: ignore[assignment]
+    counts: ClassVar[tuple[Counts, ...]] = (
+        Counts("seed", "with noise or several starts", lambda s: s.noise or s.starts > 1,
+               "add --noise 0.1 (noise=0.1 in Python)"),
+    )  # fmt: skip
+    optimizers: Annotated[Entries, NoPaths] = ("sgd", "momentum", "adam")  # type: ignore[assignment]
     steps: Steps = 100
     start: Start = None
     rates: Rates = None
@@ -131,8 +176,8 @@ class SensitivityStudy(OnFunction, Drawn):
         low = lowest_value(f)
         sweeps = [
             sweep(
-                f, entry.optimizer, places, over={"lr": rates}, steps=self.steps, tol=0.0,
-                noise=self.noise, rng=seed, bounded=True,
+                f, entry.optimizer, places, over={entry.optimizer.rate_name: rates},
+                steps=self.steps, tol=0.0, noise=self.noise, rng=seed, bounded=True,
                 progress=part_of(progress, k, len(self.optimizers)),
             )
             for k, entry in enumerate(self.optimizers)
@@ -143,7 +188,8 @@ class SensitivityStudy(OnFunction, Drawn):
 
     def finding(self, result: Sensitivity) -> str:
         """With how many of the rates each works; of many, the most and the least tolerant."""
-        from optviz.render.style import THEMES, strokes_of
+        from optviz.render.style import strokes_of
+        from optviz.render.theme import THEMES
 
         names = [s.name for s in strokes_of([x.optimizer for x in result.sweeps], THEMES["light"])]
         counts = [int(result.works(k).sum()) for k in range(len(names))]
@@ -297,7 +343,7 @@ def _finish(axes: Axes, strip: Axes, s: Sensitivity, look: Look, tall: float) ->
                       textcoords="offset points", fontsize=0.8 * look.font,
                       color=look.theme.quiet)  # fmt: skip
     axes.grid(axis="both", color=look.theme.faint, linewidth=0.5)
-    steps = f" after {s.sweeps[0].steps:,} steps"
+    steps = f" after {counted(s.sweeps[0].steps, 'step')}"
     axes.set_ylabel(_gap_of(s.function) + (steps if tall >= 13 else ""))
     axes.tick_params(labelbottom=False)
     axes.minorticks_off()
@@ -307,7 +353,7 @@ def _finish(axes: Axes, strip: Axes, s: Sensitivity, look: Look, tall: float) ->
     strip.set_yticks([len(s.sweeps) / 2 - 0.5], ["works"])
     strip.tick_params(axis="y", length=0)
     strip.set_xlabel("learning rate")
-    quiet(strip, look)
+    quiet(strip, look, axes.get_facecolor())
     strip.grid(axis="x", color=look.theme.faint, linewidth=0.5)
 
 

@@ -7,23 +7,28 @@ is the same text, and what Python hands over may be an object as well; all of it
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+import re
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, PlainSerializer
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, ValidationInfo
 
 from optviz.functions.base import Bounds as _Bounds
 from optviz.functions.base import Function
 from optviz.functions.catalogue import function, function_text
+from optviz.optimizers.parse import OF_PATH
 from optviz.runs.axis import Axis, parse_axis
 from optviz.runs.entry import Entry
 from optviz.runs.trajectory import MAX_STEPS, parse_point
-from optviz.shared.checks import check_whole
+from optviz.shared.checks import check_whole, is_whole
+from optviz.shared.settings import parse_whole
 from optviz.shared.text import number
 
 #: Pixels that can be read, and held.
 MIN_SIZE, MAX_SIZE = (320, 240), (7680, 4320)
+#: The themes that have a name; `render/style.py` has their colours.
+THEMES = ("light", "dark", "print")
 #: Rates of a scan, and values along the axes of a phase diagram, unless told.
 RATES = 61
 MAX_SEED = 2**63 - 1
@@ -57,12 +62,51 @@ class Option:
     flags: tuple[tuple[str, str], ...] = ()
 
 
+@dataclass(frozen=True)
+class Counts:
+    """When some settings of a study count at all; elsewhere they would be passed over in silence.
+
+    Attributes
+    ----------
+    names
+        The settings, as `"seed"` or `"tol box"`.
+    only
+        In words: "with noise".
+    when
+        Whether they count in a study.
+    instead
+        What would do: "add --noise 0.1".
+    idle
+        The value that asks for nothing, if it is not the default.
+    """
+
+    names: str
+    only: str
+    when: Callable[[Any], object]
+    instead: str
+    idle: Any = None
+
+    def refusal(self, name: str) -> str:
+        """Why a setting that was given changes nothing."""
+        return f"{name} counts only {self.only}: {self.instead}"
+
+
 def _read_function(value: Any) -> Any:
     return value if isinstance(value, Function) else function(value)
 
 
 def _read_point(value: Any) -> Any:
-    return parse_point(value) if isinstance(value, str) else _floats(value, 2, "two numbers x,y")
+    if isinstance(value, str):
+        return parse_point(value)
+    count = max(2, len(value)) if hasattr(value, "__len__") else 2
+    return _floats(value, count, "two numbers x,y")
+
+
+def _read_points(value: Any) -> Any:
+    if value is None:
+        return None
+    is_several = _is_row(value) and all(isinstance(v, str) or _is_row(v) for v in value)
+    return tuple(_read_point(v) for v in (value if is_several else [value])) or None
 
 
 def _floats(values: Any, count: int, what: str) -> tuple[float, ...]:
@@ -133,21 +177,43 @@ def seed_of(rng: Any) -> int | None:
     return rng  # type: ignore[no-any-return]
 
 
-def _read_entries(value: Any) -> Any:
-    is_one = isinstance(value, str) or not isinstance(value, Iterable)
-    return tuple(Entry.read(item) for item in ([value] if is_one else value))
-
-
-def _read_whole_numbers(value: Any) -> Any:
-    parts = value.split(",") if isinstance(value, str) else value
+def _read_whole_numbers(value: Any, info: ValidationInfo) -> Any:
     try:
-        return None if parts is None else tuple(int(part) for part in parts)
+        if isinstance(value, str):
+            return tuple(parse_whole(part) for part in value.split(","))
+        if value is not None and not all(map(is_whole, value)):
+            raise ValueError
+        return None if value is None else tuple(map(int, value))
     except (TypeError, ValueError):
-        raise ValueError(f"layers must be sizes such as 64,100,100,10, not {value!r}") from None
+        raise ValueError(
+            f"{info.field_name} must be sizes such as 64,100,100,10, not {value!r}"
+        ) from None
+
+
+def _read_numbers(value: Any, info: ValidationInfo) -> Any:
+    try:
+        parts = value.split(",") if isinstance(value, str) else value
+        return tuple(map(float, [parts] if isinstance(parts, int | float) else parts))
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"{info.field_name} must be numbers such as 0,0.01, not {value!r}"
+        ) from None
 
 
 def _read_words(value: Any) -> Any:
     return tuple(value.split(",")) if isinstance(value, str) else value
+
+
+def _read_theme(value: Any) -> Any:
+    if not isinstance(value, str):
+        raise ValueError(
+            f"theme must be one of light, dark, print, or a file of colours, not {value!r}"
+        )
+    if value in THEMES:
+        return value
+    from optviz.render.theme import theme_text
+
+    return theme_text(value)
 
 
 def _read_rates(value: Any) -> Any:
@@ -158,7 +224,12 @@ def _read_rates(value: Any) -> Any:
     if not isinstance(value, str):
         raise ValueError(f'rates must be LOW,HIGH or an Axis("lr", ...), not {value!r}')
     text = value if value.count(",") > 1 else f"{value},log"
-    return parse_axis(f"lr={text}", RATES)
+    try:
+        return parse_axis(f"lr={text}", RATES)
+    except ValueError as error:
+        if "NAME=" not in str(error):
+            raise
+        raise ValueError(f"rates must be LOW,HIGH[,log][,COUNT], not {value!r}") from None
 
 
 def _read_axis(value: Any) -> Any:
@@ -181,8 +252,14 @@ def _rates_text(axis: Axis | None) -> str | None:
     return None if axis is None else axis_text(axis).removeprefix("lr=")
 
 
-def _point_text(point: tuple[float, float] | None) -> str | None:
+def _point_text(point: tuple[float, ...] | None) -> str | None:
     return None if point is None else ",".join(number(v) for v in point)
+
+
+def _points_text(points: tuple[tuple[float, ...], ...] | None) -> list[Any] | str | None:
+    """One point is a text, as where there can be only one."""
+    texts = [_point_text(point) for point in points or ()]
+    return texts if len(texts) > 1 else texts[0] if texts else None
 
 
 def _bounds_text(bounds: _Bounds | None) -> str | None:
@@ -197,16 +274,33 @@ def _texts(entries: tuple[Entry, ...]) -> list[str]:
     return [entry.text for entry in entries]
 
 
+def _without_own(value: Any) -> Any:
+    """Optimizers where there are no paths: what a path has of its own would change nothing."""
+    for entry in value if isinstance(value, tuple) else (value,):
+        if own := [key for key in OF_PATH if key in entry.own]:
+            raise ValueError(
+                f"{entry.text}: {own[0]} is a path's own, and here are no single paths: leave it "
+                f"out, or give {own[0]} for all where there is such an option"
+            )
+    return value
+
+
 On = Annotated[
     Function, BeforeValidator(_read_function), PlainSerializer(function_text),
     Option("FUNCTION", completes="functions"),
     Field(description="A function's name, a formula in x and y, or module:function."),
 ]  # fmt: skip
 Start = Annotated[
-    tuple[float, float] | None,
+    tuple[float, ...] | None,
     BeforeValidator(lambda v: None if v is None else _read_point(v)),
     PlainSerializer(_point_text), Option("X,Y"),
     Field(description="Where the paths begin."),
+]  # fmt: skip
+Starts = Annotated[
+    tuple[tuple[float, ...], ...] | None, BeforeValidator(_read_points),
+    PlainSerializer(_points_text),
+    Option("X,Y", many=True),
+    Field(description="Where the paths begin; may be repeated, to compare starts."),
 ]  # fmt: skip
 Bounds = Annotated[
     _Bounds | None, BeforeValidator(_read_bounds), PlainSerializer(_bounds_text),
@@ -216,12 +310,24 @@ Size = Annotated[
     tuple[int, int] | None, BeforeValidator(check_size), PlainSerializer(_size_text),
     Option("WxH"), Field(description="Pixels, such as 800x600."),
 ]  # fmt: skip
-Starts = Annotated[
+
+
+def _read_frame(given: Any) -> Any:
+    """A frame's number as text, or "last"."""
+    if given is None:
+        return None
+    text = str(given).strip().replace("−", "-")
+    if isinstance(given, bool) or not re.fullmatch(r"last|-?\d{1,9}", text):
+        raise ValueError(f"frame must be a whole number or last, not {str(given)[:40]!r}")
+    return text
+
+
+GridSize = Annotated[
     tuple[int, int] | None, BeforeValidator(_read_pair_of_pixels), PlainSerializer(_size_text),
     Option("WxH"), Field(description="Starts across and down, a pixel each."),
 ]  # fmt: skip
 Entries = Annotated[
-    tuple[Entry, ...], BeforeValidator(_read_entries), PlainSerializer(_texts),
+    tuple[Entry, ...], BeforeValidator(Entry.read_all), PlainSerializer(_texts),
     Option("OPTIMIZER...", completes="optimizers", positional=True),
     Field(description="NAME or NAME:key=value,key=value; without lr= the rate is tuned."),
 ]  # fmt: skip
@@ -230,6 +336,8 @@ OneEntry = Annotated[
     Option("OPTIMIZER", completes="optimizers", positional=True),
     Field(description="NAME or NAME:key=value,…; without lr= the rate is tuned."),
 ]  # fmt: skip
+#: Where no single paths are recorded.
+NoPaths = AfterValidator(_without_own)
 Rates = Annotated[
     Axis | None, BeforeValidator(_read_rates), PlainSerializer(_rates_text), Option("LOW,HIGH"),
     Field(description="The range of the rates."),
@@ -246,6 +354,10 @@ Sizes = Annotated[
     PlainSerializer(lambda sizes: None if sizes is None else ",".join(map(str, sizes))),
     Option("N,N,…"),
 ]  # fmt: skip
+Numbers = Annotated[
+    tuple[float, ...], BeforeValidator(_read_numbers),
+    PlainSerializer(lambda values: ",".join(map(number, values))), Option("X,X,…"),
+]  # fmt: skip
 Steps = Annotated[int, Field(ge=1, le=MAX_STEPS, description="Steps of each path.")]
 Noise = Annotated[
     float, Field(ge=0, description="Standard deviation of noise on the gradient.")
@@ -255,8 +367,19 @@ Seed = Annotated[
     int | None, Field(ge=0, le=MAX_SEED, description="Seed of everything random.")
 ]  # fmt: skip
 Fps = Annotated[int, Field(ge=1, le=100, description="Frames a second.")]
+Frame = Annotated[
+    str | None, BeforeValidator(_read_frame), Option("N|last"),
+    Field(description="One frame as a still: 0 is the first, −1 or last the last."),
+]  # fmt: skip
 Dpi = Annotated[int, Field(ge=20, le=600, description="Dots per inch; a size is meant at 100.")]
 Theme = Annotated[
-    Literal["light", "dark", "print"],
-    Field(description="Colours for a page, a dark page, or paper."),
+    str, BeforeValidator(_read_theme), Option("light|dark|print|FILE", completes="themes"),
+    Field(description="Colours for a page, a dark page, paper, or of a TOML or JSON file."),
+]  # fmt: skip
+Title = Annotated[str | None, Field(max_length=200, description="Instead of the picture's own.")]
+Subtitle = Annotated[
+    str | None, Field(max_length=200, description="Instead of the formula below the title.")
+]  # fmt: skip
+Font = Annotated[
+    float, Field(ge=0.5, le=3, description="Letters and lines so many times as large, for slides.")
 ]  # fmt: skip

@@ -1,12 +1,13 @@
 """The mechanism: from one frozen class come a command, a Python call, a specification, a replay.
 
 A study declares its settings as typed fields with range, default and help (kinds that several
-share are in `settings.py`), and says what it does in up to four methods:
+share are in `settings.py`), and says what it does in up to five methods:
 
 - `run(progress)` computes a result, a frozen dataclass of arrays;
 - `draw(result, sheet)` puts it on paper, and never computes;
 - `film(result)`, if it moves;
-- `finding(result)` tells in one line what this run showed.
+- `finding(result)` tells in one line what this run showed;
+- `table(result)` says what its numbers are, if the result does not (see `shared/table.py`).
 
 Pydantic checks the settings, however they arrive, and its errors are put into our words here; the
 command line is built from the same fields in `cli/commands.py`.
@@ -14,23 +15,43 @@ command line is built from the same fields in `cli/commands.py`.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import json
 import shlex
 import typing
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 
 import optviz
 from optviz.functions.base import Function
 from optviz.functions.catalogue import function, function_text
+from optviz.functions.families import is_family
+from optviz.optimizers.parse import names_class
+from optviz.runs.entry import Entry
+from optviz.shared.settings import parse_whole
 from optviz.shared.spec import SpecError
+from optviz.shared.table import Table, Tabular, html_of
 from optviz.shared.text import did_you_mean, listed, number
 from optviz.studies.catalogue import LISTED
-from optviz.studies.settings import Bounds, Dpi, Fps, On, Option, Size, Theme
+from optviz.studies.settings import (
+    THEMES,
+    Bounds,
+    Counts,
+    Dpi,
+    Font,
+    Fps,
+    Frame,
+    On,
+    Option,
+    Size,
+    Subtitle,
+    Theme,
+    Title,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -55,7 +76,9 @@ def _on_a_sheet(draw: Callable[..., None]) -> Callable[..., Figure]:
 
         sheet = self.sheet(result) if sheet is None else sheet
         draw(self, result, sheet)
+        sheet.finish()
         setattr(sheet.figure, output.STUDY, self)
+        setattr(sheet.figure, output.SHOWS, sheet.finding)
         return sheet.figure
 
     return drawn
@@ -81,9 +104,16 @@ class Study(BaseModel):
     natural: ClassVar[tuple[int, int]] = (960, 600)
     #: Example command lines for the help, without "optviz".
     examples: ClassVar[tuple[str, ...]] = ()
+    #: Which settings count only beside others.
+    counts: ClassVar[tuple[Counts, ...]] = ()
+    #: The command whose pictures move if these do not, or the other way round.
+    counterpart: ClassVar[str] = ""
 
     size: Size = None
     theme: Theme = "light"
+    title: Title = None
+    subtitle: Subtitle = None
+    font: Font = 1.0
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -117,7 +147,7 @@ class Study(BaseModel):
             if isinstance(value, bytes):
                 raise ValueError(f"{name} must be a text, not {value[:40]!r}")
             if isinstance(value, str):
-                value = _plain_text(name, value, kind in (int, float))
+                value = _plain_text(name, value, kind)
             out[name] = value
         return out
 
@@ -131,15 +161,64 @@ class Study(BaseModel):
         """What this run showed, in one line; computed, never written in advance."""
         return ""
 
+    def table(self, result: Any) -> Table:
+        """The numbers that the picture shows, with the specification of this study and its finding.
+
+        Those that the result says itself; of one that says none, its rows of numbers side by side.
+
+        Raises
+        ------
+        ValueError
+            If they are not of one length.
+        """
+        if isinstance(result, Tabular):
+            found = result.table()
+        else:
+            found = Table({k: v for k, v in vars(result).items() if getattr(v, "ndim", 0) == 1})
+        told = {"finding": finding} if (finding := self.finding(result)) else {}
+        return dataclasses.replace(found, about={**json.loads(self.to_json()), **told})
+
     def sheet(self, result: Any) -> Sheet:
         """An empty sheet for a picture of `result`, with its finding."""
+        return self.sheet_of(self.size, result)
+
+    def sheet_of(self, size: tuple[int, int] | None, result: Any) -> Sheet:
+        """The sheet at a size in pixels, or at the natural one."""
         from optviz.render.sheet import Sheet
 
-        return Sheet(self.size or self.natural, self.theme, self.finding(result), self.size is None)
+        return Sheet(
+            size or self.natural, self.theme, self.finding(result), size is None, title=self.title,
+            subtitle=self.subtitle, scale=self.font,
+            transparent=getattr(self, "transparent", False),
+        )  # fmt: skip
 
     def settings(self) -> dict[str, Any]:
         """Every setting by name."""
         return {name: getattr(self, name) for name in type(self).model_fields}
+
+    # -- what counts ---------------------------------------------------------------------------
+
+    def idle(self) -> dict[str, str]:
+        """The settings that change nothing here, and for each what would make it count."""
+        return {
+            name: rule.refusal(name)
+            for rule in reversed(self.counts) if not rule.when(self) for name in rule.names.split()
+        }  # fmt: skip
+
+    def refuse_idle(self, given: Iterable[str]) -> Self:
+        """The study itself, if all that somebody asked for counts.
+
+        Raises
+        ------
+        ValueError
+            If one of the settings `given` asks for something that this study passes over.
+        """
+        idle, rest = self.idle(), {r: rule.idle for rule in self.counts for r in rule.names.split()}
+        for name in given:
+            nothing = default_text(type(self), name) if rest.get(name) is None else rest[name]
+            if name in idle and self.texts()[name] != nothing:
+                raise ValueError(idle[name])
+        return self
 
     # -- its text ------------------------------------------------------------------------------
 
@@ -155,16 +234,25 @@ class Study(BaseModel):
     def command(self) -> str:
         """The command line that makes this study again."""
         words = ["optviz", self.name]
-        named = []
+        named, idle = [], self.idle()
         for name, value in self.texts().items():
             field, option = type(self).model_fields[name], option_of(type(self).model_fields[name])
-            if value == default_text(type(self), name):
+            if value == default_text(type(self), name) or name in idle:
                 continue
             if option.positional:
                 words += value if isinstance(value, list) else [value]
             else:
                 named += _words(name, value, field, option)
         return shlex.join([*words, *named])
+
+    def __repr__(self) -> str:
+        """The command line: only what differs from the defaults."""
+        return f"<study: {self.command()}>"
+
+    __str__ = __repr__
+
+    def _repr_html_(self) -> str:
+        return html_of(self)
 
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> Study:
@@ -180,6 +268,11 @@ class Study(BaseModel):
             if field is None:
                 raise SpecError(f"unknown field {name!r}{did_you_mean(name, cls.model_fields)}")
             _check_untrusted(name, value, field)
+        theme = data.get("theme", "light")
+        if theme not in THEMES and not theme.startswith("{"):
+            raise SpecError(
+                f"theme must be one of {listed(THEMES)}, or an object of colours, not {theme!r}"
+            )
         try:
             return cls(**data)
         except SpecError:
@@ -187,11 +280,19 @@ class Study(BaseModel):
         except ValueError as error:
             raise SpecError(str(error)) from None
 
+    def __getattr__(self, name: str) -> Any:
+        # What moves only, or stands still, has one of both.
+        other = {"draw": ("moves", "film"), "film": ("does not move", "draw")}.get(name)
+        if other is not None:
+            raise AttributeError(f"{self.name} {other[0]}: use {other[1]}(result)")
+        return super().__getattr__(name)  # type: ignore[misc]
+
 
 class Drawn(Study):
     """A study with a still picture."""
 
     dpi: Dpi = 200
+    transparent: Annotated[bool, Field(description="No paper behind the picture.")] = False
 
     def draw(self, result: Any, sheet: Sheet | None = None) -> Figure:
         """Put `result` on the sheet, a new one unless given; the figure."""
@@ -202,6 +303,7 @@ class Filmed(Study):
     """A study that moves."""
 
     fps: Fps = 25
+    frame: Frame = None
 
     def is_page(self) -> bool:
         """Whether its film can be an HTML page too."""
@@ -215,6 +317,9 @@ class Filmed(Study):
 class OnFunction(Study):
     """A study that runs on a function of the plane."""
 
+    #: Whether it can show paths in n dimensions.
+    in_space: ClassVar[bool] = False
+
     on: On = "bowl"  # type: ignore[assignment]
     bounds: Bounds = None
 
@@ -225,9 +330,13 @@ class OnFunction(Study):
         f = settings.get("on")
         if not isinstance(f, Function):
             return settings
-        known = f if f._python is not None else function(function_text(f))
+        is_own = f._python is not None or not f.is_plane
+        known = f if is_own else function(function_text(f))
+        # A function alone has no path that would start.
+        is_alone = settings.get("optimizers", True) in ((), [])
+        parts = ("bounds",) if is_alone else ("bounds", "start")
         own: dict[str, Any] = {
-            name: getattr(f, name) for name in ("bounds", "start")
+            name: getattr(f, name) for name in (parts if f.is_plane else ())
             if name in cls.model_fields and getattr(f, name) != getattr(known, name)
         }  # fmt: skip
         given = {name: value for name, value in settings.items() if value is not None}
@@ -235,13 +344,22 @@ class OnFunction(Study):
 
     @model_validator(mode="after")
     def _fits(self) -> OnFunction:
-        _ = self.f
+        if not self.f.is_plane and not self.in_space:
+            raise ValueError(
+                f"{self.name} shows a plane, and {self.f.name} has {self.f.n} coordinates: paths "
+                "there are shown by plot and animate, a plane of it is ov.slice(f, origin, u, v)"
+            )
+        if self.f.is_constant:
+            raise ValueError(f"{self.f.name} is the same everywhere: there is nothing to go down")
         return self
 
     @functools.cached_property
     def f(self) -> Function:
         """The function, with the bounds and the start of this study."""
-        return function(self.on, bounds=self.bounds, start=getattr(self, "start", None))
+        start = getattr(self, "start", None)
+        # Of several starts the first is the function's.
+        first = start[0] if start and isinstance(start[0], tuple) else start
+        return function(self.on, bounds=self.bounds, start=first)
 
 
 # -- what a field says ------------------------------------------------------------------------
@@ -293,6 +411,8 @@ def expected(field: FieldInfo) -> str:
             return f"{what} from {_count(a)} to below {_count(b)}"
         case (a, b, None, None):
             return f"{what} from {_count(a)} to {_count(b)}"
+        case (None, None, a, b):
+            return f"{what} above {_count(a)} and below {_count(b)}"
     return f"{what} above {_count(above)} and up to {_count(high)}"
 
 
@@ -304,24 +424,35 @@ def _count(value: float) -> str:
     return f"{value:,}" if isinstance(value, int) else number(value)
 
 
-def _plain_text(name: str, value: str, is_number: bool) -> str:
-    """A text without control characters; a number's with an ordinary minus sign."""
+def _plain_text(name: str, value: str, kind: Any) -> str:
+    """A text without control characters; a number's with an ordinary minus sign, and 1e3 as 1000
+    where it is a whole one."""
     text = " ".join(value.splitlines()).replace("\t", " ")
     if not text.isprintable():
         raise ValueError(f"{name} must be a text without control characters, not {value[:40]!r}")
-    return text.replace("−", "-").strip() if is_number else text
+    if kind not in (int, float):
+        return text
+    text = text.replace("−", "-").strip()
+    try:
+        return str(parse_whole(text)) if kind is int else text
+    except ValueError:
+        return text
 
 
 def _words(name: str, value: Any, field: FieldInfo, option: Option) -> list[str]:
     """A setting on the command line."""
     flag = option.name or f"--{name.replace('_', '-')}"
     if isinstance(value, list):
-        return [word for item in value for word in (flag, str(item))]
+        return [word for item in value for word in _flagged(flag, str(item))]
     if value in dict(option.flags):
         return [dict(option.flags)[value]]
     if kind_of(field) is bool:
         return [flag if value else flag.replace("--", "--no-", 1)]
-    text = number(value) if isinstance(value, float) else str(value)
+    return _flagged(flag, number(value) if isinstance(value, float) else str(value))
+
+
+def _flagged(flag: str, text: str) -> list[str]:
+    """A flag and its value, in one word where the value would pass for a flag."""
     return [f"{flag}={text}"] if text.startswith("-") else [flag, text]
 
 
@@ -365,7 +496,11 @@ def _check_untrusted(name: str, value: Any, field: FieldInfo) -> None:
     for item in items:
         if not isinstance(item, str) or len(item) > MAX_TEXT or not item.isprintable():
             raise SpecError(f"{name} must be a text of at most {MAX_TEXT:,} characters")
-        if kind is Function and ":" in item:
+        if kind is Function and ":" in item and not is_family(item):
             raise SpecError(
                 f"{name} {item!r} is a Python function: only names and formulas can be replayed"
+            )
+        if (kind is Entry or Entry in typing.get_args(kind)) and names_class(item):
+            raise SpecError(
+                f"{name} {item!r} is a Python class: only the catalogue's can be replayed"
             )

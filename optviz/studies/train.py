@@ -2,35 +2,28 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
-from pydantic import BeforeValidator, Field, PlainSerializer, model_validator
+from pydantic import BeforeValidator, Field, PlainSerializer
 
-from optviz.data import is_made_here
 from optviz.nn.comparison import Setup, Training, compare
 from optviz.nn.training import History
 from optviz.optimizers.base import Optimizer
 from optviz.render.output import check_target
 from optviz.runs.entry import Entry
-from optviz.shared.spec import SpecError
 from optviz.shared.text import rounded
-from optviz.studies.settings import Entries, Option, Seed, Sizes
-from optviz.studies.study import Drawn, Progress
+from optviz.studies.networked import OnNetwork
+from optviz.studies.settings import Entries, NoPaths, Option
+from optviz.studies.study import Progress
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.lines import Line2D
 
-    from optviz.render import style
     from optviz.render.sheet import Sheet
     from optviz.render.style import Look, Stroke
-
-MAX_LAYERS, MAX_WEIGHTS = 50, 20_000_000
-VALIDATION: style.Dash = (0, (4, 1.6))
-PENALTY: style.Dash = (0, (1, 1.5))
 
 
 def _read_path(value: Any) -> Path | None:
@@ -46,7 +39,7 @@ Place = Annotated[
 ]  # fmt: skip
 
 
-class TrainStudy(Drawn):
+class TrainStudy(OnNetwork):
     """A network is trained, and its losses and accuracies are drawn; or optimizers are compared.
 
     Training is solid, validation dashed, both of the data alone; what l1 and l2 add is a thin
@@ -60,65 +53,20 @@ class TrainStudy(Drawn):
         "train --data digits --optimizer sgd:lr=0.1 --optimizer adagrad --runs 5",
     )
 
-    data: Annotated[
-        str, Option("DATA", completes="data"),
-        Field(description="A data set's name, NAME:key=value, or a file."),
-    ] = "digits"  # fmt: skip
     optimizers: Annotated[
         Entries,
+        NoPaths,
         Option("OPTIMIZER", completes="optimizers", name="--optimizer", many=True),
         Field(
             description="NAME or NAME:key=value; without lr= the convention's own default rate, "
             "which nothing tunes; several are compared."
         ),
     ] = ("adam:lr=0.001",)  # type: ignore[assignment]
-    layers: Annotated[
-        Sizes, Field(description="All sizes; two hidden layers of 100 unless given.")
-    ] = None
-    activation: Annotated[str, Field(description="Such as relu, tanh or sigmoid.")] = "relu"
-    batch_norm: Annotated[bool, Field(description="Before each activation.")] = True
-    dropout: Annotated[float, Field(ge=0, lt=1, description="The share that is dropped.")] = 0.2
-    init: Annotated[str, Field(description="Such as he, xavier, orthogonal, normal:std=0.01.")] = (
-        "he"
-    )
-    l1: Annotated[float, Field(ge=0, description="Penalty on the sum of absolute weights.")] = 0.0
-    l2: Annotated[float, Field(ge=0, description="Penalty on half the sum of squares.")] = 0.0
-    weight_decay: Annotated[float, Field(ge=0, description="Decoupled decay of the weights.")] = 0.0
-    epochs: Annotated[int, Field(ge=1, le=10**6, description="Epochs, at most.")] = 30
-    batch_size: Annotated[int, Field(ge=1, le=10**7, description="Samples in a batch.")] = 64
-    patience: Annotated[
-        int | None,
-        Field(ge=1, le=10**6, description="Stop after so many epochs without progress."),
-    ] = None
     runs: Annotated[int, Field(ge=1, le=1000, description="Repetitions: medians and bands.")] = 1
-    seed: Seed = 0
     checkpoint: Annotated[
         Place, Field(exclude=True, description="An .npz to go on from after a break.")
     ] = None
     save: Annotated[Place, Field(exclude=True, description="An .npz for the last network.")] = None
-
-    @model_validator(mode="after")
-    def _fits(self) -> TrainStudy:
-        sizes = self.layers or ()
-        # Each weight takes about 30 bytes while it is trained.
-        weights = sum(a * b for a, b in pairwise(sizes))
-        if len(sizes) > MAX_LAYERS or weights > MAX_WEIGHTS:
-            raise ValueError(f"layers may be at most {MAX_LAYERS} with {MAX_WEIGHTS:,} weights")
-        return self
-
-    @classmethod
-    def from_data(cls, data: Any) -> TrainStudy:
-        """As every study; a specification may name no files."""
-        text = data.get("data", "digits")
-        if isinstance(text, str) and not is_made_here(text):
-            raise SpecError(
-                f"data {text!r} is neither built in nor generated: only such data are replayed"
-            )
-        if data.get("checkpoint") or data.get("save"):
-            raise SpecError("a specification names no files: checkpoint and save are not for it")
-        made = super().from_data(data)
-        assert isinstance(made, TrainStudy)
-        return made
 
     @classmethod
     def of(cls, t: Training) -> TrainStudy:
@@ -134,12 +82,10 @@ class TrainStudy(Drawn):
             check_target(self.save, [".npz"])
         say = getattr(progress, "say", None)
         table = _EpochTable(say) if say and len(self.optimizers) * self.runs == 1 else None
-        settings = self.settings()
-        shared = {name: settings[name] for name in Setup.__dataclass_fields__ if name != "data"}
         made = compare(
             self.data, [entry.optimizer for entry in self.optimizers], checkpoint=self.checkpoint,
             progress=None if progress is None else _with_loss(progress),
-            on_epoch=None if table is None else table.epoch, **shared,
+            on_epoch=None if table is None else table.epoch, **self.shared,
         )  # fmt: skip
         if say is not None:
             for line in summary(made):
@@ -150,7 +96,8 @@ class TrainStudy(Drawn):
 
     def finding(self, result: Training) -> str:
         """The median test accuracy of each optimizer, the best first."""
-        from optviz.render.style import THEMES, strokes_of
+        from optviz.render.style import strokes_of
+        from optviz.render.theme import THEMES
 
         names = [s.name for s in strokes_of(result.optimizers, THEMES["light"])]
         medians = np.median(result.test_accuracy, axis=1)
@@ -166,6 +113,7 @@ class TrainStudy(Drawn):
     def draw(self, result: Training, sheet: Sheet) -> None:  # type: ignore[override]
         """Loss (log axis) and accuracy."""
         from optviz.render import style
+        from optviz.render.learning import finish
 
         t, look = result, sheet.look
         strokes = style.strokes_of(t.optimizers, look.theme)
@@ -178,7 +126,7 @@ class TrainStudy(Drawn):
             for j, stroke in enumerate(strokes):
                 _draw(axes, t, j, name, stroke, look, top)
             told = "loss of the data, and penalty" if name == "loss" and has_penalty(t) else name
-            _finish(axes, told, look)
+            finish(axes, told, look, is_accuracy=name == "accuracy")
         network = "-".join(map(str, t.setup.layers))
         title = f"{style.heading_of([type(o).__name__ for o in t.optimizers])} on {t.data.name}"
         sheet.heading(title, f"{network} network, {t.setup.activation}")
@@ -252,6 +200,7 @@ def _with_loss(progress: Progress) -> Any:
 
 def _handles(t: Training, strokes: list[Stroke], sheet: Sheet) -> list[Line2D]:
     from optviz.render import style
+    from optviz.render.learning import PENALTY, VALIDATION
 
     handles = []
     for k, (o, stroke) in enumerate(zip(t.optimizers, strokes, strict=True)):
@@ -278,22 +227,15 @@ def has_penalty(t: Training) -> bool:
 def _draw(
     axes: Axes, t: Training, k: int, name: str, stroke: Stroke, look: Look, top: float
 ) -> None:
-    size = look.unit / 13.5
+    from optviz.render.learning import PENALTY, VALIDATION, draw_curve
+
     for kind, dash in (("", "-"), ("validation_", VALIDATION)):
-        median, low, high = t.curves(k, f"{kind}{name}")
-        epochs = np.arange(1, len(median) + 1)
-        if t.setup.runs > 1:
-            # A band that diverged runs take to infinity goes to the top.
-            axes.fill_between(epochs, low, np.where(np.isposinf(high), top, high),
-                              color=stroke.color, alpha=0.12, linewidth=0)  # fmt: skip
-        every = max(1, len(epochs) // 8)
-        axes.plot(epochs, median, color=stroke.color, linestyle=dash, linewidth=1.7 * size,
-                  marker=stroke.marker, markevery=every, markersize=4 * size,
-                  markeredgecolor=look.theme.paper, markeredgewidth=0.5)  # fmt: skip
+        curve = t.curves(k, f"{kind}{name}")
+        draw_curve(axes, curve if t.setup.runs > 1 else curve[0], stroke.color, look, dash=dash,
+                   marker=stroke.marker, top=top)  # fmt: skip
     if name == "loss" and has_penalty(t):
-        median = t.curves(k, "penalty")[0]
-        axes.plot(np.arange(1, len(median) + 1), median, color=stroke.color, linestyle=PENALTY,
-                  linewidth=0.9 * size)  # fmt: skip
+        draw_curve(axes, t.curves(k, "penalty")[0], stroke.color, look, dash=PENALTY, marker="",
+                   width=0.9)  # fmt: skip
 
 
 def _top(t: Training, name: str) -> float:
@@ -302,22 +244,6 @@ def _top(t: Training, name: str) -> float:
               for k in range(len(t.optimizers)) for kind in ("", "validation_")]  # fmt: skip
     drawn = np.concatenate(curves)
     return float(drawn[np.isfinite(drawn)].max(initial=1e-300))
-
-
-def _finish(axes: Axes, name: str, look: Look) -> None:
-    from matplotlib.ticker import MaxNLocator
-
-    axes.grid(axis="y", color=look.theme.faint, linewidth=0.5)
-    axes.set_xlabel("epoch", labelpad=2)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
-    axes.set_title(name, loc="left", fontsize=look.font, color=look.theme.ink, pad=5)
-    if name != "accuracy":
-        axes.set_yscale("log")
-        axes.tick_params(which="minor", length=2, colors=look.theme.quiet,
-                         labelsize=0.75 * look.font)  # fmt: skip
-    else:
-        axes.set_ylim(top=min(1.005, axes.get_ylim()[1]))
-        axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:g} %")
 
 
 def _choices(t: Training) -> list[str]:

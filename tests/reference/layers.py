@@ -21,6 +21,9 @@ def logistic(x: Array) -> Array:
     return 1 / (1 + np.exp(-x))
 
 
+#: Scale and depth: Klambauer et al. (2017), equation 14.
+SELU = (1.0507009873554804934193349852946, 1.6732632423543772848170429916717)
+
 ACTIVATIONS: dict[str, Callable[[Array, float], Array]] = {
     "linear": lambda x, a: x + 0,
     "sigmoid": lambda x, a: logistic(x),
@@ -28,6 +31,7 @@ ACTIVATIONS: dict[str, Callable[[Array, float], Array]] = {
     "relu": lambda x, a: np.where(x.real > 0, x, 0),
     "leaky_relu": lambda x, a: np.where(x.real > 0, x, a * x),
     "elu": lambda x, a: np.where(x.real > 0, x, a * (np.exp(x) - 1)),
+    "selu": lambda x, a: SELU[0] * np.where(x.real > 0, x, SELU[1] * (np.exp(x) - 1)),
     "softplus": lambda x, a: np.log(1 + np.exp(x)),
     "silu": lambda x, a: x * logistic(x),
     "gelu": lambda x, a: x * (1 + special.erf(x / np.sqrt(2))) / 2,

@@ -50,7 +50,7 @@ def torch_model(network: Any, values: dict[str, np.ndarray]) -> tuple[Any, dict[
     import torch
 
     kinds = {"relu": "ReLU", "gelu": "GELU", "tanh": "Tanh", "sigmoid": "Sigmoid", "elu": "ELU",
-             "silu": "SiLU", "softplus": "Softplus", "leaky_relu": "LeakyReLU",
+             "silu": "SiLU", "selu": "SELU", "softplus": "Softplus", "leaky_relu": "LeakyReLU",
              "linear": "Identity"}  # fmt: skip
     layers, named, size = [], {}, network.inputs
     for name, layer in zip(network.names, network.layers, strict=True):

@@ -1,0 +1,207 @@
+"""The sums of the families in n dimensions, and their gradients, for the compiler.
+
+`NAME_value(path (k, n), values (k,))` and `NAME_gradient(points (n, m), gradient (n, m))`, both in
+float64 whatever the type of the arrays; coordinates are the outer loop of gradients, so that LLVM
+vectorises over a block of points. The formulas, as they were published, stand in `families.py`.
+Loaded by `families.py` as a generated module only.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy import float64
+
+from optviz.compiled.vecmath import cos, exp, sin
+
+#: What a text may set; `families.py` writes its number here.
+CONDITION = 100.0
+
+
+def sphere_value(path, values):  # type: ignore[no-untyped-def]
+    for k in range(path.shape[0]):
+        total = 0.0
+        for i in range(path.shape[1]):
+            total += path[k, i] * path[k, i]
+        values[k] = total
+
+
+def sphere_gradient(points, gradient):  # type: ignore[no-untyped-def]
+    for i in range(points.shape[0]):
+        for k in range(points.shape[1]):
+            gradient[i, k] = 2.0 * float64(points[i, k])
+
+
+def quadratic_value(path, values):  # type: ignore[no-untyped-def]
+    n = path.shape[1]
+    for k in range(path.shape[0]):
+        total = 0.0
+        for i in range(n):
+            total += CONDITION ** (i / (n - 1)) * path[k, i] * path[k, i]
+        values[k] = 0.5 * total
+
+
+def quadratic_gradient(points, gradient):  # type: ignore[no-untyped-def]
+    n = points.shape[0]
+    for i in range(n):
+        # At each call anew: of a large block nobody sees it.
+        curvature = CONDITION ** (i / (n - 1))
+        for k in range(points.shape[1]):
+            gradient[i, k] = curvature * float64(points[i, k])
+
+
+def rosenbrock_value(path, values):  # type: ignore[no-untyped-def]
+    for k in range(path.shape[0]):
+        total = 0.0
+        for i in range(path.shape[1] - 1):
+            off = path[k, i + 1] - path[k, i] * path[k, i]
+            total += 100.0 * off * off + (1.0 - path[k, i]) * (1.0 - path[k, i])
+        values[k] = total
+
+
+def rosenbrock_gradient(points, gradient):  # type: ignore[no-untyped-def]
+    n, m = points.shape
+    for i in range(n):
+        for k in range(m):
+            x, slope = float64(points[i, k]), 0.0
+            if i < n - 1:
+                slope = -400.0 * x * (float64(points[i + 1, k]) - x * x) - 2.0 * (1.0 - x)
+            if i > 0:
+                before = float64(points[i - 1, k])
+                slope += 200.0 * (x - before * before)
+            gradient[i, k] = slope
+
+
+def rastrigin_value(path, values):  # type: ignore[no-untyped-def]
+    for k in range(path.shape[0]):
+        total = 0.0
+        for i in range(path.shape[1]):
+            x = path[k, i]
+            total += 10.0 + (x * x - 10.0 * cos(2.0 * np.pi * x))
+        values[k] = total
+
+
+def rastrigin_gradient(points, gradient):  # type: ignore[no-untyped-def]
+    for i in range(points.shape[0]):
+        for k in range(points.shape[1]):
+            x = float64(points[i, k])
+            gradient[i, k] = 2.0 * x + 20.0 * np.pi * sin(2.0 * np.pi * x)
+
+
+def ackley_value(path, values):  # type: ignore[no-untyped-def]
+    n = path.shape[1]
+    for k in range(path.shape[0]):
+        squares, waves = 0.0, 0.0
+        for i in range(n):
+            squares += path[k, i] * path[k, i]
+            waves += cos(2.0 * np.pi * path[k, i])
+        values[k] = (20.0 - 20.0 * exp(-0.2 * np.sqrt(squares / n))) + (np.e - exp(waves / n))
+
+
+def ackley_gradient(points, gradient):  # type: ignore[no-untyped-def]
+    n, m = points.shape
+    far, near = np.zeros(m), np.zeros(m)
+    for i in range(n):
+        for k in range(m):
+            x = float64(points[i, k])
+            far[k] += x * x
+            near[k] += cos(2.0 * np.pi * x)
+    for k in range(m):
+        radius = np.sqrt(far[k] / n)
+        # At the very centre the cone has no slope; 0 is the one between its sides.
+        far[k] = 4.0 * exp(-0.2 * radius) / (n * radius) if radius > 0.0 else 0.0
+        near[k] = exp(near[k] / n) * 2.0 * np.pi / n
+    for i in range(n):
+        for k in range(m):
+            x = float64(points[i, k])
+            gradient[i, k] = far[k] * x + near[k] * sin(2.0 * np.pi * x)
+
+
+def styblinski_tang_value(path, values):  # type: ignore[no-untyped-def]
+    for k in range(path.shape[0]):
+        total = 0.0
+        for i in range(path.shape[1]):
+            x = path[k, i]
+            total += ((x * x - 16.0) * x + 5.0) * x
+        values[k] = 0.5 * total
+
+
+def styblinski_tang_gradient(points, gradient):  # type: ignore[no-untyped-def]
+    for i in range(points.shape[0]):
+        for k in range(points.shape[1]):
+            x = float64(points[i, k])
+            gradient[i, k] = (2.0 * x * x - 16.0) * x + 2.5
+
+
+def levy_value(path, values):  # type: ignore[no-untyped-def]
+    n = path.shape[1]
+    for k in range(path.shape[0]):
+        w = 1.0 + (path[k, 0] - 1.0) / 4.0
+        total = sin(np.pi * w) ** 2
+        for i in range(n - 1):
+            w = 1.0 + (path[k, i] - 1.0) / 4.0
+            total += (w - 1.0) ** 2 * (1.0 + 10.0 * sin(np.pi * w + 1.0) ** 2)
+        w = 1.0 + (path[k, n - 1] - 1.0) / 4.0
+        values[k] = total + (w - 1.0) ** 2 * (1.0 + sin(2.0 * np.pi * w) ** 2)
+
+
+def levy_gradient(points, gradient):  # type: ignore[no-untyped-def]
+    n, m = points.shape
+    for i in range(n):
+        for k in range(m):
+            w = 1.0 + (float64(points[i, k]) - 1.0) / 4.0
+            if i < n - 1:
+                s, c = sin(np.pi * w + 1.0), cos(np.pi * w + 1.0)
+                slope = 2.0 * (w - 1.0) * (1.0 + 10.0 * s * s)
+                slope += (w - 1.0) ** 2 * 20.0 * np.pi * s * c
+            else:
+                s, c = sin(2.0 * np.pi * w), cos(2.0 * np.pi * w)
+                slope = 2.0 * (w - 1.0) * (1.0 + s * s) + (w - 1.0) ** 2 * 4.0 * np.pi * s * c
+            if i == 0:
+                slope += np.pi * sin(2.0 * np.pi * w)
+            gradient[i, k] = slope / 4.0
+
+
+def zakharov_value(path, values):  # type: ignore[no-untyped-def]
+    for k in range(path.shape[0]):
+        squares, weighted = 0.0, 0.0
+        for i in range(path.shape[1]):
+            squares += path[k, i] * path[k, i]
+            weighted += 0.5 * (i + 1) * path[k, i]
+        values[k] = squares + weighted**2 + weighted**4
+
+
+def zakharov_gradient(points, gradient):  # type: ignore[no-untyped-def]
+    n, m = points.shape
+    weighted = np.zeros(m)
+    for i in range(n):
+        for k in range(m):
+            weighted[k] += 0.5 * (i + 1) * float64(points[i, k])
+    for k in range(m):
+        weighted[k] = 2.0 * weighted[k] + 4.0 * weighted[k] ** 3
+    for i in range(n):
+        for k in range(m):
+            gradient[i, k] = 2.0 * float64(points[i, k]) + weighted[k] * 0.5 * (i + 1)
+
+
+def dixon_price_value(path, values):  # type: ignore[no-untyped-def]
+    for k in range(path.shape[0]):
+        total = (path[k, 0] - 1.0) * (path[k, 0] - 1.0)
+        for i in range(1, path.shape[1]):
+            off = 2.0 * path[k, i] * path[k, i] - path[k, i - 1]
+            total += (i + 1) * off * off
+        values[k] = total
+
+
+def dixon_price_gradient(points, gradient):  # type: ignore[no-untyped-def]
+    n, m = points.shape
+    for i in range(n):
+        for k in range(m):
+            x = float64(points[i, k])
+            if i == 0:
+                slope = 2.0 * (x - 1.0)
+            else:
+                slope = (i + 1) * 8.0 * x * (2.0 * x * x - float64(points[i - 1, k]))
+            if i < n - 1:
+                after = float64(points[i + 1, k])
+                slope -= (i + 2) * 2.0 * (2.0 * after * after - x)
+            gradient[i, k] = slope

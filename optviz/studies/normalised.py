@@ -1,0 +1,67 @@
+"""What studies of batch normalisation share: a deep network, with it and without."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar
+
+from pydantic import Field, field_validator
+
+from optviz.nn.activations import check_activation
+from optviz.nn.deep import Deep
+from optviz.optimizers.base import Optimizer
+from optviz.runs.entry import Entry
+from optviz.studies.on_data import OnData
+from optviz.studies.settings import NoPaths, OneEntry, Option, Seed
+
+#: Without and with.
+NAMES = ("without", "with batch norm")
+
+
+class OnDeepNetwork(OnData):
+    """A study that trains deep networks on a few samples, with batch normalisation and without."""
+
+    #: Epochs unless given.
+    usual_epochs: ClassVar[int] = 20
+
+    samples: Annotated[int, Field(ge=10, le=10**6, description="Of them, for training.")] = 1000
+    layers: Annotated[int, Field(ge=1, le=30, description="Hidden layers.")] = 5
+    units: Annotated[int, Field(ge=2, le=2000, description="Units of each.")] = 100
+    activation: Annotated[str, Field(description="Such as relu, tanh or sigmoid.")] = "relu"
+    optimizer: Annotated[
+        OneEntry,
+        NoPaths,
+        Option("OPTIMIZER", completes="optimizers", name="--optimizer"),
+        Field(description="NAME or NAME:key=value; without lr= the convention's own rate."),
+    ] = "sgd:lr=0.01"  # type: ignore[assignment]
+    epochs: Annotated[int, Field(ge=1, le=10**5, description="Epochs.")] = 20
+    batch_size: Annotated[int, Field(ge=2, le=10**6, description="Samples in a batch.")] = 100
+    seed: Seed = 0
+
+    _known_activation = field_validator("activation")(check_activation)
+
+    @property
+    def deep(self) -> Deep:
+        """The task."""
+        return Deep(self.data, self.samples, self.layers, self.units, self.activation,
+                    self.epochs, self.batch_size, self.seed or 0)  # fmt: skip
+
+    @property
+    def made(self) -> Optimizer:
+        """The optimizer."""
+        entry: Entry = self.optimizer
+        return entry.optimizer
+
+    def choices(self, trained: int) -> list[str]:
+        """How the networks came to be, for the small print."""
+        from optviz.render.style import described
+
+        return [
+            f"{trained:,} samples of {self.data_name}",
+            f"{self.layers} hidden layers of {self.units}, {self.activation}",
+            described(self.made, []), f"{self.epochs} epochs, batches of {self.batch_size}",
+        ]  # fmt: skip
+
+
+def hues(theme: Any) -> tuple[str, str]:
+    """The colours of without and with."""
+    return theme.quiet, "#0072B2"
