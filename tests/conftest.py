@@ -16,6 +16,11 @@ settings.register_profile(
 )
 settings.load_profile("optviz")
 
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Processes side by side: threads of BLAS would wait for each other, here and in the programs
+    # that tests start.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(

@@ -84,10 +84,11 @@ def test_a_function(run: Run, tmp_path: Path) -> None:
 
 def test_a_layer(run: Run, tmp_path: Path) -> None:
     code, files = section("a layer")
-    assert files == ["optviz/nn/layers.py"]
-    change(tmp_path, files[0], "LAYERS: dict[str, type[Layer]]", f"{code}\n\n")
-    path = tmp_path / files[0]
-    path.write_text(path.read_text().replace("for kind in (Dense,", "for kind in (Scale, Dense,"))
+    assert files == ["optviz/nn/layers.py", "optviz/nn/storage.py"]
+    layers, storage = files
+    (tmp_path / layers).write_text((tmp_path / layers).read_text() + f"\n\n{code}")
+    change(tmp_path, storage, "Activation, BatchNorm, Dense, Dropout\n", "Scale, ")
+    change(tmp_path, storage, "Dense, BatchNorm, Activation, Dropout, Conv2D", "Scale, ")
     program = (
         "import numpy as np, optviz as ov\n"
         "from optviz.nn.layers import Dense, Scale\n"
