@@ -102,6 +102,10 @@ def test_lists(run) -> None:
     assert all(name in functions for name in ov.functions)
     assert "θ ← θ − η g" in optimizers
     assert "x²/20 + y²" in functions
+    data = run("list", "data").stdout
+    assert all(name in data for name in ov.data.datasets)
+    assert "n=1000, noise=0.1, seed=0" in data
+    assert run("list", "mnist").stdout.endswith("optviz train --data mnist:PATH\n")
 
 
 def test_version_and_module(run) -> None:

@@ -195,12 +195,13 @@ def test_fit_tells_the_best_capacity(fits: Any) -> None:
     told = study.finding(result)
     frame = result.to_pandas()
     medians = frame.groupby(["task", "units"])["test"].median()
-    best = medians["regression"].idxmin()
-    assert f"regression: best {best} units, {medians['regression', best]:.2g}" in told
-    best = medians["classification"].idxmin()
-    assert (
-        f"classification: best {best} units, {100 * medians['classification', best]:.0f} %" in told
-    )
+    for task, words in (("regression", "{:.2g}"), ("classification", "{:.1%}")):
+        best = medians[task].idxmin()
+        error = words.format(medians[task, best]).replace("%", " %")
+        assert f"{best} units {error}" in told.partition(f"{task}, ")[2].partition(";")[0]
+        runs = frame[frame.task == task].pivot(index="run", columns="units", values="test")
+        over = f"(worse in {(runs[40] > runs[best]).sum()} of 3 runs)"
+        assert ("no over-fitting" if best == 40 else over) in told.partition(f"{task}, ")[2]
     assert result.errors[0, 0, -1].mean() < result.errors[0, 0, 0].mean(), "more units fit better"
     figure = study.draw(result)
     shown = [

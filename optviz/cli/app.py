@@ -143,10 +143,10 @@ def _complete_list(ctx: click.Context, param: click.Parameter, incomplete: str) 
 
 
 @app.command("list", cls=Command)
-@click.argument("what", default="optimizers", metavar="[optimizers|functions|studies|NAME]",
+@click.argument("what", default="optimizers", metavar="[optimizers|functions|studies|data|NAME]",
                 shell_complete=_complete_list)  # fmt: skip
 def list_(what: str) -> None:
-    """List optimizers, functions or studies; or show one of them, such as adam or beale."""
+    """List optimizers, functions, studies or data; or show one of them, such as adam."""
     from optviz.cli import lists
 
     lists.show(what)

@@ -31,6 +31,7 @@ def show(what: str) -> None:
     ValueError
         If nothing has this name.
     """
+    from optviz.data import datasets
     from optviz.functions import functions
     from optviz.optimizers import optimizers
 
@@ -44,8 +45,12 @@ def show(what: str) -> None:
         lines = _function(functions[name], width)
     elif name in LISTED:
         lines = [f"{name}: {LISTED[name].summary}", f"optviz {name} --help tells all its options."]
+    elif name in datasets:
+        heads, rows = _data()
+        lines = [*table(heads, [row for row in rows if row[0].partition(":")[0] == name], width),
+                 "", f"optviz train --data {rows[list(datasets).index(name)][0]}"]  # fmt: skip
     else:
-        hint = did_you_mean(what, [*TABLES, *optimizers, *functions, *LISTED])
+        hint = did_you_mean(what, [*TABLES, *optimizers, *functions, *LISTED, *datasets])
         raise ValueError(
             f"nothing is called {what[:40]!r}{hint}: list takes {listed(TABLES)}, or the name of "
             "one of them"
@@ -148,12 +153,29 @@ def _families() -> tuple[list[str], list[list[str]]]:
     return ["in n dimensions", "settings", "source"], rows
 
 
+def _data() -> tuple[list[str], list[list[str]]]:
+    """What `--data` takes."""
+    from optviz.data import datasets
+
+    rows = []
+    for name, maker in datasets.items():
+        parameters = inspect.signature(maker).parameters
+        told = ["seed=0" if key == "rng" else key if p.default in (None, p.empty) else
+                f"{key}={str(p.default).lower() if isinstance(p.default, bool) else p.default}"
+                for key, p in parameters.items() if key != "path"]  # fmt: skip
+        summary = inspect.cleandoc(maker.__doc__ or "").partition("\n\n")[0]
+        summary = summary.replace("\n", " ").replace("`", "")
+        rows.append([f"{name}:PATH" if "path" in parameters else name, listed(told), summary])
+    return ["name", "settings", "what it is"], rows
+
+
 #: What can be listed.
 TABLES: Mapping[str, Callable[[], tuple[list[str], list[list[str]]]]] = {
     "optimizers": _optimizers,
     "functions": _functions,
     "families": _families,
     "studies": _studies,
+    "data": _data,
 }
 
 

@@ -7,17 +7,25 @@
 array([1., 1.], dtype=float32)
 """
 
-from optviz.data.catalogue import datasets, is_made_here, load
+from optviz.data.catalogue import datasets, is_made_here, load, load_classes
 from optviz.data.dataset import Dataset
 from optviz.data.generators import blobs, circles, moons, spirals, text
 from optviz.data.loaders import csv, digits, fashion_mnist, images, imdb, mnist, npz
-from optviz.data.preparation import Scaling, min_max, one_hot, standardize, vectorize_sequences
+from optviz.data.preparation import (
+    Scaling,
+    count_for_training,
+    min_max,
+    one_hot,
+    standardize,
+    vectorize_sequences,
+)
 
 __all__ = [
     "Dataset",
     "Scaling",
     "blobs",
     "circles",
+    "count_for_training",
     "csv",
     "datasets",
     "digits",
@@ -26,6 +34,7 @@ __all__ = [
     "imdb",
     "is_made_here",
     "load",
+    "load_classes",
     "min_max",
     "mnist",
     "moons",

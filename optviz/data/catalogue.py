@@ -9,6 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from optviz.data.dataset import Dataset
 from optviz.data.generators import blobs, circles, moons, spirals, text
 from optviz.data.loaders import (
@@ -25,6 +27,9 @@ from optviz.data.loaders import (
 from optviz.data.readers import NpzFile
 from optviz.shared.settings import parse_number, parse_settings, parse_whole
 from optviz.shared.text import did_you_mean, listed
+
+#: So many classes of one sample each are no classes.
+MANY = 10
 
 #: What makes each data set, by the name that `load` takes.
 datasets: dict[str, Callable[..., Dataset]] = {
@@ -94,6 +99,37 @@ def load(text: str | Path | Dataset) -> Dataset:
     if not path:
         raise ValueError(f"{name} is read from files: write {name}:PATH")
     return maker(path, **_settings(name, maker, settings))
+
+
+def load_classes(text: str | Path | Dataset) -> Dataset:
+    """As `load`, for a network that is to tell classes apart.
+
+    Raises
+    ------
+    ValueError
+        As `load`; and if all samples are of one class, or the labels look like measurements.
+
+    Examples
+    --------
+    >>> load_classes(Dataset("mine", [[1.0], [2.0]], ["a", "a"]))
+    Traceback (most recent call last):
+    ...
+    ValueError: mine: all samples are of the class 'a': there is nothing to tell apart
+    """
+    data = load(text)
+    numbers = np.bincount(data.y)
+    sizes = numbers[numbers > 0]
+    if len(sizes) == 1:
+        raise ValueError(
+            f"{data.name}: all samples are of the class {data.classes[data.y[0]]!r}: there is "
+            "nothing to tell apart"
+        )
+    if len(sizes) > MANY and (sizes == 1).mean() > 0.5:
+        raise ValueError(
+            f"{data.name}: most of its {len(sizes):,} labels stand once, as measurements do: "
+            "networks here tell classes apart; give a column of classes, FILE.csv:label=COLUMN"
+        )
+    return data
 
 
 def is_made_here(text: str) -> bool:

@@ -77,6 +77,29 @@ class Scaling:
         return result
 
 
+def count_for_training(data: Dataset, samples: int | None, usual: int) -> int:
+    """How many samples train, and the rest tests: so many; else the usual number, or half of
+    smaller data.
+
+    Raises
+    ------
+    ValueError
+        If none would be left for the test.
+
+    Examples
+    --------
+    >>> count_for_training(Dataset("mine", np.ones((90, 2)), [0, 1] * 45), None, 1000)
+    45
+    """
+    if samples is None:
+        return min(usual, len(data) // 2)
+    if not samples < len(data):
+        raise ValueError(
+            f"samples must be fewer than {data.name}'s {len(data):,}: some are for the test"
+        )
+    return samples
+
+
 def standardize(data: Dataset | ArrayLike) -> Scaling:
     """The scaling that gives each column of `data` mean 0 and deviation 1.
 

@@ -174,7 +174,7 @@ def compare(
     >>> t.test_accuracy.shape, t.curves(0, "loss").shape
     ((2, 1), (3, 3))
     """
-    whole = datasets.load(data)
+    whole = datasets.load_classes(data)
     made = tuple(as_optimizer(o).fresh() for o in several(optimizers, "a comparison"))
     sizes = _sizes(whole, layers)
     setup = _setup(data, whole, sizes, settings, runs, seed)

@@ -8,12 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from optviz.data import load, min_max, standardize
+from optviz.data import count_for_training, load_classes, min_max, standardize
 from optviz.nn.mlp import MLP
 from optviz.nn.network import Network
 from optviz.nn.records import History
 from optviz.nn.training import fit
 from optviz.optimizers.base import Optimizer
+
+#: Samples for training unless given.
+USUAL = 1000
 
 
 @dataclass(frozen=True)
@@ -25,7 +28,7 @@ class Deep:
     data
         Text for `data.load`.
     samples
-        For training; the rest of the data is for the test.
+        For training, 1,000 or half of smaller data if None; the rest is for the test.
     layers, units
         Hidden layers, and the units of each.
     seed
@@ -33,7 +36,7 @@ class Deep:
     """
 
     data: str
-    samples: int
+    samples: int | None
     layers: int
     units: int
     activation: str
@@ -49,13 +52,10 @@ class Deep:
         ValueError
             If there are not more samples than for training.
         """
-        whole = load(self.data)
-        if not self.samples < len(whole):
-            raise ValueError(
-                f"samples must be fewer than {whole.name}'s {len(whole):,}: some are for the test"
-            )
+        whole = load_classes(self.data)
+        samples = count_for_training(whole, self.samples, USUAL)
         rng = np.random.default_rng([self.seed, run, 2])
-        train, test = whole.split(1 - self.samples / len(whole), rng=rng)
+        train, test = whole.split(1 - samples / len(whole), rng=rng)
         if whole.is_sparse:
             return train, test
         is_image = whole.image is not None

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from optviz.data import Dataset, load, min_max
+from optviz.data import Dataset, load_classes, min_max
 from optviz.nn.images import Conv2D, Flatten, MaxPool2D
 from optviz.nn.layer import Layer
 from optviz.nn.layers import Activation, BatchNorm, Dense, Dropout
@@ -74,7 +74,7 @@ class Lab:
         ValueError
             If the data are no images.
         """
-        whole = load(self.data)
+        whole = load_classes(self.data)
         if whole.image is None:
             raise ValueError(
                 f"{whole.name} has no images, and a convolution needs them: try digits"

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from optviz.data import Dataset, load, standardize
+from optviz.data import Dataset, count_for_training, load_classes, standardize
 from optviz.nn.mlp import MLP
 from optviz.nn.network import Network
 from optviz.nn.records import History
@@ -32,8 +32,9 @@ class OnPlane:
         Text for `data.load`.
     hidden
         Sizes of hidden layers.
-    samples
-        For training; 80 % of the data if None. The rest is for the test.
+    samples, usual
+        For training, and what it is if not given: 80 % of the data if None. The rest is for the
+        test.
     seed
         Of the split, of first weights and of batches.
     """
@@ -46,6 +47,7 @@ class OnPlane:
     batch_size: int
     seed: int
     samples: int | None = None
+    usual: int | None = None
 
     def shares(self) -> tuple[Dataset, Dataset]:
         """For training and test, in the units of the data.
@@ -55,17 +57,15 @@ class OnPlane:
         ValueError
             If there are more or fewer than two features.
         """
-        whole = load(self.data)
+        whole = load_classes(self.data)
         if whole.inputs != 2 or whole.is_sparse:
             raise ValueError(
                 f"a plane needs two features, and {whole.name} has {whole.inputs:,}: try moons, "
                 "circles or spirals"
             )
-        if self.samples is not None and not self.samples < len(whole):
-            raise ValueError(
-                f"samples must be fewer than {whole.name}'s {len(whole):,}: some are for the test"
-            )
-        test = TEST if self.samples is None else 1 - self.samples / len(whole)
+        test = TEST
+        if self.usual is not None:
+            test = 1 - count_for_training(whole, self.samples, self.usual) / len(whole)
         return whole.split(test, rng=np.random.default_rng([self.seed, 2]))
 
     def network(self, train: Dataset, **settings: Any) -> Network:

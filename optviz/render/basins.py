@@ -18,7 +18,7 @@ from optviz.render.sheet import Sheet
 from optviz.render.style import Look
 from optviz.render.theme import Theme
 from optviz.runs.basins import WITHOUT, Basins
-from optviz.shared.text import labels, rounded
+from optviz.shared.text import labels, percent, rounded
 
 #: One for each minimum, in this order: distinct for the colour-blind, and told apart from black.
 HUES = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
@@ -211,7 +211,7 @@ def _write_shares(
             Rectangle((left / w, 1 - (middle + 0.4 * unit) / h), 0.8 * unit / w, 0.8 * unit / h,
                       color=kind.color, transform=figure.transFigure)
         )  # fmt: skip
-        share = f"{100 * kind.share[k]:.1f} %" if kind.share[k] else "–"
+        share = percent(kind.share[k]) if kind.share[k] else "–"
         figure.text((left + 1.2 * unit) / w, 1 - middle / h, f"{share:>7}  {kind.name}",
                     va="center", fontsize=0.85 * look.font, color=look.theme.ink)  # fmt: skip
 

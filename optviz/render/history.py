@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from optviz.nn.records import History
 from optviz.render.learning import VALIDATION, draw_curve, finish
 from optviz.render.sheet import Sheet
-from optviz.shared.text import rounded
+from optviz.shared.text import percent, rounded
 
 SIZE = (960, 520)
 
@@ -49,9 +49,9 @@ def finding(history: History) -> str:
         return "Training diverged"
     parts = []
     if np.isfinite(history.validation_accuracy[-1]):
-        parts.append(f"validation accuracy {100 * history.validation_accuracy[-1]:.1f} %")
+        parts.append(f"validation accuracy {percent(history.validation_accuracy[-1])}")
     elif np.isfinite(history.accuracy[-1]):
-        parts.append(f"training accuracy {100 * history.accuracy[-1]:.1f} %")
+        parts.append(f"training accuracy {percent(history.accuracy[-1])}")
     else:
         parts.append(f"training loss {rounded(float(history.loss[-1]))}")
     if history.best_epoch:

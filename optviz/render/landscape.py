@@ -26,7 +26,7 @@ from optviz.render.sheet import Sheet
 from optviz.render.style import Look, Stroke
 from optviz.render.theme import theme_of
 from optviz.render.ticks import Labels
-from optviz.shared.text import rounded
+from optviz.shared.text import percent, rounded
 
 Real = NDArray[np.float64]
 
@@ -111,7 +111,7 @@ def draw_landscape(
     if any(one.get_label() == "loss" for one in side):
         remarks.append("loss: the network's own, dotted: of its place on the plane")
     if land.share_done < 1:
-        remarks.append(f"cut short: {100 * land.share_done:.0f} % of the grid computed")
+        remarks.append(f"cut short: {percent(land.share_done, 0)} of the grid computed")
     return walkers, [remark for remark in remarks if remark]
 
 

@@ -34,6 +34,8 @@ class Moving(Film):
     def drawer(self) -> Callable[[int], Pixels]:
         """Restores the background and draws what moves over it."""
         sheet = self.study.sheet(self.result)
+        if sheet.finding:
+            sheet.finding = f"At the end: {sheet.finding}"  # which the first frames do not show
         moving, pose = self.build(sheet)
         sheet.finish()
         if self.edit is not None:

@@ -28,6 +28,8 @@ from optviz.render.ticks import label_log
 DPI = 100
 #: Room for title, finding and the line below them, each in units from the top.
 TITLE, FINDING, BELOW, TOP = 0.75, 2.55, 1.75, 5.0
+#: A finding whose letters would be smaller than this share has two lines, so far apart.
+SMALL, LINE = 0.8, 1.4
 #: Room for the small print.
 SMALL_PRINT = 2.6
 
@@ -56,7 +58,7 @@ class Sheet:
     theme
         "light", "dark" or "print".
     finding
-        What the picture shows, in one line under its title.
+        What the picture shows, in a line under its title, or in two where it is narrow.
     is_natural
         Whether the size is only proposed: a picture may then change its height.
     title, subtitle
@@ -112,7 +114,8 @@ class Sheet:
     @property
     def top(self) -> float:
         """Room for the heading, in units."""
-        return TOP + (BELOW if self.finding else 0.0) - (0.0 if self.has_below else BELOW)
+        below = 0.0 if self.has_below else BELOW
+        return TOP + self._finding_room - below
 
     @property
     def bottom(self) -> float:
@@ -218,11 +221,32 @@ class Sheet:
         if head is not None:
             head.set_fontweight("bold")
             self._shrink(head, 0.4)
-        if self.finding:
-            self._line(self.finding, FINDING, font, theme.ink, least=0.45, is_plain=True)
+        for k, words in enumerate(self._told()):
+            self._line(words, FINDING + LINE * k, font, theme.ink, least=0.45, is_plain=True)
         # A formula too long for one line at a readable size is left to `optviz list functions`.
-        self._line(below, FINDING + (BELOW if self.finding else 0.0), font, theme.quiet, least=0.55,
+        self._line(below, FINDING + self._finding_room, font, theme.quiet, least=0.55,
                    is_plain=not is_formula)  # fmt: skip
+
+    @property
+    def _finding_room(self) -> float:
+        """In units."""
+        return BELOW + LINE * (len(self._told()) - 1) if self.finding else 0.0
+
+    def _told(self) -> list[str]:
+        """The finding in one line; in two where its letters would be small, broken where the
+        longer one is shortest."""
+        words = self.finding.split()
+        if self._share(self.finding) >= SMALL or len(words) < 2:
+            return [self.finding] if words else []
+        pairs = [(" ".join(words[:k]), " ".join(words[k:])) for k in range(1, len(words))]
+        return list(min(pairs, key=lambda pair: max(map(len, pair))))
+
+    def _share(self, words: str) -> float:
+        """Of the font's size, that at which a line fits."""
+        line = self.figure.text(0, 0, words, fontsize=self.look.font, parse_math=False)
+        wide = _wide(line)
+        line.remove()
+        return (self.width - 1.8 * self.unit) / max(wide, 1.0)
 
     def _line(
         self, words: str, at: float, size: float, color: str, least: float, is_plain: bool = False

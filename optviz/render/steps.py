@@ -17,7 +17,7 @@ from optviz.render.layout import Box
 from optviz.render.sheet import DPI, Sheet
 from optviz.runs.explanation import Explanation
 from optviz.runs.narration import Told
-from optviz.shared.text import rounded
+from optviz.shared.text import percent, rounded
 
 Real = NDArray[np.float64]
 
@@ -184,7 +184,7 @@ def _draw_share(axes: Axes, e: Explanation, row: Row, box: Box, plain: dict[str,
     for start, part, color in ((0.0, share, CARRIED), (share, 1 - share, FRESH)):
         corner = (box.left + start * wide, box.top - 0.3 * box.height)
         axes.add_patch(Rectangle(corner, part * wide, 0.6 * box.height, color=color, linewidth=0))
-    axes.text(box.left + wide + 0.3 * box.height, box.top, f"{100 * share:.0f} %", **plain)
+    axes.text(box.left + wide + 0.3 * box.height, box.top, percent(share, 0), **plain)
 
 
 def _ratio(told: Sequence[Told], row: Row) -> str:

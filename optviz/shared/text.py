@@ -28,6 +28,19 @@ def counted(count: int, what: str) -> str:
     return f"{count:,} {what}{'s' * (count != 1)}"
 
 
+def percent(share: float, digits: int = 1) -> str:
+    """A share for reading: 0 and 100 % are said only where it is none or all.
+
+    >>> percent(0.256), percent(0.5, 0), percent(0.9999), percent(0.0001), percent(1.0, 0)
+    ('25.6 %', '50 %', '> 99.9 %', '< 0.1 %', '100 %')
+    """
+    least = 10.0**-digits
+    written = f"{100 * share:.{digits}f}"
+    if 0 < share < 1 and float(written) in (0, 100):
+        return f"> {100 - least:.{digits}f} %" if share > 0.5 else f"< {least:g} %"
+    return f"{written} %"
+
+
 def number(value: float) -> str:
     """The shortest text that reads back as the same float64, without a trailing `.0`.
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, field_validator
 
-from optviz.data import Dataset, load, min_max
+from optviz.data import Dataset, count_for_training, load_classes, min_max
 from optviz.data.augmentation import CHANGES, change, changed
 from optviz.nn.mlp import MLP
 from optviz.nn.network import Network
@@ -17,6 +17,7 @@ from optviz.nn.training import fit
 from optviz.runs.entry import Entry
 from optviz.shared.quantiles import quantiles
 from optviz.shared.table import Table, Tabular
+from optviz.shared.text import percent
 from optviz.studies.on_data import OnData
 from optviz.studies.settings import NoPaths, OneEntry, Option, Seed, Sizes, Words
 from optviz.studies.study import Progress
@@ -108,8 +109,9 @@ class AugmentStudy(OnData):
         Field(description="NAME or NAME:AMOUNT of shift, rotate, flip, noise; + for both."),
     ] = ("shift", "rotate", "flip", "noise", "shift+rotate")
     samples: Annotated[
-        int, Field(ge=10, le=10**6, description="For training; the rest is for the test.")
-    ] = 200
+        int | None,
+        Field(ge=10, le=10**6, description="For training; 200, or half of smaller data."),
+    ] = None
     hidden: Annotated[Sizes, Field(description="Sizes of the hidden layers.")] = (100,)
     activation: Annotated[str, Field(description="Such as relu, tanh or sigmoid.")] = "relu"
     optimizer: Annotated[
@@ -148,13 +150,10 @@ class AugmentStudy(OnData):
         ValueError
             If the data are no images, or too few.
         """
-        whole = load(self.data)
+        whole = load_classes(self.data)
         if whole.image is None:
             raise ValueError(f"{whole.name} has no images to change: try digits")
-        if not self.samples < len(whole):
-            raise ValueError(
-                f"samples must be fewer than {whole.name}'s {len(whole):,}: some are for the test"
-            )
+        samples = count_for_training(whole, self.samples, 200)
         kinds: list[list[tuple[str, float]]] = [
             [],
             *([change(part) for part in text.split("+")] for text in self.changes),
@@ -162,7 +161,7 @@ class AugmentStudy(OnData):
         curves = np.empty((len(kinds), self.runs, self.epochs))
         pictures = np.empty((len(kinds), SHOWN, *whole.image))
         for run in range(self.runs):
-            train, test = self._shares(whole, run)
+            train, test = self._shares(whole, samples, run)
             images = train.x.reshape(-1, *whole.image).astype(float)
             for k, kind in enumerate(kinds):
                 if not run:
@@ -172,12 +171,12 @@ class AugmentStudy(OnData):
                     curves[k, run, epoch] = error
                 if progress is not None:
                     progress(run * len(kinds) + k + 1, self.runs * len(kinds), "training")
-        return Augmented((NONE, *self.changes), pictures, curves[:, :, -1], curves, self.samples,
-                         len(whole) - self.samples, self)  # fmt: skip
+        return Augmented((NONE, *self.changes), pictures, curves[:, :, -1], curves, samples,
+                         len(whole) - samples, self)  # fmt: skip
 
-    def _shares(self, whole: Dataset, run: int) -> tuple[Dataset, Dataset]:
+    def _shares(self, whole: Dataset, samples: int, run: int) -> tuple[Dataset, Dataset]:
         rng = np.random.default_rng([self.seed or 0, run, 2])
-        train, test = whole.split(1 - self.samples / len(whole), rng=rng)
+        train, test = whole.split(1 - samples / len(whole), rng=rng)
         scale = min_max(train, together=True)
         return scale(train), scale(test)
 
@@ -199,11 +198,11 @@ class AugmentStudy(OnData):
     def finding(self, result: Augmented) -> str:
         """The error as they are, and what lowers or raises it in every run."""
         errors = np.median(result.errors, axis=1)
-        told = f"Error on {self.samples} images as they are {100 * errors[0]:.1f} %"
+        told = f"Error on {result.samples} images as they are {percent(errors[0])}"
         parts = []
         for which, word in ((result.helps(), "lower"), (result.harms(), "higher")):
             if which.any():
-                named = ", ".join(f"{result.names[k]} {100 * errors[k]:.1f} %"
+                named = ", ".join(f"{result.names[k]} {percent(errors[k])}"
                                   for k in np.flatnonzero(which))  # fmt: skip
                 parts.append(f"{word} in {'every run' if self.runs > 1 else 'this run'}: {named}")
         undecided = ~(result.helps() | result.harms())

@@ -17,6 +17,7 @@ from optviz.runs.basins import WITHOUT, Basins, axes_of
 from optviz.runs.race import several
 from optviz.runs.sweep import check_memory, part_of, sweep
 from optviz.runs.tuning import tune
+from optviz.shared.text import percent
 from optviz.studies.settings import (
     Counts,
     Entries,
@@ -86,7 +87,7 @@ class BasinsStudy(OnFunction, Drawn):
         known = len(result.function.minima)
         shares = result.shares()[:, : known or -len(WITHOUT)].sum(axis=1)
         what = "a global minimum" if known else "a local minimum"
-        parts = [f"{n}: {100 * share:.1f} %" for n, share in zip(names, shares, strict=True)]
+        parts = [f"{n}: {percent(share)}" for n, share in zip(names, shares, strict=True)]
         return f"Starts that reach {what}: {', '.join(parts)}"
 
     def sheet(self, result: Basins) -> Sheet:

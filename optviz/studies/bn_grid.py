@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 from optviz.nn.normalisation import BOTH
 from optviz.shared.table import Table, Tabular
 from optviz.shared.text import rounded
-from optviz.studies.normalised import NAMES, OnDeepNetwork, hues
+from optviz.studies.normalised import NAMES, OnBatchNorm, hues
 from optviz.studies.study import Progress
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class NormGrid(Tabular):
         return f"training accuracy from {len(self.scales)} scales of first weights"
 
 
-class BnGridStudy(OnDeepNetwork):
+class BnGridStudy(OnBatchNorm):
     """Does batch normalisation make a network independent of the scale of its first weights?
 
     For each scale two networks begin with the same weights, one with batch normalisation before

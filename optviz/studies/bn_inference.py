@@ -12,7 +12,8 @@ from pydantic import Field, model_validator
 from optviz.nn.normalisation import correct_by_own_batch, take_population
 from optviz.shared.quantiles import quantiles
 from optviz.shared.table import Table, Tabular
-from optviz.studies.normalised import OnDeepNetwork
+from optviz.shared.text import percent
+from optviz.studies.normalised import OnBatchNorm
 from optviz.studies.settings import OneEntry
 from optviz.studies.study import Progress
 
@@ -83,7 +84,7 @@ class NormInference(Tabular):
         return "error in the test by what normalises it"
 
 
-class BnInferenceStudy(OnDeepNetwork):
+class BnInferenceStudy(OnBatchNorm):
     """Why can a single sample not be normalised by its own batch?
 
     A trained network answers the test in batches of different sizes, normalised by their own mean
@@ -97,17 +98,18 @@ class BnInferenceStudy(OnDeepNetwork):
 
     optimizer: Annotated[
         OneEntry,
-        *OnDeepNetwork.model_fields["optimizer"].metadata,
-        Field(description=OnDeepNetwork.model_fields["optimizer"].description),
+        *OnBatchNorm.model_fields["optimizer"].metadata,
+        Field(description=OnBatchNorm.model_fields["optimizer"].description),
     ] = "sgd:lr=0.1"  # type: ignore[assignment]
     largest: Annotated[
-        int, Field(ge=1, le=2**16, description="The largest batch; sizes are powers of two.")
-    ] = 256
+        int | None,
+        Field(ge=1, le=2**16, description="The largest batch: 256, or less for a small test."),
+    ] = None
     runs: Annotated[int, Field(ge=1, le=1000, description="Networks: medians and bands.")] = 5
 
     @model_validator(mode="after")
     def _is_trained_in_batches(self) -> BnInferenceStudy:
-        if self.batch_size > self.samples:
+        if self.samples is not None and self.batch_size > self.samples:
             raise ValueError("batch_size must not be above samples")
         return self
 
@@ -119,11 +121,15 @@ class BnInferenceStudy(OnDeepNetwork):
         ValueError
             If the test has fewer samples than the largest batch.
         """
-        sizes = 2 ** np.arange(int(np.log2(self.largest)) + 1)
-        own = np.empty((len(sizes), self.runs))
+        sizes = np.zeros(0, dtype=np.int64)
+        own = np.empty((0, self.runs))
         moving, whole = np.empty(self.runs), np.empty(self.runs)
         for run in range(self.runs):
             train, test = self.deep.shares(run)
+            if not run:
+                largest = min(256, len(test)) if self.largest is None else self.largest
+                sizes = 2 ** np.arange(int(np.log2(largest)) + 1)
+                own = np.empty((len(sizes), self.runs))
             if len(test) < sizes[-1]:
                 raise ValueError(
                     f"largest must be at most {len(test)}, the samples that are left for the test"
@@ -147,8 +153,8 @@ class BnInferenceStudy(OnDeepNetwork):
         size = result.enough()
         near = f"within {100 * CLOSE:g} point of it"
         told = f"batches from {size} on are {near}" if size else f"no batch comes {near}"
-        return (f"Single samples normalised by themselves: {100 * alone:.1f} % wrong; moving "
-                f"averages {100 * moving:.1f} %; {told}")  # fmt: skip
+        return (f"Single samples normalised by themselves: {percent(alone)} wrong; moving "
+                f"averages {percent(moving)}; {told}")  # fmt: skip
 
     def draw(self, result: NormInference, sheet: Sheet) -> None:  # type: ignore[override]
         """Error over the size of batches; the averages as lines."""

@@ -13,7 +13,7 @@ from optviz.nn.normalisation import BOTH
 from optviz.shared.quantiles import quantiles
 from optviz.shared.table import Table, Tabular
 from optviz.shared.text import rounded
-from optviz.studies.normalised import NAMES, OnDeepNetwork, hues
+from optviz.studies.normalised import NAMES, OnBatchNorm, hues
 from optviz.studies.settings import Counts, OneEntry
 from optviz.studies.study import Progress
 
@@ -74,7 +74,7 @@ class NormRates(Tabular):
         return f"training accuracy over {len(self.rates)} rates"
 
 
-class BnRatesStudy(OnDeepNetwork):
+class BnRatesStudy(OnBatchNorm):
     """How much larger may the learning rate be with batch normalisation?
 
     For each rate networks are trained with and without, from the same first weights on the same
@@ -90,7 +90,7 @@ class BnRatesStudy(OnDeepNetwork):
 
     optimizer: Annotated[
         OneEntry,
-        *OnDeepNetwork.model_fields["optimizer"].metadata,
+        *OnBatchNorm.model_fields["optimizer"].metadata,
         Field(description="NAME or NAME:key=value, without a rate."),
     ] = "sgd"  # type: ignore[assignment]
     init: Annotated[str, Field(description="Such as he, xavier, normal:std=0.01.")] = "he"

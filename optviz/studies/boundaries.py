@@ -15,6 +15,7 @@ from optviz.nn.plane import OnPlane
 from optviz.nn.records import History
 from optviz.runs.entry import Entry
 from optviz.shared.table import Table, Tabular, stacked
+from optviz.shared.text import percent
 from optviz.studies.on_plane import OnPlaneStudy
 from optviz.studies.settings import Counts, Numbers, Sizes
 from optviz.studies.study import Filmed, Progress
@@ -124,8 +125,9 @@ class BoundariesStudy(OnPlaneStudy, Filmed):
         Field(description=OnPlaneStudy.model_fields["data"].description),
     ] = "circles:n=2000,noise=0.15"  # fmt: skip
     samples: Annotated[
-        int, Field(ge=10, le=10**6, description="For training; the rest is for the test.")
-    ] = 100
+        int | None,
+        Field(ge=10, le=10**6, description="For training; 100, or half of smaller data."),
+    ] = None
     l2s: Annotated[Numbers, Field(description="Penalties on half the sum of squares.")] = (
         0.0, 0.003, 0.01,
     )  # fmt: skip
@@ -161,7 +163,7 @@ class BoundariesStudy(OnPlaneStudy, Filmed):
     @property
     def task(self) -> OnPlane:
         """As of every such study, with so many samples."""
-        return dataclasses.replace(super().task, samples=self.samples)
+        return dataclasses.replace(super().task, samples=self.samples, usual=100)
 
     def run(self, progress: Progress | None = None) -> Boundaries:
         """Train a network for each pair, and ask it everywhere as training goes on."""
@@ -202,12 +204,12 @@ class BoundariesStudy(OnPlaneStudy, Filmed):
         i, j = np.unravel_index(int(np.nanargmax(test)), test.shape)
         best = int(i), int(j)
         plain = (int(np.argmin(result.l2s)), int(np.argmax(result.keeps)))
-        told = (f"Best in the test: {self._pair(*best)}, {100 * test[best]:.0f} % (training "
-                f"{100 * train[best]:.0f} %)")  # fmt: skip
+        told = (f"Best in the test: {self._pair(*best)}, {percent(test[best], 0)} (training "
+                f"{percent(train[best], 0)})")  # fmt: skip
         if best == plain:
             return f"{told}: no stronger pair is better"
-        beside = (f"{self._pair(*plain)}: {100 * test[plain]:.0f} % (training "
-                  f"{100 * train[plain]:.0f} %)")  # fmt: skip
+        beside = (f"{self._pair(*plain)}: {percent(test[plain], 0)} (training "
+                  f"{percent(train[plain], 0)})")  # fmt: skip
         if test[best] - test[plain] <= result.chance():
             return f"{told}; by no more than chance better than {beside}"
         return f"{told}; {beside}"

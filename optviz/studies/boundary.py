@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from optviz.data import load
+from optviz.data import load_classes
 from optviz.nn.judgement import Judgement
 from optviz.shared.table import Table, Tabular
+from optviz.shared.text import percent
 from optviz.studies.networked import OnOneNetwork
 from optviz.studies.study import Progress
 
@@ -92,7 +93,7 @@ class BoundaryStudy(OnOneNetwork):
         ValueError
             If the data have more or fewer than two features.
         """
-        whole = load(self.data)
+        whole = load_classes(self.data)
         if whole.inputs != 2 or whole.is_sparse:
             raise ValueError(
                 f"a boundary needs two features, and {whole.name} has {whole.inputs:,}: optviz "
@@ -116,8 +117,8 @@ class BoundaryStudy(OnOneNetwork):
         doubt = float((result.probabilities.max(axis=-1) < SURE).mean())
         score = result.judgement.training.test_accuracy[0, -1]
         return (f"{wrong} of {len(labels)} validation points on the wrong side; below "
-                f"{100 * SURE:.0f} % sure over {100 * doubt:.0f} % of the picture; test "
-                f"{100 * score:.1f} %")  # fmt: skip
+                f"{100 * SURE:.0f} % sure over {percent(doubt, 0)} of the picture; test "
+                f"{percent(score)}")  # fmt: skip
 
     def draw(self, result: Boundary, sheet: Sheet) -> None:  # type: ignore[override]
         """Ground, line, and points."""

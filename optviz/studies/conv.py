@@ -15,6 +15,7 @@ from optviz.nn.pixels import covered, slopes
 from optviz.nn.records import History
 from optviz.runs.entry import Entry
 from optviz.shared.table import Table, Tabular
+from optviz.shared.text import percent
 from optviz.studies.on_data import OnData
 from optviz.studies.settings import NoPaths, OneEntry, Option, Seed, Sizes
 from optviz.studies.study import Progress
@@ -158,6 +159,11 @@ class ConvStudy(OnData):
         if progress is not None:
             told = lambda done, total, loss, _: progress(done, total, f"loss {loss:.3g}")  # noqa: E731
         task, variant = self.task, Variant(entry.optimizer, self.activation, self.init)
+        smallest = min(task.shares(0)[1].image or (self.window,))
+        if self.window > smallest:
+            raise ValueError(
+                f"window must be at most {smallest}, the images' smaller side, not {self.window}"
+            )
         network, history = task.train(variant, 0, told)
         train, held_out = task.shares(0)
         assert held_out.image is not None
@@ -183,7 +189,7 @@ class ConvStudy(OnData):
         lowest, whole = result.lowest(), result.probability
         fallen = int((lowest < FALLEN * whole).sum())
         accuracy = result.history.validation_accuracy[-1]
-        told = (f"{100 * accuracy:.1f} % right in validation; a covered square of {self.window} × "
+        told = (f"{percent(accuracy)} right in validation; a covered square of {self.window} × "
                 f"{self.window} pixels halves the right class's probability in {fallen} of "
                 f"{len(lowest)} pictures")  # fmt: skip
         dead = result.dead()[0]

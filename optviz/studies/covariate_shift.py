@@ -12,7 +12,7 @@ from pydantic import Field, field_validator
 from optviz.nn.normalisation import BOTH, outputs_in_training
 from optviz.shared.table import Table, Tabular
 from optviz.shared.text import rounded
-from optviz.studies.normalised import NAMES, OnDeepNetwork, hues
+from optviz.studies.normalised import NAMES, OnBatchNorm, hues
 from optviz.studies.settings import OneEntry
 from optviz.studies.study import Progress
 
@@ -94,7 +94,7 @@ class CovariateShift(Tabular):
         return "inputs of activations while a network learns"
 
 
-class CovariateShiftStudy(OnDeepNetwork):
+class CovariateShiftStudy(OnBatchNorm):
     """How do the inputs of each layer wander while the layers below it learn?
 
     For a typical unit of each layer the 15th, 50th and 85th percentile of what its activation
@@ -109,8 +109,8 @@ class CovariateShiftStudy(OnDeepNetwork):
     activation: Annotated[str, Field(description="Such as relu, tanh or sigmoid.")] = "sigmoid"
     optimizer: Annotated[
         OneEntry,
-        *OnDeepNetwork.model_fields["optimizer"].metadata,
-        Field(description=OnDeepNetwork.model_fields["optimizer"].description),
+        *OnBatchNorm.model_fields["optimizer"].metadata,
+        Field(description=OnBatchNorm.model_fields["optimizer"].description),
     ] = "sgd:lr=0.5"  # type: ignore[assignment]
     epochs: Annotated[int, Field(ge=1, le=10**5, description="Epochs.")] = 60
     init: Annotated[str, Field(description="Such as xavier, he, normal:std=0.01.")] = "xavier"

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, field_validator
 
-from optviz.data import Dataset, load, min_max, standardize
+from optviz.data import Dataset, load_classes, min_max, standardize
 from optviz.nn.layers import Activation, Dropout
 from optviz.nn.masks import correlations, votes
 from optviz.nn.mlp import MLP
@@ -19,6 +19,7 @@ from optviz.nn.training import fit
 from optviz.runs.entry import Entry
 from optviz.shared.quantiles import quantiles
 from optviz.shared.table import Table, Tabular
+from optviz.shared.text import percent
 from optviz.studies.on_data import OnData
 from optviz.studies.settings import Counts, NoPaths, OneEntry, Option, Seed, Sizes
 from optviz.studies.study import Filmed, Progress
@@ -146,7 +147,7 @@ class DropoutMasksStudy(OnData, Filmed):
 
     def run(self, progress: Progress | None = None) -> DropoutMasks:
         """Train with dropout and without, let thinned networks vote, and compare units."""
-        whole = load(self.data)
+        whole = load_classes(self.data)
         voted, apart, scaled, plain = [], [], [], []
         alike: tuple[list[Real], list[Real]] = ([], [])
         for run in range(self.runs):
@@ -227,9 +228,9 @@ class DropoutMasksStudy(OnData, Filmed):
     def finding(self, result: DropoutMasks) -> str:
         """The vote beside the scaled network and one mask, and how alike units are."""
         voted, (with_, without) = np.median(result.voted, axis=0), np.median(result.means, axis=1)
-        told = (f"Right in the test: one mask {100 * voted[0]:.1f} %, {result.votes[-1]} voting "
-                f"{100 * voted[-1]:.1f} %, scaled network {100 * np.median(result.scaled):.1f} "
-                "%")  # fmt: skip
+        told = (f"Right in the test: one mask {percent(voted[0])}, {result.votes[-1]} voting "
+                f"{percent(voted[-1])}, scaled network "
+                f"{percent(float(np.median(result.scaled)))}")  # fmt: skip
         if not with_ < without:
             return (f"{told}; dropout makes units no less alike: mean |correlation| {with_:.2f}, "
                     f"without {without:.2f}")  # fmt: skip

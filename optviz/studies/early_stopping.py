@@ -12,6 +12,7 @@ from pydantic import Field
 from optviz.nn.comparison import Training, compare
 from optviz.runs.entry import Entry
 from optviz.shared.table import Table, Tabular
+from optviz.shared.text import percent
 from optviz.studies.networked import OnOneNetwork
 from optviz.studies.settings import OneEntry, Sizes
 from optviz.studies.study import Progress
@@ -104,11 +105,11 @@ class EarlyStoppingStudy(OnOneNetwork):
 
     def run(self, progress: Progress | None = None) -> EarlyStopping:
         """Train twice: to the stop, and to the end."""
-        from optviz.data import load
+        from optviz.data import load_classes
 
         if self.patience is None:
             raise ValueError("patience must be a number of epochs here")
-        whole = load(self.data)
+        whole = load_classes(self.data)
         sizes = self.layers or (whole.inputs, 16, 16, whole.n_classes)
         entry: Entry = self.optimizer
         found = []
@@ -124,7 +125,7 @@ class EarlyStoppingStudy(OnOneNetwork):
 
     def finding(self, result: EarlyStopping) -> str:
         """The epochs, and what each set of weights gets right in the test."""
-        kept, last = (f"{100 * share:.1f} %" for share in result.test)
+        kept, last = (f"{percent(share)}" for share in result.test)
         epochs = result.whole.histories[0][0].epochs
         if result.last_epoch == epochs and not result.stopped.stopped_early.any():
             told = f"Not stopped in {epochs} epochs; best epoch {result.best_epoch}"

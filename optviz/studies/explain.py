@@ -13,7 +13,7 @@ from optviz.optimizers.base import Optimizer
 from optviz.runs.explanation import MAX_STEPS, Explanation, take_apart
 from optviz.runs.narration import NONE
 from optviz.runs.race import race
-from optviz.shared.text import rounded
+from optviz.shared.text import percent, rounded
 from optviz.studies.settings import Counts, Fps, Noise, OneEntry, Seed, Start, seed_of
 from optviz.studies.study import Drawn, Filmed, OnFunction, Progress
 
@@ -76,7 +76,7 @@ class ExplainStudy(OnFunction, Drawn, Filmed):
             apart = f"; the coordinates' rates differ by up to × {rounded(ratio)}"
             if ratio < 1 + 1e-6:
                 apart = "; both coordinates have the same rate"
-        what = f"{100 * share:.0f} % of the displacements were carried over"
+        what = f"{percent(share, 0)} of the displacements were carried over"
         return f"{what if share > NONE else 'Nothing was carried over'}{apart}"
 
     def draw(self, result: Explanation, sheet: Sheet) -> None:  # type: ignore[override]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, field_validator
 
+from optviz.data import load_classes
 from optviz.shared.quantiles import quantiles
 from optviz.shared.table import Table, Tabular
-from optviz.shared.text import listed
+from optviz.shared.text import listed, percent
 from optviz.studies.normalised import OnDeepNetwork
 from optviz.studies.settings import OneEntry, Sizes
 from optviz.studies.study import Progress
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 Real = NDArray[np.float64]
 
+#: Samples for training unless given.
+USUAL = (50, 100, 200, 300, 500, 1000)
 NONE, DECAY, DROPPED = "nothing", "weight decay", "dropout"
 HUES = {NONE: "#5A5A5A", DECAY: "#009E73", DROPPED: "#CC79A7"}
 
@@ -84,8 +86,9 @@ class FewSamplesStudy(OnDeepNetwork):
     examples = ("few-samples", "few-samples --sizes 50,300 --dropout 0.2 --runs 5")
 
     sizes: Annotated[
-        Sizes, Field(description="Numbers of samples for training."),
-    ] = (50, 100, 200, 300, 500, 1000)  # fmt: skip
+        Sizes,
+        Field(description="For training: 50 to 1,000, or 1/8, 1/4 and 1/2 of smaller data."),
+    ] = None
     optimizer: Annotated[
         OneEntry,
         *OnDeepNetwork.model_fields["optimizer"].metadata,
@@ -102,7 +105,9 @@ class FewSamplesStudy(OnDeepNetwork):
 
     @field_validator("sizes")
     @classmethod
-    def _rising(cls, sizes: tuple[int, ...] | None) -> tuple[int, ...]:
+    def _rising(cls, sizes: tuple[int, ...] | None) -> tuple[int, ...] | None:
+        if sizes is None:
+            return None
         if not sizes or min(sizes) < 10 or max(sizes) > 10**6:
             raise ValueError("sizes must be numbers of samples from 10 to 1,000,000")
         return tuple(sorted(set(sizes)))
@@ -114,11 +119,11 @@ class FewSamplesStudy(OnDeepNetwork):
             DECAY: ({}, {"weight_decay": self.weight_decay}),
             DROPPED: ({"dropout": self.dropout}, {}),
         }
-        sizes = self.sizes or ()
+        sizes = self.sizes or _usual(len(load_classes(self.data)))
         accuracy = np.empty((2, len(remedies), len(sizes), self.runs))
         total = self.runs * len(sizes)
         for k, size in enumerate(sizes):
-            deep = dataclasses.replace(self.deep, samples=size)
+            deep = self.deep_with(size)
             for run in range(self.runs):
                 train, test = deep.shares(run)
                 for j, (settings, options) in enumerate(remedies.values()):
@@ -128,7 +133,7 @@ class FewSamplesStudy(OnDeepNetwork):
                         accuracy[part, j, k, run] = network.evaluate(data.x, data.y)[1]
                 if progress is not None:
                     progress(k * self.runs + run + 1, total, f"{size} samples")
-        return FewSamples(np.array(self.sizes or ()), tuple(remedies), accuracy, self)
+        return FewSamples(np.array(sizes), tuple(remedies), accuracy, self)
 
     def finding(self, result: FewSamples) -> str:
         """The gaps at the smallest and at the largest number of samples."""
@@ -138,7 +143,7 @@ class FewSamplesStudy(OnDeepNetwork):
             result.names, gaps[:, 0], strict=True))  # fmt: skip
         more = f"; {100 * gaps[0, -1]:.0f} with {result.sizes[-1]:,}" if len(gaps[0]) > 1 else ""
         return (f"Gap on {result.sizes[0]} samples: {told}; best in the test {result.names[best]}, "
-                f"{100 * test[best, 0]:.0f} %{more}")  # fmt: skip
+                f"{percent(test[best, 0], 0)}{more}")  # fmt: skip
 
     def draw(self, result: FewSamples, sheet: Sheet) -> None:  # type: ignore[override]
         """Accuracies by samples, and the gap between them."""
@@ -184,3 +189,10 @@ class FewSamplesStudy(OnDeepNetwork):
                 draw_curve(axes, curve if self.runs > 1 else curve[0], HUES[name], look,
                            x=result.sizes, dash=dash)  # fmt: skip
         axes.set_ylim(top=1.01)
+
+
+def _usual(count: int) -> tuple[int, ...]:
+    """Numbers of samples for training that leave four tenths of so many for the test; of few, an
+    eighth, a quarter and a half."""
+    sizes = tuple(size for size in USUAL if size <= 0.6 * count)
+    return sizes if len(sizes) > 2 else tuple(sorted({max(count // k, 2) for k in (8, 4, 2)}))

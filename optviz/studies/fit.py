@@ -21,7 +21,7 @@ from optviz.nn.capacity import (
 )  # fmt: skip
 from optviz.shared.quantiles import quantiles
 from optviz.shared.table import Table, Tabular
-from optviz.shared.text import rounded
+from optviz.shared.text import counted, percent, rounded
 from optviz.studies.settings import Seed, Sizes
 from optviz.studies.study import Drawn, Progress
 
@@ -151,15 +151,23 @@ class FitStudy(Drawn):
                     self)  # fmt: skip
 
     def finding(self, result: Fits) -> str:
-        """The capacity that is best in the test, and what the largest costs."""
-        parts = []
-        for j, task in enumerate(TASKS):
-            test = np.median(result.errors[j, 1], axis=1)
-            best = result.best(j)
-            told = rounded if j == 0 else lambda v, *_: f"{100 * v:.0f} %"
-            parts.append(f"{task}: best {result.units[best]} units, {told(float(test[best]), 2)}; "
-                         f"{result.units[-1]} units {told(float(test[-1]), 2)}")  # fmt: skip
-        return f"Error in the test, {'; '.join(parts)}"
+        """The errors of the smallest, the best and the largest capacity in the test."""
+        return f"Error in the test: {'; '.join(self._told(result, j) for j in range(len(TASKS)))}"
+
+    def _told(self, result: Fits, j: int) -> str:
+        test, best, last = result.errors[j, 1], result.best(j), len(result.units) - 1
+
+        def one(k: int) -> str:
+            error = float(np.median(test[k]))
+            told = percent(error) if TASKS[j] == CLASSIFICATION else rounded(error, 2)
+            return f"{counted(int(result.units[k]), 'unit')} {told}"
+
+        smallest = f"{one(0)}, " if best else ""
+        if best == last:
+            return f"{TASKS[j]}, {smallest}{one(best)} (the most are best: no over-fitting)"
+        worse = int((test[last] > test[best]).sum())
+        often = f"worse in {worse} of {counted(self.runs, 'run')}"
+        return f"{TASKS[j]}, {smallest}best {one(best)}, {one(last)} ({often})"
 
     def draw(self, result: Fits, sheet: Sheet) -> None:  # type: ignore[override]
         """A row for each task: three fits, and the errors."""

@@ -15,7 +15,7 @@ from optviz.nn.network import Network
 from optviz.nn.records import History
 from optviz.runs.entry import Entry
 from optviz.shared.table import Table, Tabular
-from optviz.shared.text import listed
+from optviz.shared.text import listed, percent
 from optviz.studies.on_plane import OnPlaneStudy
 from optviz.studies.settings import Counts
 from optviz.studies.study import Filmed, Progress
@@ -154,11 +154,11 @@ class HiddenUnitsStudy(OnPlaneStudy, Filmed):
         """What the best unit of each layer tells apart, and the network."""
         if result.history.diverged:
             return f"Training diverged in epoch {result.history.epochs}: no unit counts"
-        best = listed(f"{100 * told.max():.0f} % in layer {k}"
+        best = listed(f"{percent(told.max(), 0)} in layer {k}"
                       for k, told in enumerate(result.told_apart, 1))  # fmt: skip
         accuracy = result.history.validation_accuracy[-1]
         return (f"One threshold on its best unit tells a class apart by {best}; the network is "
-                f"right for {100 * accuracy:.0f} % of the test")  # fmt: skip
+                f"right for {percent(accuracy, 0)} of the test")  # fmt: skip
 
     def draw(self, result: HiddenUnits, sheet: Sheet) -> None:  # type: ignore[override]
         """The network as it is at the end."""

@@ -13,7 +13,7 @@ from optviz.nn import Activation, Dense, Network
 from optviz.nn.activations import check_activation
 from optviz.nn.initializers import initializer
 from optviz.shared.table import Table, Tabular
-from optviz.shared.text import listed, rounded
+from optviz.shared.text import listed, percent, rounded
 from optviz.studies.settings import Seed, Words
 from optviz.studies.study import Drawn, Progress
 
@@ -144,7 +144,7 @@ class InitHistogramsStudy(Drawn):
         if self.activation not in ENDS:
             return f"Layer {self.layers}: {alike}"
         ends = listed(rounded(end) for end in ENDS[self.activation]).replace(", ", " or ")
-        return (f"Layer {self.layers}: with {self.inits[worst]}, {100 * near[worst]:.0f} % of "
+        return (f"Layer {self.layers}: with {self.inits[worst]}, {percent(near[worst], 0)} of "
                 f"outputs within {NEAR} of {ends}; {alike}")  # fmt: skip
 
     def draw(self, result: InitHistograms, sheet: Sheet) -> None:  # type: ignore[override]

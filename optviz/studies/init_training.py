@@ -15,7 +15,7 @@ from optviz.nn.initializers import initializer
 from optviz.nn.variants import Variants, train_variants
 from optviz.runs.entry import Entry
 from optviz.shared.table import Table, Tabular
-from optviz.shared.text import listed
+from optviz.shared.text import listed, percent
 from optviz.studies.networked import OnOneNetwork
 from optviz.studies.settings import OneEntry, Sizes, Words
 from optviz.studies.study import Progress
@@ -106,9 +106,9 @@ class InitTrainingStudy(OnOneNetwork):
 
     def run(self, progress: Progress | None = None) -> InitTraining:
         """Train from each initialiser, and look at what became of the weights."""
-        from optviz.data import load
+        from optviz.data import load_classes
 
-        whole = load(self.data)
+        whole = load_classes(self.data)
         sizes = self.layers or (whole.inputs, 50, 50, 50, 50, whole.n_classes)
         shared = {**self.shared, "layers": sizes}
         shared.pop("init")
@@ -122,7 +122,7 @@ class InitTrainingStudy(OnOneNetwork):
         """Accuracies, the best first, and who never tells its units apart."""
         accuracy = result.accuracy()
         order = np.argsort(-accuracy, kind="stable")
-        parts = [f"{self.inits[k]} {100 * accuracy[k]:.0f} %" for k in order]
+        parts = [f"{self.inits[k]} {percent(accuracy[k], 0)}" for k in order]
         equal = [init for init, ranks in zip(self.inits, result.ranks, strict=True)
                  if ranks.max() <= 1]  # fmt: skip
         same = f"; units stay equal from {listed(equal)}" if equal else ""

@@ -14,7 +14,7 @@ from optviz.nn.lab import Lab, Variant, is_own_mnist, padding_of
 from optviz.nn.network import Network
 from optviz.nn.records import History, curves
 from optviz.shared.table import Table, Tabular, stacked
-from optviz.shared.text import counted
+from optviz.shared.text import counted, percent
 from optviz.studies.on_data import OnData
 from optviz.studies.settings import Seed, Sizes
 from optviz.studies.study import Progress
@@ -169,13 +169,13 @@ class OnLab(OnData):
         after = f"After {counted(result.histories[0][0].epochs, 'epoch')}"
         best = int(np.nanargmax(accuracy))
         told = (f"{after} {learnt.sum()} of {len(labels)} have learnt: best "
-                f"{labels[best]}, {100 * accuracy[best]:.1f} % in validation")  # fmt: skip
+                f"{labels[best]}, {percent(accuracy[best])} in validation")  # fmt: skip
         if not learnt.any():
             return (f"{after} none of {len(labels)} has learnt more than the "
                     "commonest class")  # fmt: skip
         if learnt.all():
             worst = int(np.nanargmin(accuracy))
-            return f"{told}, last {labels[worst]}, {100 * accuracy[worst]:.1f} %"
+            return f"{told}, last {labels[worst]}, {percent(accuracy[worst])}"
         return f"{told}; not {'; nor '.join(labels[~learnt])}"
 
     def draw(self, result: LabRuns, sheet: Sheet) -> None:  # type: ignore[override]

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, field_validator, model_validator
 
-from optviz.data import load
+from optviz.data import load_classes
 from optviz.landscapes.landscape import Landscape, landscape
 from optviz.landscapes.words import finding
 from optviz.nn.comparison import HIDDEN, Setup, first_network, shares_of
@@ -167,7 +167,7 @@ class LandscapeStudy(OnNetwork, Filmed):
 
     def _task(self) -> tuple[Setup, Any, Any]:
         """The setup, and the shares for training and validation, scaled."""
-        whole = load(self.data)
+        whole = load_classes(self.data)
         sizes = tuple(self.layers or (whole.inputs, min(HIDDEN[0], 50), whole.n_classes))
         if sizes[0] != whole.inputs or sizes[-1] != whole.n_classes:
             raise ValueError(

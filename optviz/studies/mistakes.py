@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 import numpy as np
 from pydantic import Field
 
-from optviz.data import load
+from optviz.data import load_classes
 from optviz.nn.judgement import Judgement
+from optviz.shared.text import percent
 from optviz.studies.networked import OnOneNetwork
 from optviz.studies.study import Progress
 
@@ -38,7 +39,7 @@ class MistakesStudy(OnOneNetwork):
         ValueError
             If the data are no pictures.
         """
-        whole = load(self.data)
+        whole = load_classes(self.data)
         if whole.image is None:
             other = "boundary" if whole.inputs == 2 else "confusion"
             raise ValueError(
@@ -104,5 +105,5 @@ def _size(font: float, columns: int) -> float:
 
 
 def _percent(share: float) -> str:
-    """A probability, not rounded to certainty."""
-    return "over 99.9 %" if share > 0.9995 else f"{100 * share:.1f} %"
+    """A probability: softmax is never certain, though float32 may round it so."""
+    return percent(min(share, 0.99999))

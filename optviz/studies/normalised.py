@@ -1,8 +1,8 @@
-"""What studies of batch normalisation share: a deep network, with it and without."""
+"""What studies of deep networks on a few samples share, those of batch normalisation above all."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 from pydantic import Field, field_validator
 
@@ -18,12 +18,8 @@ NAMES = ("without", "with batch norm")
 
 
 class OnDeepNetwork(OnData):
-    """A study that trains deep networks on a few samples, with batch normalisation and without."""
+    """A study that trains deep networks on a few samples."""
 
-    #: Epochs unless given.
-    usual_epochs: ClassVar[int] = 20
-
-    samples: Annotated[int, Field(ge=10, le=10**6, description="Of them, for training.")] = 1000
     layers: Annotated[int, Field(ge=1, le=30, description="Hidden layers.")] = 5
     units: Annotated[int, Field(ge=2, le=2000, description="Units of each.")] = 100
     activation: Annotated[str, Field(description="Such as relu, tanh or sigmoid.")] = "relu"
@@ -39,10 +35,9 @@ class OnDeepNetwork(OnData):
 
     _known_activation = field_validator("activation")(check_activation)
 
-    @property
-    def deep(self) -> Deep:
-        """The task."""
-        return Deep(self.data, self.samples, self.layers, self.units, self.activation,
+    def deep_with(self, samples: int | None) -> Deep:
+        """The task, with so many samples for training."""
+        return Deep(self.data, samples, self.layers, self.units, self.activation,
                     self.epochs, self.batch_size, self.seed or 0)  # fmt: skip
 
     @property
@@ -60,6 +55,20 @@ class OnDeepNetwork(OnData):
             f"{self.layers} hidden layers of {self.units}, {self.activation}",
             described(self.made, []), f"{self.epochs} epochs, batches of {self.batch_size}",
         ]  # fmt: skip
+
+
+class OnBatchNorm(OnDeepNetwork):
+    """A study of deep networks with batch normalisation and without."""
+
+    samples: Annotated[
+        int | None,
+        Field(ge=10, le=10**6, description="For training; 1,000, or half of smaller data."),
+    ] = None
+
+    @property
+    def deep(self) -> Deep:
+        """The task."""
+        return self.deep_with(self.samples)
 
 
 def hues(theme: Any) -> tuple[str, str]:

@@ -18,7 +18,7 @@ from optviz.runs.convergence import CONVERGES, DIVERGES, RETURNS, UNTOLD, long_r
 from optviz.runs.sweep import Sweep, part_of, sweep
 from optviz.runs.tuning import jittered_starts, rates_to_try
 from optviz.shared.table import Table, Tabular, row, words
-from optviz.shared.text import listed, rounded
+from optviz.shared.text import listed, percent, rounded
 from optviz.studies.settings import AxisSetting, Counts, NoPaths, OneEntry, Start, Steps
 from optviz.studies.study import Drawn, OnFunction, Progress
 
@@ -206,7 +206,7 @@ class PhaseStudy(OnFunction, Drawn):
         later = f"; of {followed} followed for {longer:,}, {lost} do not" if lost else ""
         edge = f" (at the edge of {p.at_edge()})" if p.at_edge() else ""
         return (
-            f"{100 * converge:.0f} % of {p.rates.size:,} settings converge {within}{later}; the "
+            f"{percent(converge, 0)} of {p.rates.size:,} settings converge {within}{later}; the "
             f"fastest, {p.x.name} = {rounded(x)}, {p.y.name} = {rounded(y)}{edge}, by "
             f"{rounded(rate)} a step"
         )

@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, field_validator
 
-from optviz.data import load
+from optviz.data import load_classes
 from optviz.nn.variants import Variants, train_variants
 from optviz.runs.entry import Entry
 from optviz.shared.table import Table, Tabular
-from optviz.shared.text import counted, did_you_mean, listed
+from optviz.shared.text import counted, did_you_mean, listed, percent
 from optviz.studies.on_data import OnData
 from optviz.studies.settings import NoPaths, OneEntry, Option, Seed, Sizes, Words
 from optviz.studies.study import Progress
@@ -145,7 +145,7 @@ class RegulariseStudy(OnData):
 
     def run(self, progress: Progress | None = None) -> Regularised:
         """Train the original, and each variant."""
-        whole = load(self.data)
+        whole = load_classes(self.data)
 
         def sizes(hidden: Any) -> tuple[int, ...]:
             return (whole.inputs, *(hidden or ()), whole.n_classes)
@@ -188,8 +188,8 @@ class RegulariseStudy(OnData):
                 f"{epochs[best]}")  # fmt: skip
         if rises[0] < RISE:
             return f"{told}; the original does not over-fit in {counted(self.epochs, 'epoch')}"
-        return (f"{told}; by the end {names[0]} rises by {100 * rises[0]:.0f} %, {names[least]} by "
-                f"{100 * rises[least]:.0f} %")  # fmt: skip
+        return (f"{told}; by the end {names[0]} rises by {percent(rises[0], 0)}, {names[least]} by "
+                f"{percent(rises[least], 0)}")  # fmt: skip
 
     def draw(self, result: Regularised, sheet: Sheet) -> None:  # type: ignore[override]
         """A panel for each remedy, with the original in each."""

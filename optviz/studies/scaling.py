@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, field_validator
 
-from optviz.data import Dataset, load, min_max, standardize
+from optviz.data import Dataset, load_classes, min_max, standardize
 from optviz.landscapes.curvature import hessian_product
 from optviz.landscapes.directions import Plane
 from optviz.landscapes.grid import losses_on
@@ -20,6 +20,7 @@ from optviz.nn.records import History, curves
 from optviz.nn.training import fit
 from optviz.runs.entry import Entry
 from optviz.shared.table import Table, Tabular, stacked
+from optviz.shared.text import percent
 from optviz.studies.on_data import OnData
 from optviz.studies.settings import NoPaths, OneEntry, Option, Seed, Sizes
 from optviz.studies.study import Progress
@@ -143,7 +144,7 @@ class ScalingStudy(OnData):
         ValueError
             If the data are sparse, or have fewer than two features that vary.
         """
-        whole = load(self.data)
+        whole = load_classes(self.data)
         if whole.is_sparse:
             raise ValueError(f"{whole.name} is sparse: ones and zeros have no other scale")
         entry: Entry = self.optimizer
@@ -219,7 +220,7 @@ class ScalingStudy(OnData):
         parts = []
         for name, accuracy, lost in zip(NAMES, result.accuracy(), result.lost(), strict=True):
             gone = f" ({lost} of {self.runs} diverged)" if lost else ""
-            parts.append(f"{name} {100 * accuracy:.1f} %{gone}")
+            parts.append(f"{name} {percent(accuracy)}{gone}")
         told = f"Right in the test: {', '.join(parts)}"
         known = ", ".join(_condition(value) for value in result.condition)
         return f"{told}; condition in two weights {known}"

@@ -13,7 +13,7 @@ from optviz.nn.training import History
 from optviz.optimizers.base import Optimizer
 from optviz.render.output import check_target
 from optviz.runs.entry import Entry
-from optviz.shared.text import rounded
+from optviz.shared.text import percent, rounded
 from optviz.studies.networked import OnNetwork
 from optviz.studies.settings import Entries, NoPaths, Option
 from optviz.studies.study import Progress
@@ -107,7 +107,7 @@ class TrainStudy(OnNetwork):
         many = result.test_accuracy.shape[1]
         runs = f", median of {many} runs" if many > 1 else ""
         lost = [f" ({n} of {many} diverged)" if n else "" for n in result.diverged.sum(axis=1)]
-        parts = [f"{names[k]} {100 * medians[k]:.1f} %{lost[k]}" for k in order]
+        parts = [f"{names[k]} {percent(medians[k])}{lost[k]}" for k in order]
         return f"Accuracy in the test{runs}: {', '.join(parts)}"
 
     def draw(self, result: Training, sheet: Sheet) -> None:  # type: ignore[override]
@@ -206,7 +206,7 @@ def _handles(t: Training, strokes: list[Stroke], sheet: Sheet) -> list[Line2D]:
     for k, (o, stroke) in enumerate(zip(t.optimizers, strokes, strict=True)):
         scores = t.test_accuracy[k]
         is_told = np.isfinite(scores).all()
-        score = f"   test {100 * np.median(scores):.1f} %" if is_told else ""
+        score = f"   test {percent(np.median(scores))}" if is_told else ""
         text = f"{style.described(o, [])}{score}"
         handles.append(sheet.handle(text, stroke.color, stroke.marker))
     ink = sheet.look.theme.quiet

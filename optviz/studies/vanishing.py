@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, field_validator, model_validator
 
-from optviz.data import load
+from optviz.data import load_classes
 from optviz.nn.activations import check_activation
 from optviz.nn.comparison import Setup, shares_of
 from optviz.nn.depth import deep_network, mean_field, measure, weight_variances
@@ -17,7 +17,7 @@ from optviz.nn.initializers import initializer
 from optviz.nn.training import fit
 from optviz.optimizers.parse import as_optimizer
 from optviz.shared.table import Table, Tabular
-from optviz.shared.text import listed, rounded
+from optviz.shared.text import counted, listed, rounded
 from optviz.studies.on_data import OnData
 from optviz.studies.settings import Counts, NoPaths, OneEntry, Option, Seed, Words
 from optviz.studies.study import Filmed, Progress
@@ -66,11 +66,12 @@ class Vanishing(Tabular):
     steps: NDArray[np.int64]
     study: Any = field(repr=False)
 
-    def shrink(self) -> Real:
-        """The gradient in the first layer by that in the last, before training:
+    def shrink(self, look: int = -1) -> Real:
+        """The gradient in the first layer by that in the last, at one of `steps`:
         (activations, inits)."""
+        backward = self.backward[:, :, look]
         with np.errstate(divide="ignore", invalid="ignore"):
-            return np.asarray(self.backward[:, :, 0, 0] / self.backward[:, :, 0, -1])
+            return np.asarray(backward[..., 0] / backward[..., -1])
 
     def table(self) -> Table:
         """A row for each network, step and layer."""
@@ -186,7 +187,7 @@ class VanishingStudy(OnData, Filmed):
 
     def _samples(self) -> tuple[Any, Any, int]:
         """The training share, scaled."""
-        whole = load(self.data)
+        whole = load_classes(self.data)
         if whole.is_sparse:
             raise ValueError("data must be dense here, such as digits or moons")
         setup = Setup(self.data, (whole.inputs, whole.n_classes), seed=self.seed or 0)
@@ -215,7 +216,7 @@ class VanishingStudy(OnData, Filmed):
         return found
 
     def finding(self, result: Vanishing) -> str:
-        """Which gradients vanish, which explode, before training."""
+        """Which gradients vanish, which explode; after the training, if there is one."""
         shrink = result.shrink()
         names = [f"{a} {b}" for a in result.activations for b in result.inits]
         parts = [
@@ -226,7 +227,9 @@ class VanishingStudy(OnData, Filmed):
         kept = np.abs(np.log10(np.clip(np.nan_to_num(shrink), 1e-300, 1e300))).ravel()
         best = int(np.argmin(kept))
         change = rounded(float(shrink.ravel()[best]), 2)
-        return (f"Gradients through {self.depth} layers: {listed(parts) or 'all stay of use'}; "
+        when = f" after {counted(self.steps, 'step')}" if self.steps else ""
+        told = listed(parts) or "all stay of use"
+        return (f"Gradients through {self.depth} layers{when}: {told}; "
                 f"best kept by {names[best]}, first layer by last {change}")  # fmt: skip
 
     def draw(self, result: Vanishing, sheet: Sheet) -> None:  # type: ignore[override]
