@@ -275,7 +275,7 @@ def test_the_picture_says_what_it_shows() -> None:
     assert first.get_xlim() == second.get_xlim() == (-5, 5)
     assert bar.texts[0].get_text() == "steps"
     written = shares_in(figure)
-    assert [name for _, name in written[:2]] == ["(0, 0)", "(1.75, −0.874)  local"]
+    assert [name for _, name in written[:2]] == ["(0, 0)", "(−1.75, 0.874)  local"]
     half = len(written) // 2
     for part, shares in ((written[:half], b.shares()[0]), (written[half:], b.shares()[1])):
         assert sum(share for share, _ in part) == pytest.approx(100, abs=0.3)

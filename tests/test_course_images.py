@@ -78,7 +78,7 @@ def test_mnists_own_files_stand_beside_the_course(monkeypatch: pytest.MonkeyPatc
     whole = ov.data.Dataset("mnist", rng.integers(0, 256, (70_000, 4)).astype(np.uint8),
                             np.arange(70_000) % 10, image=(2, 2))  # fmt: skip
     assert is_own_mnist(whole)
-    monkeypatch.setattr("optviz.nn.lab.load", lambda text: whole)
+    monkeypatch.setattr("optviz.nn.lab.load_classes", lambda text: whole)
     train, held = Lab("mnist:x", (2, 2), 4, 0.0, 1, 100, 0).shares(0)
     np.testing.assert_array_equal(train.y, whole.y[:60_000])
     np.testing.assert_array_equal(held.y, whole.y[60_000:])

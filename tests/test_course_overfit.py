@@ -99,7 +99,7 @@ def test_few_samples_tells_the_gaps() -> None:
 
 
 def test_samples_are_drawn_anew_each_run_and_the_rest_is_for_the_test() -> None:
-    deep = ov.study("few-samples").deep
+    deep = ov.study("few-samples").deep_with(1000)
     (a, rest), (b, _) = (deep.shares(run) for run in (0, 1))
     assert len(a) + len(rest) == 1797
     assert not np.array_equal(a.x, b.x)

@@ -75,7 +75,9 @@ def _found(f: Function) -> StationaryPoints:
         minima = distinct(np.vstack([minima, more_minima]), f.bounds, 1e-6)
         saddles = distinct(np.vstack([saddles, more_saddles]), f.bounds, 1e-6)
     local = minima[~_is_near(minima, f.minima, 1e-6 * f.diagonal)]
-    local = local[np.argsort(f(*local.T), kind="stable")]
+    # The lowest first; what differs by rounding alone, which no two processors share, by its place.
+    values = [float(f"{value:.9g}") for value in f(*local.T)]
+    local = local[np.lexsort((*local.T[::-1], values))]
     result = StationaryPoints(np.vstack([f.minima, local]), saddles, is_complete)
     for shared in (result.minima, result.saddles):
         shared.flags.writeable = False
