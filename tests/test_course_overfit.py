@@ -91,10 +91,11 @@ def test_few_samples_tells_the_gaps() -> None:
     gaps = frame.groupby(["samples", "against"])["gap"].median()
     best = frame[frame["samples"] == 30].groupby("against", sort=False)["test"].median()
     told = study.finding(result)
-    for name in ("nothing", "weight decay", "dropout"):
-        assert f"{name} {gaps[30, name]:.0f} points" in told
-    assert f"best in the test {best.idxmax()}, {100 * best.max():.0f} %" in told
-    assert told.endswith(f"; {gaps[200, 'nothing']:.0f} with 200")
+    small, large = (f"{gaps[size, 'nothing']:.0f}" for size in (30, 200))
+    assert told.startswith(f"Gap on 30 samples: {small} points ({large} on 200), with ")
+    for name in ("weight decay", "dropout"):
+        assert f"{name} {gaps[30, name]:.0f}" in told
+    assert told.endswith(f"best in the test: {best.idxmax()}, {100 * best.max():.0f} %")
     assert gaps[30, "nothing"] > gaps[200, "nothing"], "the lesson"
 
 

@@ -78,8 +78,8 @@ class Scaling:
 
 
 def count_for_training(data: Dataset, samples: int | None, usual: int) -> int:
-    """How many samples train, and the rest tests: so many; else the usual number, or half of
-    smaller data.
+    """How many samples train, and the rest tests: so many; else the usual number, or half of the
+    data where that is more than six tenths of them.
 
     Raises
     ------
@@ -92,7 +92,7 @@ def count_for_training(data: Dataset, samples: int | None, usual: int) -> int:
     45
     """
     if samples is None:
-        return min(usual, len(data) // 2)
+        return usual if usual <= 0.6 * len(data) else len(data) // 2
     if not samples < len(data):
         raise ValueError(
             f"samples must be fewer than {data.name}'s {len(data):,}: some are for the test"

@@ -163,7 +163,7 @@ class BnInferenceStudy(OnBatchNorm):
 
         look = sheet.look
         sheet.heading("What normalises a sample in use")
-        axes = sheet.axes(sheet.free(left=5.0, right=9.6), "error")
+        axes = sheet.axes(sheet.free(left=5.0, right=9.6, above=1.6), "error")
         axes.set_xscale("log", base=2)
         curve, last = result.curves(), float(result.sizes[-1])
         flat = [np.full_like(curve, np.median(v)) for v in (result.moving, result.whole)]

@@ -139,11 +139,12 @@ class FewSamplesStudy(OnDeepNetwork):
         """The gaps at the smallest and at the largest number of samples."""
         gaps, test = result.gaps(), np.median(result.accuracy[1], axis=-1)
         best = int(test[:, 0].argmax())
-        told = listed(f"{name} {100 * gap:.0f} points" for name, gap in zip(
-            result.names, gaps[:, 0], strict=True))  # fmt: skip
-        more = f"; {100 * gaps[0, -1]:.0f} with {result.sizes[-1]:,}" if len(gaps[0]) > 1 else ""
-        return (f"Gap on {result.sizes[0]} samples: {told}; best in the test {result.names[best]}, "
-                f"{percent(test[best, 0], 0)}{more}")  # fmt: skip
+        told = listed(f"{name} {100 * gap:.0f}" for name, gap in zip(
+            result.names[1:], gaps[1:, 0], strict=True))  # fmt: skip
+        more = f" ({100 * gaps[0, -1]:.0f} on {result.sizes[-1]:,})" if len(gaps[0]) > 1 else ""
+        return (f"Gap on {result.sizes[0]} samples: {100 * gaps[0, 0]:.0f} points{more}, with "
+                f"{told}; best in the test: {result.names[best]}, "
+                f"{percent(test[best, 0], 0)}")  # fmt: skip
 
     def draw(self, result: FewSamples, sheet: Sheet) -> None:  # type: ignore[override]
         """Accuracies by samples, and the gap between them."""
