@@ -468,7 +468,7 @@ def test_a_grid_that_was_cut_short_shows_what_is_done() -> None:
 
 
 PROGRAM = """
-import os, sys, optviz as ov
+import os, sys, time, optviz as ov
 
 study = ov.study("landscape", data="moons:n=150", layers="2,8,2", epochs=2, grid="9x1001",
                  samples=2000, optimizers="adam", curvature=False)
@@ -476,6 +476,7 @@ study = ov.study("landscape", data="moons:n=150", layers="2,8,2", epochs=2, grid
 def tell(done, total, what):
     if what == "grid":
         os.write(1, b"%d\\n" % done)  # at once, or not at all
+        time.sleep(0.005)  # a fast machine would be done before the signal is there
 
 ov.save(study, sys.argv[1], progress=tell)
 print("written", flush=True)
