@@ -19,7 +19,9 @@ from optviz.shared.text import did_you_mean, listed
 from optviz.studies.catalogue import LISTED
 
 #: The commands that are no studies; `app` learns the others from the catalogue.
-OTHERS = ("spec", "replay", "gallery", "list", "completion", "version")
+OTHERS = ("bench", "spec", "replay", "gallery", "list", "completion", "version")
+#: What stands in the help of a command whose file is not imported for it.
+SHORT = {"bench": "Compare optimizers on suites of problems."}
 
 
 class App(click.Group):
@@ -31,6 +33,10 @@ class App(click.Group):
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         """A study's command, or one of this file's."""
+        if name == "bench":
+            from optviz.cli.bench import bench
+
+            return bench
         if name not in LISTED:
             return super().get_command(ctx, name)
         from optviz.cli.commands import study_command
@@ -56,7 +62,8 @@ class App(click.Group):
                 ])  # fmt: skip
         with formatter.section("Files and lists"):
             formatter.write_dl([
-                (name, self.commands[name].get_short_help_str(80)) for name in OTHERS
+                (name, SHORT.get(name) or self.commands[name].get_short_help_str(80))
+                for name in OTHERS
             ])  # fmt: skip
 
 

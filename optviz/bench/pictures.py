@@ -1,0 +1,344 @@
+"""The pictures of a report, each drawn from `Results` on a sheet of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from optviz.bench import statistics
+from optviz.bench.results import TARGETS, Results
+from optviz.bench.scores import relative
+from optviz.optimizers.parse import parse_optimizer
+from optviz.render.ends import draw_ends
+from optviz.render.learning import draw_curve
+from optviz.render.sheet import Sheet
+from optviz.render.style import strokes_of
+from optviz.shared.quantiles import quantiles
+from optviz.shared.text import counted, listed, percent, rounded
+
+Real = NDArray[np.float64]
+
+#: Curves of so many problems are drawn at most; the table has all.
+MOST_PANELS = 48
+
+
+def finding(results: Results) -> str:
+    """Who is best, and who is not told apart from the best."""
+    found = results.rank()
+    best = [results.optimizers[k] for k in found.best()]
+    rest = len(results.optimizers) - len(best)
+    if not rest:
+        return f"None of {counted(len(best), 'optimizer')} is told apart from the best"
+    if len(best) == 1:
+        return f"{best[0]} is best, at a mean rank of {rounded(float(found.ranks.min()))}"
+    return (f"Best: {best[0]}, mean rank {rounded(float(found.ranks.min()))}; not told apart from "
+            f"it: {listed(best[1:])}")  # fmt: skip
+
+
+def ranking(results: Results, theme: str = "light") -> Figure:
+    """Mean ranks with their intervals over all blocks, and in each class of problems."""
+    classes: list[str | None] = [None, *results.classes()]
+    count = len(results.optimizers)
+    sheet = Sheet((1100, 150 + 26 * count), theme, finding(results))
+    sheet.heading("Mean rank by class of problems")
+    look = sheet.look
+    order = np.argsort(results.rank().ranks, kind="stable")
+    colors = _colors(results, look.theme)
+    box = sheet.free(left=7.5, right=1.0, below=1.6, above=1.0)
+    wide = box.width / len(classes)
+    for k, name in enumerate(classes):
+        place = type(box)(box.left + k * wide, box.top, wide - 1.2 * sheet.unit, box.height)
+        axes = sheet.axes(place, name or "all")
+        found = results.rank(name)
+        axes.axvspan(found.ranks.min(), found.ranks.min() + found.apart, color=look.theme.faint,
+                     alpha=0.35, linewidth=0, zorder=0)  # fmt: skip
+        for row, o in enumerate(order):
+            axes.plot([found.low[o], found.high[o]], [row, row], color=colors[o],
+                      linewidth=0.18 * look.font, solid_capstyle="butt")  # fmt: skip
+            axes.plot(found.ranks[o], row, "o", color=colors[o], markersize=0.5 * look.font,
+                      markeredgecolor=look.theme.paper)  # fmt: skip
+        axes.set_ylim(count - 0.5, -0.5)
+        axes.set_xlim(0.7, count + 0.3)
+        names = [results.optimizers[o] for o in order] if not k else []
+        axes.set_yticks(range(count) if not k else [], names)
+        axes.tick_params(axis="y", length=0)
+        axes.set_title(f"{name or 'all'}, n = {found.blocks:,}", loc="left", pad=4,
+                       fontsize=0.9 * look.font, color=look.theme.ink)  # fmt: skip
+    sheet.small_print([
+        f"suite {results.suite.name}", _objective(results),
+        "rank within a problem and a seed, 1 is best; n: how many of these",
+        "lines: 95 % intervals for other seeds of the same problems (rescaled bootstrap)",
+        "shaded: not told apart from the best at 5 % (Nemenyi)",
+    ])  # fmt: skip
+    return _done(sheet)
+
+
+def curves(results: Results, theme: str = "light") -> Figure:
+    """A panel for each problem: the median over seeds with the quartiles, of tuned optimizers."""
+    shown = range(min(len(results.problems), MOST_PANELS))
+    columns = 4 if len(shown) > 3 else len(shown)
+    rows = -(-len(shown) // columns)
+    sheet = Sheet((1200, 130 + 210 * rows), theme, "")
+    look = sheet.look
+    colors = _colors(results, look.theme)
+    sheet.legend([sheet.handle(name, c) for name, c in zip(
+        results.optimizers, colors, strict=True)])  # fmt: skip
+    sheet.heading("How far, after how many evaluations of the gradient")
+    for p, axes in zip(shown, sheet.grid(rows, columns, left=3.4, title=2.4, below=2.6),
+                       strict=False):  # fmt: skip
+        axes.set_label(results.problems[p])
+        marks = np.maximum(results.marks[p], 0.7)
+        for o, color in enumerate(colors):
+            values = results.curves[p][o]
+            known = values[~np.isnan(values).any(axis=1)]
+            if len(known):
+                levels = 10.0 ** quantiles(relative(known), [0.5, 0.25, 0.75])
+                draw_curve(axes, levels, color, look, x=marks, marker="")
+        axes.set_xscale("log")
+        axes.set_yscale("log")
+        axes.set_title(results.problems[p], loc="left", fontsize=0.75 * look.font, pad=4,
+                       color=look.theme.ink)  # fmt: skip
+    more = len(results.problems) - len(shown)
+    sheet.small_print([
+        "relative to the first value: functions f − f*, networks the validation loss by that of "
+        "guessing", f"median of {results.suite.seeds} seeds, band: quartiles",
+        f"{more} problems more in the table" if more else "", "x: evaluations",
+    ])  # fmt: skip
+    return _done(sheet)
+
+
+def ecdf(results: Results, theme: str = "light") -> Figure | None:
+    """The share of problems, seeds and targets that are reached, on functions (as COCO's)."""
+    on_functions = ~results.of_class("learning")
+    if not on_functions.any():
+        return None
+    sheet = Sheet((860, 520), theme, "")
+    look = sheet.look
+    colors = _colors(results, look.theme)
+    sheet.heading("Targets reached, functions")
+    axes = sheet.axes(sheet.free(left=4.4, right=9.0, above=0.4), "ecdf")
+    at = np.unique(np.rint(np.geomspace(1, results.suite.steps, 200)))
+    ends = []
+    for o, color in enumerate(colors):
+        share = statistics.ecdf(results.times[on_functions, o], at)
+        axes.plot(at, share, color=color, linewidth=1.8 * look.unit / 13.5)
+        ends.append((results.optimizers[o], color, float(at[-1]), float(share[-1])))
+    axes.set_xscale("log")
+    axes.set_xlim(1, at[-1])
+    axes.set_ylim(0, 1)
+    axes.grid(axis="y", color=look.theme.faint, linewidth=0.5)
+    axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:g} %")
+    axes.set_xlabel("evaluations of the gradient", labelpad=2)
+    draw_ends(axes, ends, look)
+    sheet.small_print([
+        f"{int(on_functions.sum())} functions × {results.suite.seeds} seeds × {len(TARGETS)} "
+        "targets from 1 to 1e−8 of the first f − f*", "by the lowest f so far",
+    ])  # fmt: skip
+    return _done(sheet)
+
+
+def profile(results: Results, theme: str = "light") -> Figure | None:
+    """Dolan and Moré's performance profile at one target."""
+    on_functions = ~results.of_class("learning")
+    at = int(np.argmin(np.abs(np.log10(TARGETS) - np.log10(results.suite.target))))
+    blocks = results.times[on_functions, :, :, at]
+    blocks = np.moveaxis(blocks, 1, 2).reshape(-1, len(results.optimizers))
+    blocks = blocks[~np.isnan(blocks).any(axis=1)]
+    if not len(blocks):
+        return None
+    blocks = np.maximum(blocks, 1.0)
+    sheet = Sheet((860, 520), theme, "")
+    look = sheet.look
+    colors = _colors(results, look.theme)
+    sheet.heading(f"Functions brought to {TARGETS[at]:.2g} of the first f − f*")
+    axes = sheet.axes(sheet.free(left=4.4, right=9.0, above=0.4), "profile")
+    ratios = np.geomspace(1, 100, 200)
+    shares = statistics.performance_profile(blocks, ratios)
+    ends = []
+    for o, color in enumerate(colors):
+        axes.plot(ratios, shares[o], color=color, linewidth=1.8 * look.unit / 13.5)
+        ends.append((results.optimizers[o], color, 100.0, float(shares[o, -1])))
+    axes.set_xscale("log")
+    axes.set_xlim(1, 100)
+    axes.set_ylim(0, 1)
+    axes.grid(axis="y", color=look.theme.faint, linewidth=0.5)
+    axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:g} %")
+    axes.set_xlabel("times the evaluations of the quickest", labelpad=2)
+    draw_ends(axes, ends, look)
+    several = len(results.optimizers) > 2
+    sheet.small_print([
+        f"share of {len(blocks):,} functions and seeds (performance profile, Dolan and Moré 2002)",
+        "with more than two, only the left end and who leads are sure: the order of the others "
+        "may change when one is left out (Gould and Scott 2016)" if several else "",
+    ])  # fmt: skip
+    return _done(sheet)
+
+
+def tunability(results: Results, theme: str = "light") -> Figure | None:
+    """What tuning brings: the expected best of k configurations; and how wide the valley is."""
+    tuned = [o for o in range(len(results.optimizers))
+             if all(len(row[o]) > 1 for row in results.tuning)]  # fmt: skip
+    if not tuned:
+        return None
+    sheet = Sheet((1100, 480), theme, "")
+    look = sheet.look
+    colors = _colors(results, look.theme)
+    sheet.heading("What tuning brings, and how exact the rate must be")
+    box = sheet.free(left=4.4, right=9.0, above=1.2)
+    gap = 5.2 * sheet.unit
+    left = sheet.axes(type(box)(box.left, box.top, (box.width - gap) / 2, box.height), "budget")
+    right = sheet.axes(
+        type(box)(box.left + (box.width + gap) / 2, box.top, (box.width - gap) / 2, box.height),
+        "rate",
+    )
+    ends = []
+    for o in tuned:
+        best = _lowest(results)
+        regrets = np.array([
+            statistics.expected_best(row[o]) - low for row, low in zip(
+                results.tuning, best, strict=True) if not np.isnan(row[o]).any()
+        ])  # fmt: skip
+        if not len(regrets):
+            continue
+        mean = regrets.mean(axis=0)
+        left.plot(np.arange(1, len(mean) + 1), mean, color=colors[o],
+                  linewidth=1.8 * look.unit / 13.5)  # fmt: skip
+        powers, valley = _valley(results, o)
+        right.plot(powers, valley, color=colors[o], linewidth=1.8 * look.unit / 13.5)
+        ends.append((results.optimizers[o], colors[o], float(powers[-1]), float(valley[-1])))
+    left.set_xlabel("configurations tried", labelpad=2)
+    left.set_title("expected best of so many", loc="left", fontsize=0.9 * look.font, pad=4,
+                   color=look.theme.ink)  # fmt: skip
+    right.set_xlabel("powers of ten above the lowest rate tried", labelpad=2)
+    right.set_title("with each rate", loc="left", fontsize=0.9 * look.font, pad=4,
+                    color=look.theme.ink)  # fmt: skip
+    for axes in (left, right):
+        axes.grid(axis="y", color=look.theme.faint, linewidth=0.5)
+        axes.set_ylim(bottom=0)
+    draw_ends(right, ends, look)
+    sheet.small_print([
+        "y: score above the best configuration of any optimizer, mean over problems",
+        _objective(results),
+        f"tuning seeds: {results.suite.tuning_seeds}, other ones than those of the ranking",
+        "expected best: unbiased, of all configurations (after Dodge et al. 2019)",
+    ])  # fmt: skip
+    return _done(sheet)
+
+
+def improvement(results: Results, theme: str = "light") -> Figure:
+    """Probability that the row is better than the column."""
+    found = statistics.improvement(results.scores)
+    count = len(results.optimizers)
+    order = np.argsort(results.rank().ranks, kind="stable")
+    found = found[np.ix_(order, order)]
+    names = [results.optimizers[o] for o in order]
+    side = max(520, 180 + 34 * count)
+    sheet = Sheet((side + 160, side), theme, "")
+    look = sheet.look
+    sheet.heading("How often the row is better than the column")
+    box = sheet.free(left=8.0, right=1.5, below=6.5)
+    axes = sheet.axes(box, "improvement")
+    axes.imshow(found, cmap="RdBu", vmin=0, vmax=1, aspect="auto", alpha=0.75)
+    for i in range(count):
+        for j in range(count):
+            if i != j:
+                axes.text(j, i, f"{100 * found[i, j]:.0f}", ha="center", va="center",
+                          fontsize=0.75 * look.font, color="#1F2328")  # fmt: skip
+    axes.set_xticks(range(count), names, rotation=45, ha="right")
+    axes.set_yticks(range(count), names)
+    axes.tick_params(length=0)
+    sheet.small_print([
+        "percent; a problem and a seed of each at random, equal scores counting half "
+        "(probability of improvement, Agarwal et al. 2021)",
+    ])  # fmt: skip
+    return _done(sheet)
+
+
+def budgets(results: Results, theme: str = "light") -> Figure:
+    """Mean ranks if the budget had been smaller."""
+    sheet = Sheet((860, 520), theme, "")
+    look = sheet.look
+    colors = _colors(results, look.theme)
+    sheet.heading("The ranking by budget")
+    axes = sheet.axes(sheet.free(left=4.4, right=9.0, above=0.4), "budget")
+    shares = np.geomspace(0.05, 1, 15)
+    ranks = np.array([ranks_at(results, share) for share in shares])
+    ends = []
+    for o, color in enumerate(colors):
+        axes.plot(shares, ranks[:, o], color=color, linewidth=1.8 * look.unit / 13.5)
+        ends.append((results.optimizers[o], color, 1.0, float(ranks[-1, o])))
+    axes.set_xscale("log")
+    axes.set_xlim(shares[0], 1)
+    axes.xaxis.set_major_formatter(lambda value, _: f"{100 * value:.3g} %")
+    axes.set_ylim(len(colors) + 0.2, 0.8)
+    axes.set_xlabel("share of the budget", labelpad=2)
+    draw_ends(axes, ends, look)
+    sheet.small_print([
+        "mean rank by what is reached at the end of the smaller budget (the value at its last step)",
+        "the configurations are those tuned for the whole budget",
+    ])  # fmt: skip
+    return _done(sheet)
+
+
+def ranks_at(results: Results, share: float) -> Real:
+    """The mean rank of each optimizer by the values at a share of the budget."""
+    scores = np.full_like(results.scores, np.nan)
+    for p, (marks, values) in enumerate(zip(results.marks, results.curves, strict=True)):
+        if len(marks):
+            k = max(int(np.searchsorted(marks, share * marks[-1], side="right")) - 1, 0)
+            scores[p] = np.where(np.isnan(values[:, :, k]), np.nan, relative(values[:, :, k]))
+    return statistics.rank(scores).ranks
+
+
+#: By the names of their files in a report.
+PICTURES: Mapping[str, Callable[[Results, str], Figure | None]] = {
+    "ranking": ranking, "curves": curves, "ecdf": ecdf, "profile": profile,
+    "improvement": improvement, "tunability": tunability, "budgets": budgets,
+}  # fmt: skip
+
+
+def _colors(results: Results, theme: Any) -> list[str]:
+    return [s.color for s in strokes_of([parse_optimizer(t) for t in results.optimizers], theme)]
+
+
+def _objective(results: Results) -> str:
+    told = {
+        "area": "score: mean of log₁₀ of the relative value over all evaluations",
+        "final": "score: log₁₀ of the relative value at the end",
+        "time": f"score: log₁₀ of the evaluations to {percent(results.suite.target)}",
+    }
+    return told[results.suite.objective]
+
+
+def _lowest(results: Results) -> Real:
+    """Of each problem the best mean score of any configuration."""
+    return np.array([
+        min((float(np.nanmin(part)) for part in row if len(part) and not np.isnan(part).all()),
+            default=np.nan) for row in results.tuning
+    ])  # fmt: skip
+
+
+def _valley(results: Results, o: int) -> tuple[Real, Real]:
+    """The mean over problems of the score above the best, by the rate above the lowest."""
+    from optviz.bench.problems import problem
+
+    powers, name = np.linspace(0, 6, 61), parse_optimizer(results.optimizers[o]).rate_name
+    rows = []
+    for p, low in enumerate(_lowest(results)):
+        tried, found = results.tried[p][o], results.tuning[p][o]
+        rates = np.array([t.get(name, np.nan) for t in tried])
+        if np.isnan(rates).any() or np.isnan(found).any():
+            continue
+        at = np.log10(rates / problem(results.problems[p]).rates()[0])
+        order = np.argsort(at)
+        rows.append(np.interp(powers, at[order], found[order] - low))
+    return powers, np.mean(rows, axis=0) if rows else np.full(61, np.nan)
+
+
+def _done(sheet: Sheet) -> Figure:
+    sheet.finish()
+    return sheet.figure

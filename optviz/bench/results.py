@@ -1,0 +1,190 @@
+"""What a suite found, as arrays: scores, curves, what was chosen, and the ranking."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from optviz.bench.problems import CLASSES, Curves, problem
+from optviz.bench.running import Plan
+from optviz.bench.scores import score, times_to
+from optviz.bench.statistics import Ranking, rank
+from optviz.bench.store import Store, StoreError
+from optviz.bench.suite import Suite, configurations, read_suite, settings
+from optviz.optimizers.parse import parse_optimizer
+from optviz.shared.table import Table, Tabular
+
+Real = NDArray[np.float64]
+
+#: COCO's targets, relative to the first value: 51 from 1 to 1e-8.
+TARGETS = np.logspace(0, -8, 51)
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Results(Tabular):
+    """A suite's runs.
+
+    Attributes
+    ----------
+    suite
+    problems, optimizers : tuple of str
+    scores : ndarray (problems, optimizers, seeds)
+        By the suite's objective, lower is better; nan for what failed or is not there yet.
+    chosen : tuple of tuple of dict
+        The settings that were evaluated, [problem][optimizer]; empty if none were tuned.
+    tuning : tuple of tuple of ndarray
+        The mean score of each configuration over its tuning seeds, [problem][optimizer] (c,).
+    tried : tuple of tuple of tuple of dict
+        The settings of these configurations.
+    marks : tuple of ndarray (m,)
+        Of each problem, the evaluations at which its curves are kept.
+    curves : tuple of ndarray (optimizers, seeds, m)
+        Of each problem the relative values, inf from where a run diverged.
+    times : ndarray (problems, optimizers, seeds, targets)
+        Evaluations until the lowest value so far is at most each of `TARGETS`; inf for never.
+    diverged, failed : ndarray (problems, optimizers) of int
+        Runs of the evaluation that diverged, and cells of both phases that raised an error.
+    seconds : ndarray (problems, optimizers)
+        Of all cells of both phases, the mean of one; nan if they are not known.
+    """
+
+    suite: Suite
+    problems: tuple[str, ...]
+    optimizers: tuple[str, ...]
+    scores: Real
+    chosen: tuple[tuple[dict[str, float], ...], ...]
+    tuning: tuple[tuple[Real, ...], ...]
+    tried: tuple[tuple[tuple[dict[str, float], ...], ...], ...]
+    marks: tuple[NDArray[np.int64], ...]
+    curves: tuple[Real, ...]
+    times: Real
+    diverged: NDArray[np.int64]
+    failed: NDArray[np.int64]
+    seconds: Real
+
+    def __repr__(self) -> str:
+        """In one line."""
+        p, o, s = self.scores.shape
+        return f"<results of {self.suite.name}: {p} problems × {o} optimizers × {s} seeds>"
+
+    def of_class(self, name: str) -> NDArray[np.bool_]:
+        """Which problems belong to a class, (problems,)."""
+        return np.array([name in problem(text).classes for text in self.problems])
+
+    def classes(self) -> list[str]:
+        """The classes that have a problem here."""
+        return [name for name in CLASSES if self.of_class(name).any()]
+
+    def rank(self, of: str | None = None) -> Ranking:
+        """The ranking over all problems, or over a class of them."""
+        return rank(self.scores if of is None else self.scores[self.of_class(of)])
+
+    def table(self) -> Table:
+        """A row for each run of the evaluation."""
+        p, o, s = self.scores.shape
+        chosen = [[_text(settings) for settings in row] for row in self.chosen]
+        columns = {
+            "problem": np.repeat(self.problems, o * s),
+            "optimizer": np.tile(np.repeat(self.optimizers, s), p),
+            "seed": np.tile(np.arange(s), p * o),
+            "settings": np.repeat(np.array(chosen).ravel(), s),
+            "score": self.scores.ravel(),
+        }  # fmt: skip
+        return Table(columns, ("problem", "optimizer", "seed"), f"suite {self.suite.name}")
+
+    def summary(self) -> Table:
+        """The mean ranks, the best first."""
+        found = self.rank()
+        order = np.argsort(found.ranks, kind="stable")
+        best = set(found.best().tolist())
+        columns = {
+            "optimizer": np.array(self.optimizers)[order], "mean rank": found.ranks[order],
+            "low": found.low[order], "high": found.high[order],
+            "not told apart from the best": np.array([int(k) in best for k in order]),
+        }  # fmt: skip
+        return Table(columns, title=f"suite {self.suite.name}, {found.blocks} blocks")
+
+
+def load(store: str | Path, suite: str | Path | Suite | None = None) -> Results:
+    """The results of a suite in a store; the only one there unless named.
+
+    Raises
+    ------
+    ValueError
+        If the store has several suites, none, or not this one.
+    """
+    with Store(store) as opened:
+        known = opened.suites()
+        if suite is None:
+            if len(known) != 1:
+                names = ", ".join(s.name for s in known) or "none"
+                raise StoreError(f"{opened.path} has several suites, or none: name one of {names}")
+            suite = known[0]
+        elif isinstance(suite, str) and suite in {s.name for s in known}:
+            suite = next(s for s in known if s.name == suite)
+        return _read(opened, read_suite(suite))
+
+
+def _read(store: Store, suite: Suite) -> Results:
+    plan = Plan(suite, store)
+    shape = (len(suite.problems), len(suite.optimizers))
+    scores = np.full((*shape, suite.seeds), np.nan)
+    times = np.full((*shape, suite.seeds, len(TARGETS)), np.nan)
+    diverged, failed = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
+    marks, curves, chosen, tuning, tried = [], [], [], [], []
+    spent = store.seconds()
+    seconds = np.full(shape, np.nan)
+    for p, on in enumerate(suite.problems):
+        rows: list[list[Any]] = [[], [], []]
+        whole: dict[int, list[Curves | None]] = {}
+        for o, text in enumerate(suite.optimizers):
+            known = store.known(on, text)
+            cells = plan.tuning(on, text)
+            made, optimizer = problem(on), parse_optimizer(text)
+            options = tuple(settings(made, optimizer, c) for c in configurations(suite, text))
+            evaluated = plan.evaluation(on, text, known) or []
+            rows[0].append(dict(evaluated[0].settings) if evaluated else {})
+            rows[1].append(_tuned(store, suite, cells))
+            rows[2].append(options if cells else ())
+            failed[p, o] = sum(not good for good in known.values())
+            if (on, text) in spent:
+                seconds[p, o] = spent[on, text][0] / spent[on, text][1]
+            found = store.curves(cell.key for cell in evaluated)
+            whole[o] = [found.get(cell.key) for cell in evaluated]
+            for s, one in enumerate(whole[o]):
+                if one is not None:
+                    scores[p, o, s] = score(one, suite.objective, suite.target)[0]
+                    times[p, o, s] = times_to(one, TARGETS)[0]
+                    diverged[p, o] += int(np.isinf(one.values[0, -1]))
+        here = next((c.marks for row in whole.values() for c in row if c is not None),
+                    np.zeros(0, np.int64))  # fmt: skip
+        values = np.full((shape[1], suite.seeds, len(here)), np.nan)
+        for o, row in whole.items():
+            for s, one in enumerate(row):
+                if one is not None:
+                    values[o, s] = one.values[0]
+        marks.append(here)
+        curves.append(values)
+        for out, part in zip((chosen, tuning, tried), rows, strict=True):
+            out.append(tuple(part))
+    return Results(suite, suite.problems, suite.optimizers, scores, tuple(chosen), tuple(tuning),
+                   tuple(tried), tuple(marks), tuple(curves), times, diverged, failed,
+                   seconds)  # fmt: skip
+
+
+def _tuned(store: Store, suite: Suite, cells: Sequence[Sequence[Any]]) -> Real:
+    found = store.curves(cell.key for row in cells for cell in row)
+    return np.array([
+        np.mean([np.nan if (c := found.get(cell.key)) is None
+                 else score(c, suite.objective, suite.target)[0] for cell in row])
+        for row in cells
+    ])  # fmt: skip
+
+
+def _text(chosen: dict[str, float]) -> str:
+    return ",".join(f"{name}={value:g}" for name, value in chosen.items())

@@ -1,0 +1,228 @@
+"""What is said of scores: pure functions of arrays, each with its source.
+
+Scores have the shape (problems, optimizers, seeds); lower is better, nan is missing. A block is a
+problem and a seed: all optimizers begin there at the same place and meet the same noise.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Real = NDArray[np.float64]
+
+#: Of intervals and tests.
+LEVEL = 0.05
+RESAMPLES = 2000
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """The mean rank of each optimizer over the blocks; 1 is best.
+
+    Attributes
+    ----------
+    ranks : ndarray (optimizers,)
+        The mean over problems of the mean over seeds of the rank within the block; equal scores
+        share the mean of their ranks.
+    low, high : ndarray (optimizers,)
+        95 % interval for other seeds of the same problems, by `rescaled_bootstrap`.
+    apart : float
+        Mean ranks that differ by less are not told apart (Nemenyi's critical difference at 5 %).
+    blocks : int
+        How many there were.
+    """
+
+    ranks: Real
+    low: Real
+    high: Real
+    apart: float
+    blocks: int
+
+    def best(self) -> NDArray[np.int64]:
+        """All that are not told apart from the lowest mean rank, the lowest first."""
+        order = np.argsort(self.ranks, kind="stable")
+        return np.asarray(order[self.ranks[order] - self.ranks.min() <= self.apart])
+
+
+def block_ranks(scores: Real) -> Real:
+    """The rank of each optimizer in each block, ties shared; nan in blocks that lack one."""
+    from scipy.stats import rankdata
+
+    ranks = rankdata(scores, axis=1)
+    missing = np.isnan(scores).any(axis=1, keepdims=True)
+    return np.where(missing, np.nan, ranks)
+
+
+def rank(scores: Real, rng: int = 0) -> Ranking:
+    """The ranking of optimizers.
+
+    Raises
+    ------
+    ValueError
+        If no block has all optimizers.
+    """
+    ranks = block_ranks(scores)
+    full = ~np.isnan(ranks[:, 0])
+    if not full.any():
+        raise ValueError("no problem and seed has a score of every optimizer yet")
+    some = full.any(axis=1)
+    ranks = ranks[some]
+    with np.errstate(all="ignore"):
+        means = np.nanmean(np.nanmean(ranks, axis=2), axis=0)
+    low, high = rescaled_bootstrap(ranks, rng)
+    blocks = int(full.sum())
+    return Ranking(means, low, high, critical_difference(scores.shape[1], blocks), blocks)
+
+
+def rescaled_bootstrap(values: Real, rng: int = 0, level: float = LEVEL) -> tuple[Real, Real]:
+    """An interval for the mean over problems of the mean over seeds, (optimizers,) each: of n seeds
+    n − 1 are drawn, within each problem, so that the variance has no bias (Rao and Wu, 1988).
+
+    One seed tells nothing of others: the interval is nan then.
+    """
+    problems, optimizers, _ = values.shape
+    random = np.random.default_rng(rng)
+    totals = np.zeros((RESAMPLES, optimizers))
+    for of_problem in values:
+        known = of_problem[:, ~np.isnan(of_problem).any(axis=0)]
+        count = known.shape[1]
+        if count < 2:
+            return np.full(optimizers, np.nan), np.full(optimizers, np.nan)
+        drawn = random.multinomial(count - 1, np.full(count, 1 / count), RESAMPLES)
+        totals += drawn @ known.T / (count - 1)
+    low, high = np.quantile(totals / problems, [level / 2, 1 - level / 2], axis=0)
+    return np.asarray(low), np.asarray(high)
+
+
+@functools.cache
+def critical_difference(optimizers: int, blocks: int, level: float = LEVEL) -> float:
+    """Nemenyi's: q √(k (k + 1) / (6 N)), q the studentised range over √2 (Demšar, 2006, eq. 4)."""
+    from scipy.stats import studentized_range
+
+    if optimizers < 2:
+        return 0.0
+    q = studentized_range.ppf(1 - level, optimizers, np.inf) / np.sqrt(2)
+    return float(q * np.sqrt(optimizers * (optimizers + 1) / (6 * blocks)))
+
+
+def friedman(scores: Real) -> float:
+    """The probability of ranks that differ so much, if none were better (Friedman, 1937), over
+    problems: seeds are averaged. nan with fewer than three optimizers or problems."""
+    from scipy.stats import friedmanchisquare
+
+    means = _means(scores)
+    if means.shape[1] < 3 or len(means) < 3:
+        return float("nan")
+    if np.ptp(means, axis=1).max() == 0:
+        return 1.0
+    return float(friedmanchisquare(*means.T).pvalue)
+
+
+def wilcoxon_holm(scores: Real) -> Real:
+    """p of each pair over problems, by Wilcoxon's signed ranks with Holm's correction
+    (Demšar, 2006, section 3.2.2): (optimizers, optimizers), symmetric, 1 on the diagonal."""
+    from scipy.stats import wilcoxon
+
+    means, count = _means(scores), scores.shape[1]
+    pairs = [(i, j) for i in range(count) for j in range(i)]
+    raw = []
+    for i, j in pairs:
+        differences = means[:, i] - means[:, j]
+        raw.append(float(wilcoxon(differences).pvalue) if np.any(differences) else 1.0)
+    out = np.ones((count, count))
+    for (i, j), p in zip(pairs, holm(np.array(raw)), strict=True):
+        out[i, j] = out[j, i] = p
+    return out
+
+
+def holm(values: Real) -> Real:
+    """Adjusted p (Holm, 1979): the k-th smallest of m times m − k + 1, never falling."""
+    order = np.argsort(values, kind="stable")
+    count = len(values)
+    raised = np.minimum(1, np.maximum.accumulate(values[order] * (count - np.arange(count))))
+    out = np.empty(count)
+    out[order] = raised
+    return out
+
+
+def improvement(scores: Real) -> Real:
+    """P(row is better than column) for a problem and two seeds at random, ties counting half
+    (Agarwal et al., 2021): (optimizers, optimizers)."""
+    count = scores.shape[1]
+    out = np.full((count, count), 0.5)
+    for i in range(count):
+        for j in range(count):
+            if i != j:
+                a, b = scores[:, i, :, None], scores[:, j, None, :]
+                won = np.where(np.isnan(a) | np.isnan(b), np.nan, (a < b) + 0.5 * (a == b))
+                out[i, j] = np.nanmean(np.nanmean(won, axis=(1, 2)))
+    return out
+
+
+def interquartile_mean(scores: Real, rng: int = 0) -> tuple[Real, Real, Real]:
+    """The mean of the middle half of all runs, (optimizers,), and a 95 % interval by a bootstrap
+    stratified by problem (Agarwal et al., 2021)."""
+    from scipy.stats import trim_mean
+
+    def of(part: Real) -> Real:
+        flat = np.moveaxis(part, 1, 0).reshape(part.shape[1], -1)
+        return np.array([trim_mean(row[~np.isnan(row)], 0.25) for row in flat])
+
+    random = np.random.default_rng(rng)
+    problems, _, seeds = scores.shape
+    drawn = random.integers(0, seeds, (RESAMPLES // 4, problems, seeds))
+    found = np.array([of(np.take_along_axis(scores, d[:, None, :], axis=2)) for d in drawn])
+    low, high = np.quantile(found, [LEVEL / 2, 1 - LEVEL / 2], axis=0)
+    return of(scores), np.asarray(low), np.asarray(high)
+
+
+def expected_best(scores: Real) -> Real:
+    """The expected lowest of k of n scores drawn without replacement, for k = 1 … n: (n,).
+
+    Σ_i s_(i) C(n − i, k − 1) / C(n, k), the unbiased estimate from all of them (in place of Dodge
+    et al., 2019, who draw with replacement).
+    """
+    ordered = np.sort(scores)
+    n = len(ordered)
+    out = np.empty(n)
+    for k in range(1, n + 1):
+        weights = np.zeros(n)
+        # P(the lowest of k is the i-th of all), from one i to the next.
+        p = k / n
+        for i in range(n - k + 1):
+            weights[i] = p
+            p *= (n - i - k) / (n - i - 1) if n - i - 1 > 0 else 0.0
+        out[k - 1] = weights @ ordered
+    return out
+
+
+def ecdf(times: Real, at: Real) -> Real:
+    """The share of times that are at most each of `at`; inf is never (Hansen et al., 2022)."""
+    flat = np.sort(times[~np.isnan(times)].ravel())
+    return np.searchsorted(flat, at, side="right") / max(len(flat), 1)
+
+
+def performance_profile(times: Real, at: Real) -> Real:
+    """For each optimizer the share of blocks that it solves within `at` times the evaluations of
+    the quickest (Dolan and Moré, 2002): `times` (blocks, optimizers), result (optimizers, at)."""
+    quickest = np.min(times, axis=1, keepdims=True)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        ratios = np.where(np.isinf(times), np.inf, times / quickest)
+    return np.asarray((ratios[:, :, None] <= at).mean(axis=0))
+
+
+def data_profile(times: Real, dimensions: Real, at: Real) -> Real:
+    """For each optimizer the share of blocks that it solves within `at` times n + 1 evaluations
+    (Moré and Wild, 2009)."""
+    return np.asarray(((times / (dimensions + 1)[:, None])[:, :, None] <= at).mean(axis=0))
+
+
+def _means(scores: Real) -> Real:
+    """Of the seeds, where a problem has all optimizers."""
+    with np.errstate(all="ignore"):
+        means = np.nanmean(scores, axis=2)
+    return np.asarray(means[~np.isnan(means).any(axis=1)])

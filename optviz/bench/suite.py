@@ -1,0 +1,296 @@
+"""Suites: which problems, which optimizers, how they are tuned and on how many seeds tried.
+
+A suite is a small TOML file, or one of `SUITES`. From it follow tasks (a problem and an optimizer)
+and their cells; nothing here runs anything.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import hashlib
+import json
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Literal
+
+from optviz.bench.problems import LEARNING, Problem, problem
+from optviz.optimizers import optimizers as catalogue
+from optviz.optimizers.base import Optimizer
+from optviz.optimizers.parse import parse_optimizer
+from optviz.shared.checks import check_whole
+from optviz.shared.text import did_you_mean, listed
+
+#: It changes when cells that were measured before would come out otherwise.
+FORMAT = 1
+#: Seeds that tune begin here: those that evaluate are 0, 1, … below it.
+TUNING = 1_000_000
+#: What is to become small; see `results.py`.
+OBJECTIVES = ("area", "final", "time")
+#: Names of the suites of the package, in `suites/`.
+SUITES = ("quick", "plane", "ndim", "learning", "full")
+MOST_CELLS = 100_000_000
+#: Hyperparameters of one optimizer.
+MOST_TUNED = 16
+
+
+@dataclass(frozen=True)
+class Suite:
+    """What runs; every field is a line of the TOML file.
+
+    Attributes
+    ----------
+    name
+    problems, optimizers
+        Texts; see `problem` and `optviz.adam:lr=0.1`. A rate that is given is not tuned.
+    tune
+        "rate" alone, or "all" hyperparameters with a range for sweeps.
+    configurations
+        That each optimizer may try on each problem.
+    tuning_seeds, seeds
+        On which each configuration is tried, and on which the best one is evaluated.
+    steps, epochs
+        Of functions, and of networks.
+    objective
+        By which the best configuration is chosen: "area", "final" or "time".
+    target
+        For "time": how small the relative value must become.
+    """
+
+    name: str
+    problems: tuple[str, ...]
+    optimizers: tuple[str, ...]
+    tune: Literal["rate", "all"] = "rate"
+    configurations: int = 30
+    tuning_seeds: int = 3
+    seeds: int = 10
+    steps: int = 500
+    epochs: int = 20
+    objective: Literal["area", "final", "time"] = "area"
+    target: float = 1e-3
+
+    def __post_init__(self) -> None:
+        for name in ("problems", "optimizers"):
+            texts = getattr(self, name)
+            if not isinstance(texts, list | tuple) or not texts:
+                raise ValueError(f"suite {self.name}: {name} must be a list of texts")
+            if not all(isinstance(text, str) for text in texts):
+                raise ValueError(f"suite {self.name}: {name} must be texts")
+            object.__setattr__(self, name, tuple(dict.fromkeys(text.strip() for text in texts)))
+        for name, most in (("configurations", 10_000), ("tuning_seeds", 10_000),
+                           ("seeds", TUNING), ("steps", 10**7), ("epochs", 10**5)):  # fmt: skip
+            check_whole(f"suite {self.name}: {name}", getattr(self, name), 1, most)
+        for name, known in (("tune", ("rate", "all")), ("objective", OBJECTIVES)):
+            if getattr(self, name) not in known:
+                raise ValueError(
+                    f"suite {self.name}: {name} must be one of {listed(known)}, not "
+                    f"{getattr(self, name)!r}"
+                )
+        if not isinstance(self.target, int | float) or not 0 < self.target < 1:
+            raise ValueError(f"suite {self.name}: target must be a number between 0 and 1")
+        for text in self.problems:
+            problem(text)
+        for text in self.optimizers:
+            parse_optimizer(text)
+        if self.cells > MOST_CELLS:
+            raise ValueError(f"suite {self.name} has {self.cells:,} cells, above {MOST_CELLS:,}")
+
+    @property
+    def cells(self) -> int:
+        """How many there are at most."""
+        each = [
+            len(configurations(self, text)) * self.tuning_seeds * (not is_fixed(self, text))
+            + self.seeds for text in self.optimizers
+        ]  # fmt: skip
+        return len(self.problems) * sum(each)
+
+    def tasks(self) -> list[tuple[str, str]]:
+        """Problem and optimizer of each task; long ones, which learn, first."""
+        order = sorted(self.problems, key=lambda text: LEARNING not in problem(text).classes)
+        return [(p, o) for p in order for o in self.optimizers]
+
+    def budget(self, on: Problem) -> int:
+        """Steps or epochs."""
+        return self.epochs if on.unit == "epochs" else self.steps
+
+    def to_json(self) -> str:
+        """All of it as text, for the store."""
+        return json.dumps(dataclasses.asdict(self), sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> Suite:
+        """What `to_json` wrote."""
+        return cls(**json.loads(text))
+
+
+def read_suite(text: str | Path | Suite) -> Suite:
+    """A suite by its name, from its TOML file, or as it is.
+
+    Raises
+    ------
+    ValueError
+        If there is none, or a line of the file is wrong: one line says which.
+
+    Examples
+    --------
+    >>> read_suite("quick").objective
+    'area'
+    """
+    if isinstance(text, Suite):
+        return text
+    path = Path(text)
+    if path.suffix != ".toml":
+        if str(text) not in SUITES:
+            hint = did_you_mean(str(text), SUITES)
+            raise ValueError(
+                f"no suite is called {str(text)[:40]!r}{hint}; there are {listed(SUITES)}, or a "
+                "file of your own that ends in .toml"
+            )
+        written = (files("optviz.bench") / "suites" / f"{text}.toml").read_text(encoding="utf-8")
+        return _from_toml(str(text), written)
+    try:
+        written = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or "it is no text"
+        raise ValueError(f"{path}: cannot be read: {why}") from None
+    return _from_toml(path.stem, written)
+
+
+def _from_toml(name: str, written: str) -> Suite:
+    try:
+        data = tomllib.loads(written)
+    except tomllib.TOMLDecodeError as error:
+        raise ValueError(f"suite {name}: {error}") from None
+    known = [f.name for f in dataclasses.fields(Suite)]
+    for key in data:
+        if key not in known:
+            raise ValueError(f"suite {name} has no {key!r}{did_you_mean(key, known)}; it has "
+                             f"{listed(known)}")  # fmt: skip
+    data.setdefault("name", name)
+    if data.get("optimizers") == "all":
+        data["optimizers"] = list(catalogue)
+    if missing := {"problems", "optimizers"} - data.keys():
+        raise ValueError(f"suite {name} lacks {listed(sorted(missing))}")
+    try:
+        return Suite(**data)
+    except TypeError as error:
+        raise ValueError(f"suite {name}: {error}") from None
+
+
+# -- configurations ----------------------------------------------------------------------------
+
+
+def is_fixed(suite: Suite, text: str) -> bool:
+    """Whether an optimizer came with its rate, and nothing is left to tune."""
+    return suite.tune == "rate" and _has_rate(text)
+
+
+def _has_rate(text: str) -> bool:
+    return f"{parse_optimizer(text).rate_name}=" in text.partition(":")[2]
+
+
+@functools.lru_cache(maxsize=4096)
+def configurations(suite: Suite, text: str) -> tuple[tuple[tuple[str, float], ...], ...]:
+    """What is tried of an optimizer, in powers of ten of the problem's lowest rate: every
+    optimizer has the same points of one scrambled Sobol sequence (Owen, 1998), the first
+    coordinate for the rate. `settings` makes rates of them."""
+    if is_fixed(suite, text):
+        return ((),)
+    optimizer = parse_optimizer(text)
+    given = {part.partition("=")[0].strip() for part in text.partition(":")[2].split(",")}
+    known = type(optimizer).hyperparameters(optimizer.convention)
+    tuned = {} if _has_rate(text) else {optimizer.rate_name: None}
+    if suite.tune == "all":
+        tuned |= {name: value.sweep for name, value in known.items()
+                  if value.sweep and not value.is_flag and name not in given}  # fmt: skip
+    if not tuned:
+        return ((),)
+    first = 0 if optimizer.rate_name in tuned else 1
+    points = _sobol(suite.configurations)[:, first : first + len(tuned)]
+    return tuple(
+        tuple((name, _placed(float(u), ends)) for (name, ends), u in zip(
+            tuned.items(), row, strict=True)) for row in points
+    )  # fmt: skip
+
+
+@functools.cache
+def _sobol(count: int) -> Any:
+    from scipy.stats import qmc
+
+    whole = 1 << max(0, (count - 1).bit_length())
+    return qmc.Sobol(MOST_TUNED, scramble=True, rng=0).random(whole)[:count]
+
+
+def _placed(u: float, ends: tuple[float, float, bool] | None) -> float:
+    if ends is None:
+        return u  # a rate: the problem knows its range
+    low, high, is_log = ends
+    value = low * (high / low) ** u if is_log else low + u * (high - low)
+    return float(f"{value:.3g}")
+
+
+def settings(
+    on: Problem, optimizer: Optimizer, configuration: Sequence[tuple[str, float]]
+) -> dict[str, float]:
+    """The hyperparameters of a configuration on a problem; rates have three digits."""
+    low, high = on.rates()
+    out = {}
+    for name, value in configuration:
+        is_rate = name == optimizer.rate_name
+        out[name] = float(f"{low * (high / low) ** value:.3g}") if is_rate else value
+    return out
+
+
+# -- cells -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One run: a problem, an optimizer with all its settings, a seed, a budget.
+
+    `key` is a hash of everything that determines what comes out: the text of the rule and of the
+    problem too, so that a rule that was changed is measured again, and no other.
+    """
+
+    problem: str
+    optimizer: str
+    settings: tuple[tuple[str, float], ...]
+    seed: int
+    budget: int
+    key: str
+
+
+def cells_of(
+    on: Problem, text: str, chosen: Mapping[str, float], seeds: Sequence[int], budget: int
+) -> list[Cell]:
+    """The cells of one setting."""
+    made = tuple(sorted(chosen.items()))
+    identity = _identity(on.text, text, made)
+    return [
+        Cell(on.text, text, made, seed, budget, _digest(identity, str(seed), str(budget)))
+        for seed in seeds
+    ]
+
+
+@functools.lru_cache(maxsize=100_000)
+def _identity(on: str, text: str, chosen: tuple[tuple[str, float], ...]) -> str:
+    optimizer = parse_optimizer(text).fresh(**dict(chosen))
+    hyper = {name: value if isinstance(value, float | bool) else str(value)
+             for name, value in optimizer.hyper.items()}  # fmt: skip
+    return _digest(
+        str(FORMAT), _problem_identity(on), optimizer.kernel_source(), json.dumps(hyper),
+        json.dumps({slot: str(start) for slot, start in optimizer.initial.items()}),
+        optimizer.convention,
+    )  # fmt: skip
+
+
+@functools.cache
+def _problem_identity(text: str) -> str:
+    return _digest(problem(text).identity())
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]

@@ -1,0 +1,244 @@
+"""Runs whose values are kept along the way, each on a shifted and turned copy of a function.
+
+The benchmark suite compares optimizers on them: whatever an optimizer makes of the origin or of the
+axes, which no copy shares, does not help it. `compiled/noise.py` draws the noise.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from optviz.compiled import jit, sources, splitmix
+from optviz.functions.base import Function
+from optviz.optimizers.base import Optimizer
+from optviz.optimizers.rule import STEP
+from optviz.runs.descend import scheduled_rates
+
+Real = NDArray[np.float64]
+
+#: Kinds of noise on a gradient, in the order of their numbers in the loop.
+NOISES = ("none", "gaussian", "heavy", "multiplicative")
+#: Coordinates that step together.
+COORDINATES = 512
+
+
+@dataclass(frozen=True)
+class Copies:
+    """Copies of a function, one for each seed: x = turn z + shift, and the optimizer sees z.
+
+    Attributes
+    ----------
+    starts : ndarray (k, n)
+        In z.
+    turns : ndarray (k, n, n)
+        Orthogonal.
+    shifts : ndarray (k, n)
+    keys : ndarray (k,) of uint64
+        Of the noise.
+    """
+
+    starts: Real
+    turns: Real
+    shifts: Real
+    keys: NDArray[np.uint64]
+
+
+@dataclass(frozen=True)
+class Trials:
+    """What became of k copies under c settings, at the steps `marks`.
+
+    Attributes
+    ----------
+    values, best : ndarray (c, k, marks)
+        f at the step, and the lowest f up to it; inf from the step on with which a run diverged.
+    ends : ndarray (c, k) of int64
+        0, or the step with which a run diverged.
+    """
+
+    values: Real
+    best: Real
+    ends: NDArray[np.int64]
+
+
+def copies(f: Function, seeds: Sequence[int], root: int = 0) -> Copies:
+    """A start in the inner half of the bounds where f is defined, a random rotation (Haar), and a
+    random shift for each seed; nothing depends on the other seeds."""
+    low, high = np.array(f.bounds, dtype=float).T
+    parts = []
+    for seed in seeds:
+        rng = np.random.default_rng([root, seed])
+        x = _start(f, low, high, rng)
+        turn = _rotation(f.n, rng)
+        shift = rng.uniform(-1, 1, f.n) * (high - low)
+        parts.append(((x - shift) @ turn, turn, shift))
+    starts, turns, shifts = (np.array(part) for part in zip(*parts, strict=True))
+    keys = np.concatenate([splitmix.keys(root, np.array([s]), 1) for s in seeds])
+    return Copies(starts, turns, shifts, keys)
+
+
+def _start(f: Function, low: Real, high: Real, rng: np.random.Generator) -> Real:
+    for _ in range(1000):
+        x = low + (high - low) * rng.uniform(0.05, 0.95, f.n)
+        value = float(f(*x) if f.is_plane else f(x))
+        slope = f.gradient(*x) if f.is_plane else f.gradient(x)
+        if np.isfinite(value) and np.isfinite(slope).all():
+            return np.asarray(x)
+    raise ValueError(f"{f.name} has no value at any of 1,000 points inside its bounds")
+
+
+def _rotation(n: int, rng: np.random.Generator) -> Real:
+    """Uniform over all rotations and reflections: QR of a Gaussian matrix, with signs that make it
+    unique (Mezzadri, 2007, How to generate random matrices from the classical compact groups)."""
+    q, r = np.linalg.qr(rng.normal(size=(n, n)))
+    return np.asarray(q * np.sign(np.diag(r)))
+
+
+def marks_of(steps: int, most: int = 101) -> NDArray[np.int64]:
+    """The steps that are kept: the first ones all, then evenly on a log axis, and the last."""
+    wanted = np.geomspace(1, steps, most - 1) if steps > most else np.arange(1, steps + 1)
+    spaced = np.unique(np.concatenate([[0], np.rint(wanted), [steps]]).astype(np.int64))
+    return np.asarray(spaced)
+
+
+def run_trials(
+    f: Function, optimizer: Optimizer, settings: Sequence[dict[str, float]], made: Copies,
+    steps: int, noise: tuple[str, float] = ("none", 0.0),
+) -> Trials:  # fmt: skip
+    """Run every copy under each of the settings.
+
+    Parameters
+    ----------
+    settings
+        Hyperparameters, as `Optimizer.fresh` takes them; {} for the optimizer's own.
+    noise
+        Its kind, one of `NOISES`, and its size: the standard deviation of a component for
+        "gaussian"; the scale of Student's t with two degrees of freedom for "heavy"; and the
+        deviation of the factor 1 + size · ξ for "multiplicative". All settings meet the same.
+    """
+    marks = marks_of(steps)
+    count, shape = len(settings), (len(settings), len(made.starts), len(marks))
+    values, best = np.full(shape, np.inf), np.full(shape, np.inf)
+    ends = np.zeros(shape[:2], dtype=np.int64)
+    kind, size = noise
+    loop, *pointers = _kernels(f, optimizer)
+    for c in range(count):
+        one = optimizer.fresh(**settings[c])
+        with np.errstate(all="ignore"):
+            loop(
+                *pointers, made.starts, made.turns, made.shifts, made.keys,
+                one.initial_state(1)[:, 0].astype(float), one.hyper_vector(),
+                scheduled_rates(one, steps), NOISES.index(kind), float(size), marks, values[c],
+                best[c], ends[c],
+            )  # fmt: skip
+    return Trials(values, best, ends)
+
+
+def _kernels(f: Function, optimizer: Optimizer) -> tuple[Callable[..., Any], ...]:
+    perturb = jit.compiled(*_noise())
+    loop: Callable[..., Any] = descend_trials
+    if f.is_compiled:
+        loop = jit.compiled(descend_trials, DESCEND_TRIALS.replace("PERTURB", _noise()[1]))
+    return loop, optimizer.kernel(), f.gradient_kernel(), f.value_kernel(), perturb
+
+
+@functools.cache
+def _noise() -> tuple[Any, str]:
+    noise = sources.with_vecmath("compiled/noise.py", "compiled/splitmix.py")
+    return noise.perturb, noise.PERTURB.replace("real", "float64")
+
+
+DESCEND_TRIALS = f"""void(
+    {STEP}, void(float64[:, ::1], float64[:, ::1]), void(float64[:, ::1], float64[::1]), PERTURB,
+    float64[:, ::1], float64[:, :, ::1], float64[:, ::1], uint64[::1], float64[::1], float64[::1],
+    float64[::1], int64, float64, int64[::1], float64[:, ::1], float64[:, ::1], int64[::1]
+)""".replace("real", "float64")
+
+
+def descend_trials(  # type: ignore[no-untyped-def]  # noqa: PLR0915  (a helper would be a call)
+    step, gradient, value, perturb, starts, turns, shifts, keys, initial, settings, scheduled,
+    kind, size, marks, values, best, ends
+):  # fmt: skip
+    """The compiled loop: fill `values`, `best` (k, marks) and `ends` (k,); see `run_trials`.
+
+    Coordinates of a block of runs stand as (n, m), those of run i at [:, i].
+    """
+    count, n = starts.shape
+    steps = marks[-1]
+    width = max(1, COORDINATES // n)
+    for first in range(0, count, width):
+        m = min(width, count - first)
+        z, g, random = np.empty(n * m), np.empty(n * m), np.empty(n * m)
+        x, slope = np.empty((n, m)), np.empty((n, m))
+        others = np.empty((2, n * m))
+        state = np.empty((initial.size, n * m))
+        path, heights, lowest = np.empty((m, n)), np.empty(m), np.full(m, np.inf)
+        seeds = keys[first : first + m]
+        hyper = settings.copy()
+        for slot in range(initial.size):
+            state[slot] = initial[slot]
+        for axis in range(n):
+            for i in range(m):
+                z[axis * m + i] = starts[first + i, axis]
+        going = np.ones(m, np.int64)
+        mark = 0
+        for t in range(steps + 1):
+            for i in range(m):
+                turn = turns[first + i]
+                for axis in range(n):
+                    total = shifts[first + i, axis]
+                    for other in range(n):
+                        total += turn[axis, other] * z[other * m + i]
+                    x[axis, i] = total
+                    path[i, axis] = total
+            value(path, heights)
+            for i in range(m):
+                finite = np.isfinite(heights[i])
+                for axis in range(n):
+                    finite &= np.isfinite(x[axis, i])
+                if going[i] > 0 and not finite:
+                    going[i] = 0
+                    ends[first + i] = t
+                if going[i] > 0:
+                    lowest[i] = min(lowest[i], heights[i])
+            if t == marks[mark]:
+                for i in range(m):
+                    if going[i] > 0:
+                        values[first + i, mark] = heights[i]
+                        best[first + i, mark] = lowest[i]
+                mark += 1
+            if t == steps or going.sum() == 0:
+                break
+            gradient(x, slope)
+            for i in range(m):
+                turn = turns[first + i]
+                for axis in range(n):
+                    total = 0.0
+                    for other in range(n):
+                        total += turn[other, axis] * slope[other, i]
+                    g[axis * m + i] = total
+            if kind > 0:
+                random[:] = 0.0
+                perturb(seeds, t + 1, 1.0, random)
+            if kind == 1:
+                for i in range(n * m):
+                    g[i] += size * random[i]
+            elif kind == 2:
+                # Student's t with two degrees of freedom: ξ over the root of half of χ².
+                others[:] = 0.0
+                perturb(~seeds, t + 1, 1.0, others[0])
+                perturb(seeds ^ (seeds << np.uint64(1)), t + 1, 1.0, others[1])
+                for i in range(n * m):
+                    half = 0.5 * (others[0, i] * others[0, i] + others[1, i] * others[1, i])
+                    g[i] += size * random[i] / np.sqrt(half)
+            elif kind == 3:
+                for i in range(n * m):
+                    g[i] *= 1.0 + size * random[i]
+            if scheduled.size > 0:
+                hyper[0] = scheduled[t]
+            step(z, g, state, hyper, t + 1)
