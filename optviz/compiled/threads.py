@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -12,6 +13,10 @@ from typing import Any
 
 #: How the names of the pool's threads begin.
 PREFIX = "optviz"
+
+_lock = threading.Lock()
+#: Who holds BLAS at one thread; the first place has what gives its threads back.
+_holders: list[Any] = []
 
 
 def thread_count() -> int:
@@ -35,10 +40,23 @@ def one_blas_thread() -> Iterator[None]:
     """BLAS stays in the thread that calls it, for work that has threads of its own.
 
     Threads of both kinds would wait for each other: that takes thirty times as long. It holds for
-    the whole process meanwhile.
+    the whole process meanwhile; within itself it does nothing. Hold it as long as work of both
+    kinds takes turns: BLAS's threads spin for a while after each of its calls.
     """
-    with _libraries().limit(limits=1, user_api="blas"):
+    with _lock:
+        _holders.append(None if _holders else _libraries().limit(limits=1, user_api="blas"))
+    try:
         yield
+    finally:
+        with _lock:
+            first = _holders.pop()
+            if not _holders:
+                first.restore_original_limits()
+
+
+def is_blas_held() -> bool:
+    """Whether somebody holds BLAS at one thread."""
+    return bool(_holders)
 
 
 @functools.cache
@@ -60,10 +78,21 @@ def side_by_side(jobs: Sequence[Callable[[], None]]) -> None:
         for job in jobs:
             job()
         return
+    left = deque(jobs)
+
+    def take() -> None:
+        while True:
+            try:
+                job = left.popleft()
+            except IndexError:
+                return
+            job()
+
     with one_blas_thread():
-        others = [thread_pool().submit(job) for job in jobs[1:]]
+        # As many as there are processors, with this one: a third thread on two would only disturb.
+        others = [thread_pool().submit(take) for _ in range(min(thread_count(), len(jobs)) - 1)]
         try:
-            jobs[0]()
+            take()
         finally:
             for other in others:
                 other.result()

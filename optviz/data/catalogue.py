@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import os
 import re
@@ -104,6 +105,8 @@ def load(text: str | Path | Dataset) -> Dataset:
 def load_classes(text: str | Path | Dataset) -> Dataset:
     """As `load`, for a network that is to tell classes apart.
 
+    What is built in or generated is made once for several networks; its arrays cannot be changed.
+
     Raises
     ------
     ValueError
@@ -116,7 +119,7 @@ def load_classes(text: str | Path | Dataset) -> Dataset:
     ...
     ValueError: mine: all samples are of the class 'a': there is nothing to tell apart
     """
-    data = load(text)
+    data = _made(text) if isinstance(text, str) and is_made_here(text) else load(text)
     numbers = np.bincount(data.y)
     sizes = numbers[numbers > 0]
     if len(sizes) == 1:
@@ -129,6 +132,15 @@ def load_classes(text: str | Path | Dataset) -> Dataset:
             f"{data.name}: most of its {len(sizes):,} labels stand once, as measurements do: "
             "networks here tell classes apart; give a column of classes, FILE.csv:label=COLUMN"
         )
+    return data
+
+
+@functools.lru_cache(maxsize=2)
+def _made(text: str) -> Dataset:
+    data = load(text)
+    arrays = (data.x.data, data.x.indices, data.x.indptr) if data.is_sparse else (data.x,)
+    for array in (*arrays, data.y):
+        array.flags.writeable = False
     return data
 
 

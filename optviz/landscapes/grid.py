@@ -30,7 +30,7 @@ Array = NDArray[Any]
 Real = NDArray[np.float64]
 
 #: Bytes of one layer's outputs for a chunk of samples, and its least number of rows.
-CHUNK, LEAST = 2**18, 128
+CHUNK, LEAST = 2**19, 128
 
 
 def losses_on(

@@ -11,11 +11,15 @@ import numpy as np
 
 __all__ = ["average_back", "average_pool", "gather", "max_back", "max_pool", "spread"]
 
+#: So many channels are many.
+WIDE = 8
+
 
 def spread(x, sizes, cols):  # type: ignore[no-untyped-def]
     """Under each place of the kernel the pixels that it covers, in a row; 0 outside the image.
 
-    Pixels side by side lie side by side in memory: each row of the kernel is one copy.
+    Pixels side by side lie side by side in memory: each row of the kernel is one copy. Of many
+    numbers it is a copy of a slice, which LLVM vectorises; few are sooner copied one by one.
     """
     h, w, kh, kw = sizes[0], sizes[1], sizes[2], sizes[3]
     sh, sw, top, left = sizes[4], sizes[5], sizes[6], sizes[7]
@@ -30,12 +34,21 @@ def spread(x, sizes, cols):  # type: ignore[no-untyped-def]
                     y = oy * sh + ky - top
                     if not 0 <= y < h:
                         places[at : at + kw * c] = 0.0
+                    elif c >= WIDE:
+                        begin = ((i * h + y) * w + ox * sw - left + first) * c
+                        source = pixels[begin : begin + (last - first) * c]
+                        target = places[at : at + kw * c]
+                        if last - first < kw:
+                            target[:] = 0.0
+                            target = target[first * c : last * c]
+                        for k in range(source.size):
+                            target[k] = source[k]
                     else:
-                        source = ((i * h + y) * w + ox * sw - left) * c
+                        begin = ((i * h + y) * w + ox * sw - left) * c
                         for k in range(first * c):
                             places[at + k] = 0.0
                         for k in range(first * c, last * c):
-                            places[at + k] = pixels[source + k]
+                            places[at + k] = pixels[begin + k]
                         for k in range(last * c, kw * c):
                             places[at + k] = 0.0
                     at += kw * c
@@ -55,10 +68,15 @@ def gather(cols, sizes, x):  # type: ignore[no-untyped-def]
                 first, last = max(left - ox * sw, 0), min(w + left - ox * sw, kw)
                 for ky in range(kh):
                     y = oy * sh + ky - top
-                    if 0 <= y < h:
-                        target = ((i * h + y) * w + ox * sw - left) * c
+                    begin = ((i * h + y) * w + ox * sw - left) * c
+                    if 0 <= y < h and c >= WIDE:
+                        target = pixels[begin + first * c : begin + last * c]
+                        source = places[at + first * c : at + last * c]
+                        for k in range(source.size):
+                            target[k] += source[k]
+                    elif 0 <= y < h:
                         for k in range(first * c, last * c):
-                            pixels[target + k] += places[at + k]
+                            pixels[begin + k] += places[at + k]
                     at += kw * c
 
 

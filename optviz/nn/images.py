@@ -28,8 +28,8 @@ Array = NDArray[Any]
 Pair = tuple[int, int]
 
 PADDINGS = ("valid", "same")
-#: Numbers that are spread out at a time: they stay in a processor's cache.
-AT_ONCE = 1 << 17
+#: Numbers that are spread out at a time, with what comes of them: they stay in a processor's cache.
+AT_ONCE = 1 << 18
 #: A batch is done in so many groups of images, side by side where it has more numbers than `ALONE`.
 #: The groups are the same on any number of threads, and so are the results to the bit.
 GROUPS, ALONE = 4, 1 << 16
@@ -49,6 +49,8 @@ def _pair(name: str, given: Any) -> Pair:
 
 class _Windows(Layer):
     """What convolution and pooling share: a window that moves over images."""
+
+    has_threads = True
 
     def _check(self, window: Pair, strides: Pair, padding: str) -> None:
         self._window, self._strides = window, strides
@@ -183,7 +185,7 @@ class Conv2D(_Windows):
         weights = np.ascontiguousarray(drawn[:, : self.filters]).reshape(
             *self.kernel, inputs, self.filters
         )
-        self._few = max(1, AT_ONCE // (self.pixels[1] * area * inputs))
+        self._few = max(1, AT_ONCE // (self.pixels[1] * (area * inputs + self.filters)))
         self._spread = kernel(image_kernels.spread, "mlm", dtype)
         self._gather = kernel(image_kernels.gather, "mlm", dtype)
         self._add_row = kernel(kernels.add_row, "mv", dtype)
@@ -202,8 +204,8 @@ class Conv2D(_Windows):
             for part, place, cols in self._parts(rows, places, spread[group]):
                 self._spread(x[part], self._sizes, cols)
                 np.matmul(cols, flat, out=y[place])
-            if self.bias:
-                self._add_row(y[places], self.params["b"])
+                if self.bias:  # while the place is still in the cache
+                    self._add_row(y[place], self.params["b"])
 
         self._in_groups(len(x), work, after * flat.size)
         return y
@@ -215,6 +217,8 @@ class Conv2D(_Windows):
         spread = self.buffer("cols", GROUPS, self._few * after, len(flat))
         sums, one = (self.buffer(name, GROUPS, *flat.shape) for name in ("sums of dW", "dW"))
         sums[...] = 0.0
+        biases = self.buffer("sums of db", GROUPS, self.filters)
+        biases[...] = 0.0
         dx = None if self.is_first else self.buffer("dx", *x.shape)
 
         def work(group: int, rows: slice, places: slice) -> None:
@@ -225,11 +229,13 @@ class Conv2D(_Windows):
                     # The columns have served: their place takes their gradients.
                     np.matmul(dy[place], flat.T, out=cols)
                     self._gather(cols, self._sizes, dx[part])
+            if self.bias:
+                self._sum_rows(dy[places], biases[group])
 
         self._in_groups(len(x), work, after * flat.size)
         np.sum(sums, axis=0, out=self.grads["W"].reshape(-1, self.filters))
         if self.bias:
-            self._sum_rows(dy, self.grads["b"])
+            np.sum(biases, axis=0, out=self.grads["b"])
         return dx
 
     def _parts(

@@ -65,6 +65,8 @@ class Layer:
     takes_sparse: ClassVar[bool] = False
     #: Whether training draws random numbers; `sampling` then has evaluation draw them too.
     is_random: ClassVar[bool] = False
+    #: Whether it works on threads of its own.
+    has_threads: ClassVar[bool] = False
     #: Height and width of images whose pixels are the rows of its batches, and their channels the
     #: columns; None where a row is a sample. The network says so before it builds the layer.
     image: tuple[int, int] | None = None

@@ -18,12 +18,16 @@ whose variance begins at 0.
 
 from __future__ import annotations
 
+import functools
+import itertools
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from optviz.compiled import splitmix
+from optviz.compiled.threads import is_blas_held, side_by_side
 from optviz.nn import kernels
 from optviz.nn.activations import ALPHAS, backward_kernel, check_activation, forward_kernel
 from optviz.nn.initializers import Initializer, initializer
@@ -33,6 +37,9 @@ from optviz.shared.checks import as_real, check_count
 from optviz.shared.text import listed
 
 Array = NDArray[Any]
+
+#: So many numbers are worth a second thread; into so many parts those of images are divided.
+LARGE, PARTS = 1 << 18, 4
 
 
 class Dense(Layer):
@@ -90,16 +97,28 @@ class Dense(Layer):
 
     def backward(self, dy: Array) -> Array | None:
         """dW = xᵀ dy, db = Σ dy, dx = dy Wᵀ."""
+        if self.bias:
+            self._sum_rows(dy, self.grads["b"])
+        if self.is_first:
+            self._weigh(dy)
+            return None
+        dx = self.buffer("dx", len(dy), self.inputs)
+        products = [
+            functools.partial(self._weigh, dy),
+            functools.partial(np.matmul, dy, self.params["W"].T, out=dx),
+        ]
+        if is_blas_held() and self.params["W"].size > LARGE:  # beside layers with threads
+            side_by_side(products)
+        else:
+            for product in products:
+                product()
+        return dx
+
+    def _weigh(self, dy: Array) -> None:
         if isinstance(self._x, np.ndarray):
             np.matmul(self._x.T, dy, out=self.grads["W"])
         else:
             self.grads["W"][...] = self._x.T @ dy
-        if self.bias:
-            self._sum_rows(dy, self.grads["b"])
-        if self.is_first:
-            return None
-        dx = self.buffer("dx", len(dy), self.inputs)
-        return np.matmul(dy, self.params["W"].T, out=dx)
 
 
 class BatchNorm(Layer):
@@ -221,15 +240,27 @@ class Activation(Layer):
     def forward(self, x: Array, training: bool) -> Array:
         """h(x)."""
         self._x, self._y = x, self.buffer("y", *x.shape)
-        self._forward(x.ravel(), self._y.ravel(), self.alpha)
+        self._in_parts(self._forward, x, self._y)
         return self._y
 
     def backward(self, dy: Array) -> Array:
         """dy h′(x)."""
         # Not into dy itself: LLVM vectorises loops over arrays that do not overlap.
         dx = self.buffer("dx", *dy.shape)
-        self._backward(self._x.ravel(), self._y.ravel(), dy.ravel(), dx.ravel(), self.alpha)
+        self._in_parts(self._backward, self._x, self._y, dy, dx)
         return dx
+
+    def _in_parts(self, loop: Callable[..., None], *arrays: Array) -> None:
+        """Number by number; many images in parts side by side, as the layers around them are."""
+        flat, size = [array.ravel() for array in arrays], arrays[0].size
+        if self.image is None or size < LARGE:
+            loop(*flat, self.alpha)
+            return
+        ends = [size * k // PARTS for k in range(PARTS + 1)]
+        side_by_side([
+            functools.partial(loop, *(array[a:b] for array in flat), self.alpha)
+            for a, b in itertools.pairwise(ends)
+        ])  # fmt: skip
 
 
 class Dropout(Layer):

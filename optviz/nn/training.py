@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from optviz.compiled.threads import one_blas_thread
 from optviz.data.dataset import is_sparse
 from optviz.data.labels import is_words, numbered
 from optviz.nn.checkpoint import Checkpoint
@@ -109,13 +111,15 @@ def fit(
     except BaseException:
         network.classes = before
         raise
-    while not run.is_over():
-        run.epoch()
-        stops = [callback(network, run.history()) for callback in callbacks]
-        run.is_stopped |= any(isinstance(stop, bool | np.bool_) and bool(stop) for stop in stops)
-        if file is not None:
-            file.write()
-    run.finish()
+    has_threads = any(layer.has_threads for layer in network.layers)
+    with one_blas_thread() if has_threads else nullcontext():
+        while not run.is_over():
+            run.epoch()
+            stops = [callback(network, run.history()) for callback in callbacks]
+            run.is_stopped |= any(isinstance(s, bool | np.bool_) and bool(s) for s in stops)
+            if file is not None:
+                file.write()
+        run.finish()
     history = run.history()
     if hints:
         lost = divergence_hint(network, run.targets, history, run.held_out is not None)
