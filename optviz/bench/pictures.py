@@ -278,7 +278,7 @@ def budgets(results: Results, theme: str = "light") -> Figure:
     axes.set_xlabel("share of the budget", labelpad=2)
     draw_ends(axes, ends, look)
     sheet.small_print([
-        "mean rank by what is reached at the end of the smaller budget (the value at its last step)",
+        "mean rank by the value at the last step of the smaller budget",
         "the configurations are those tuned for the whole budget",
     ])  # fmt: skip
     return _done(sheet)

@@ -101,9 +101,11 @@ class Report:
         p = statistics.friedman(self.results.scores)
         over = "" if np.isnan(p) else f" Over problems alone, Friedman's test has p = {p:.2g}."
         tuned = "the rate alone" if s.tune == "rate" else "all hyperparameters with a range"
-        aim = {"area": "the mean of log₁₀ of the relative value over all evaluations",
-               "final": "log₁₀ of the relative value at the end",
-               "time": f"log₁₀ of the evaluations until {s.target:g} of the first value"}  # fmt: skip
+        aim = {
+            "area": "the mean of log₁₀ of the relative value over all evaluations",
+            "final": "log₁₀ of the relative value at the end",
+            "time": f"log₁₀ of the evaluations until {s.target:g} of the first value",
+        }
         return (
             f"{len(s.problems)} problems, {len(s.optimizers)} optimizers. Each optimizer tries "
             f"{s.configurations} configurations ({tuned}; the same scrambled Sobol points for all) "

@@ -41,7 +41,7 @@ def bench() -> None:
 @bench.command(cls=Command)
 @click.argument("suite", default="quick")
 @click.option("--store", type=click.Path(path_type=Path), default=Path("results.sqlite"),
-              help="The file that holds what is measured; results.sqlite unless given.")  # fmt: skip
+              help="The file of what is measured; results.sqlite unless given.")  # fmt: skip
 @click.option("--optimizer", "optimizers", multiple=True, metavar="OPTIMIZER",
               help="Instead of the suite's; may be repeated.")  # fmt: skip
 @click.option("--problem", "problems", multiple=True, metavar="PROBLEM",
@@ -147,8 +147,10 @@ def status(store: Path, suite: str | None) -> None:
 @click.option("--output", "-o", type=click.Path(path_type=Path), default=Path("report.html"),
               help="report.html unless given: .html, .md, .tex, .csv, .json, .parquet, or a "
               "picture as .png, .svg, .pdf.")  # fmt: skip
-@click.option("--picture", default="ranking", metavar="NAME",
-              help="Which: ranking, curves, ecdf, profile, improvement, tunability, budgets.")  # fmt: skip
+@click.option(
+    "--picture", default="ranking", metavar="NAME",
+    help="Which: ranking, curves, ecdf, profile, improvement, tunability, budgets.",
+)  # fmt: skip
 @click.option("--theme", default="light", metavar="light|dark|print", help="Of a picture.")
 @click.option("--quiet", "-q", is_flag=True, help="Print nothing but errors.")
 @click.option("--open", "open_", is_flag=True, help="Show the file when it is written.")

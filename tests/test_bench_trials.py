@@ -1,0 +1,178 @@
+"""Problems of the suite: their runs against plain loops, their classes, their texts."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import optviz as ov
+from optviz.bench.problems import CLASSES, MULTIMODAL, problem
+from optviz.bench.scores import relative
+from optviz.bench.suite import SUITES, read_suite
+from optviz.compiled import jit
+from optviz.functions.stationary import stationary_points
+from optviz.runs.trials import Copies, copies, marks_of, run_trials
+
+needs_jit = pytest.mark.skipif(jit.jit_disabled(), reason="too slow without a compiler")
+
+
+def plain(f: ov.Function, optimizer: ov.Optimizer, made: Copies, k: int, steps: int) -> np.ndarray:
+    """The values of one copy, by `update` and the function itself."""
+    z, turn, shift = made.starts[k].copy(), made.turns[k], made.shifts[k]
+    params, values = {"z": z}, []
+    optimizer = optimizer.fresh()
+    for _ in range(steps + 1):
+        x = turn @ params["z"] + shift
+        values.append(float(f(*x) if f.is_plane else f(x)))
+        slope = f.gradient(*x) if f.is_plane else f.gradient(x)
+        optimizer.update(params, {"z": turn.T @ slope})
+    return np.array(values)
+
+
+@pytest.mark.parametrize("text", ["beale", "ackley", "rosenbrock:n=7", "levy:n=4"])
+@pytest.mark.parametrize(
+    "optimizer", ["sgd:lr=1e-4", "adam:lr=0.03", "ftrl:lr=0.1", "radam:lr=0.05"]
+)
+def test_trials_are_those_of_a_plain_loop(text: str, optimizer: str) -> None:
+    f, made = ov.function(text), copies(ov.function(text), range(3))
+    one = ov.optimizers[optimizer.partition(":")[0]](lr=float(optimizer.partition("=")[2]))
+    found = run_trials(f, one, [{}], made, 60)
+    for k in range(3):
+        wanted = plain(f, one, made, k, 60)
+        np.testing.assert_allclose(found.values[0, k], wanted, rtol=1e-7, atol=1e-12)
+        np.testing.assert_allclose(found.best[0, k], np.minimum.accumulate(wanted), rtol=1e-7,
+                                   atol=1e-12)  # fmt: skip
+
+
+def test_a_copy_is_shifted_and_turned_and_knows_no_other() -> None:
+    f = ov.function("rosenbrock:n=5")
+    made, alone = copies(f, range(4)), copies(f, [2])
+    for name in ("starts", "turns", "shifts", "keys"):
+        np.testing.assert_array_equal(getattr(made, name)[2], getattr(alone, name)[0])
+    for turn in made.turns:
+        np.testing.assert_allclose(turn @ turn.T, np.eye(5), atol=1e-12)
+    x = np.einsum("kij,kj->ki", made.turns, made.starts) + made.shifts
+    assert f.contains(x).all()
+    assert len(np.unique(made.starts[:, 0])) == 4
+
+
+def test_plain_descent_does_not_see_the_rotation() -> None:
+    """Gradient descent's values are the same on every turned copy from the same place."""
+    f = ov.function("rosenbrock")
+    made = copies(f, range(2))
+    x = np.array([-1.0, 1.0])
+    starts = np.array([(x - s) @ t for t, s in zip(made.turns, made.shifts, strict=True)])
+    made = Copies(starts, made.turns, made.shifts, made.keys)
+    found = run_trials(f, ov.SGD(lr=1e-3), [{}], made, 100).values[0]
+    np.testing.assert_allclose(found[0], found[1], rtol=1e-6)
+    other = run_trials(f, ov.Adam(lr=0.1), [{}], made, 100).values[0]
+    assert not np.allclose(other[0], other[1], rtol=1e-2), "Adam does"
+
+
+def test_settings_are_tried_alike_alone_and_together() -> None:
+    f = ov.function("himmelblau")
+    rates = [{"lr": r} for r in (0.001, 0.01, 0.1)]
+    together = run_trials(f, ov.Adam(), rates, copies(f, range(300)), 40, ("gaussian", 0.5))
+    for k in (0, 1, 299):
+        alone = run_trials(f, ov.Adam(), rates[1:2], copies(f, [k]), 40, ("gaussian", 0.5))
+        np.testing.assert_array_equal(alone.values[0, 0], together.values[1, k])
+
+
+def test_divergence_is_inf_from_its_step_on() -> None:
+    f = ov.function("sphere:n=3")
+    found = run_trials(f, ov.SGD(), [{"lr": 1e200}, {"lr": 0.1}], copies(f, [0]), 20)
+    assert found.ends[0, 0] == 2
+    assert np.isfinite(found.values[0, 0, :2]).all()
+    assert np.isinf(found.values[0, 0, 2:]).all()
+    assert np.isinf(found.best[0, 0, 2:]).all()
+    assert found.ends[1, 0] == 0
+
+
+@needs_jit
+@pytest.mark.parametrize(("kind", "size"), [("gaussian", 2.0), ("heavy", 1.0)])
+def test_noise_has_the_law_that_is_told(kind: str, size: float) -> None:
+    """Steps of SGD with rate 1 on a flat place are the noise itself."""
+    from scipy.stats import kstest
+
+    f = ov.function("sphere:n=2")
+    made = copies(f, range(4000))
+    count = len(made.starts)
+    flat = Copies(np.zeros((count, 2)), np.tile(np.eye(2), (count, 1, 1)), np.zeros((count, 2)),
+                  made.keys)  # fmt: skip
+    found = run_trials(f, ov.SGD(lr=1.0), [{}], flat, 1, (kind, size)).values[0, :, 1]
+    # f is the square of the distance: of the sum of two squares of noise.
+    rng = np.random.default_rng(0)
+    wanted = rng.normal(0, size, (200_000, 2)) if kind == "gaussian" else \
+        size * rng.standard_t(2, (200_000, 2))  # fmt: skip
+    assert kstest(found, (wanted**2).sum(axis=1)).pvalue > 1e-3
+
+
+def test_multiplicative_noise_is_a_factor() -> None:
+    f = ov.function("sphere:n=2")
+    found = run_trials(f, ov.SGD(lr=0.1), [{}], copies(f, range(500)), 1, ("multiplicative", 0.3))
+    plain = run_trials(f, ov.SGD(lr=0.1), [{}], copies(f, range(500)), 1)
+    assert np.median(found.values[0, :, 1] / plain.values[0, :, 1]) == pytest.approx(1, abs=0.05)
+    assert np.std(found.values[0, :, 1] / plain.values[0, :, 1]) > 0.05
+
+
+def test_marks_are_the_first_steps_and_then_spaced() -> None:
+    assert marks_of(5).tolist() == [0, 1, 2, 3, 4, 5]
+    marks = marks_of(10_000)
+    assert marks[0] == 0
+    assert marks[-1] == 10_000
+    assert (np.diff(marks) > 0).all()
+    assert len(marks) <= 102
+    late = marks[marks > 100]
+    assert (late[1:] / late[:-1]).max() < 1.12
+
+
+# -- problems -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", [n for n in ov.functions if ov.functions[n].minimum is not None])
+def test_multimodal_functions_are_those_with_several_minima(name: str) -> None:
+    assert (len(stationary_points(ov.functions[name]).minima) > 1) == (name in MULTIMODAL)
+
+
+def test_the_problems_of_our_suites_have_classes_and_a_known_minimum() -> None:
+    for suite in SUITES:
+        for text in read_suite(suite).problems:
+            made = problem(text)
+            assert made.classes
+            assert set(made.classes) <= set(CLASSES)
+            assert made.source
+            assert made.rates()[0] < made.rates()[1]
+
+
+def test_a_network_of_the_suite_learns() -> None:
+    made = problem("net:moons:n=300,noise=0.1~hidden=16")
+    (good, bad) = made.runs(ov.Adam(), [{"lr": 0.01}, {"lr": 1e-9}], range(2), 10)
+    assert good.values[:, 0] == pytest.approx(bad.values[:, 0])
+    assert relative(good.values)[:, -1].max() < -0.3
+    assert np.ptp(bad.values) < 1
+    assert good.marks.tolist() == [7 * k for k in range(11)]
+    losses = good.extra[:, 0]
+    assert (losses[:, -1] < losses[:, 0]).all()
+    assert (good.extra[:, 1, -1] > 0.8).all()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("beal", "did you mean 'beale'"),
+        ("saddle", "has no known minimum"),
+        ("beale~noise=1", "its noise: gaussian, heavy, multiplicative"),
+        ("beale~gaussian", "option=value"),
+        ("beale~gaussian=1~gaussian=2", "option=value"),
+        ("beale~gaussian=x", "must be a number"),
+        ("beale~gaussian=-1", "noise must be a number ≥ 0"),
+        ("net:digit", "no data set is called 'digit'"),
+        ("net:digits~layers=3", "a network has hidden, batch"),
+        ("net:digits~hidden=a", "sizes must be whole numbers"),
+        ("net:digits~hidden=0", "a size must be a whole number from 1"),
+        ("rosenbrock:n=1", "n must be"),
+    ],
+)
+def test_wrong_problems_have_a_line(text: str, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        problem(text)
