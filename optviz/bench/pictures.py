@@ -259,29 +259,66 @@ def improvement(results: Results, theme: str = "light") -> Figure:
 
 
 def budgets(results: Results, theme: str = "light") -> Figure:
-    """Mean ranks if the budget had been smaller."""
-    sheet = Sheet((860, 520), theme, "")
+    """Mean ranks if the budget, the target, or the number of configurations had been another."""
+    panels = [
+        ("share of the budget", np.geomspace(0.05, 1, 15), lambda v: ranks_at(results, v), True),
+        ("target", np.logspace(-1, -8, 15), lambda v: ranks_to(results, v), True),
+        ("configurations", _counts(results), lambda v: ranks_of(results, int(v)), False),
+    ]  # fmt: skip
+    sheet = Sheet((1200, 480), theme, "")
     look = sheet.look
     colors = _colors(results, look.theme)
-    sheet.heading("The ranking by budget")
-    axes = sheet.axes(sheet.free(left=4.4, right=9.0, above=0.4), "budget")
-    shares = np.geomspace(0.05, 1, 15)
-    ranks = np.array([ranks_at(results, share) for share in shares])
-    ends = []
-    for o, color in enumerate(colors):
-        axes.plot(shares, ranks[:, o], color=color, linewidth=1.8 * look.unit / 13.5)
-        ends.append((results.optimizers[o], color, 1.0, float(ranks[-1, o])))
-    axes.set_xscale("log")
-    axes.set_xlim(shares[0], 1)
-    axes.xaxis.set_major_formatter(lambda value, _: f"{100 * value:.3g} %")
-    axes.set_ylim(len(colors) + 0.2, 0.8)
-    axes.set_xlabel("share of the budget", labelpad=2)
-    draw_ends(axes, ends, look)
+    sheet.heading("How the ranking hangs on budget, target and tuning")
+    box = sheet.free(left=4.4, right=9.0, above=1.2)
+    gap = 4.0 * sheet.unit
+    wide = (box.width - 2 * gap) / 3
+    for k, (name, values, ranks_by, is_log) in enumerate(panels):
+        axes = sheet.axes(type(box)(box.left + k * (wide + gap), box.top, wide, box.height), name)
+        ranks = np.array([ranks_by(value) for value in values])
+        if len(values):
+            for o, color in enumerate(colors):
+                axes.plot(values, ranks[:, o], color=color, linewidth=1.8 * look.unit / 13.5)
+            ends = [(results.optimizers[o], colors[o], float(values[-1]), float(ranks[-1, o]))
+                    for o in range(len(colors))]  # fmt: skip
+            if is_log:
+                axes.set_xscale("log")
+            axes.set_xlim(values[0], values[-1] if len(values) > 1 else values[0] + 1)
+        axes.set_ylim(len(colors) + 0.2, 0.8)
+        axes.set_xlabel(name, labelpad=2)
+        if k == 2 and len(values):
+            draw_ends(axes, ends, look)
     sheet.small_print([
-        "mean rank by the value at the last step of the smaller budget",
-        "the configurations are those tuned for the whole budget",
+        "y: mean rank", "budget: by the value at the last step of the smaller one",
+        "target: functions, by the evaluations to it, relative to the first f − f*",
+        "configurations: by the expected lowest tuning score of so many, on the tuning seeds",
+        "the configurations of the first two are those tuned for the whole budget",
     ])  # fmt: skip
     return _done(sheet)
+
+
+def _counts(results: Results) -> Real:
+    """1 … the number of configurations, where all optimizers were tuned."""
+    least = min(len(part) for row in results.tuning for part in row)
+    return np.arange(1, least + 1) if least > 1 else np.zeros(0)
+
+
+def ranks_to(results: Results, target: float) -> Real:
+    """The mean rank of each optimizer by the evaluations to a target, on functions; those that
+    never reach it share the last places. Without functions nan."""
+    at = int(np.argmin(np.abs(np.log10(TARGETS) - np.log10(target))))
+    times = results.times[~results.of_class("learning"), :, :, at]
+    if not len(times):
+        return np.full(len(results.optimizers), np.nan)
+    return statistics.rank(np.where(np.isinf(times), 1e300, times)).ranks
+
+
+def ranks_of(results: Results, count: int) -> Real:
+    """The mean rank of each optimizer over problems, by the expected lowest tuning score of so many
+    configurations."""
+    scores = np.array([
+        [statistics.expected_best(part)[count - 1] for part in row] for row in results.tuning
+    ])  # fmt: skip
+    return statistics.rank(scores[:, :, None]).ranks
 
 
 def ranks_at(results: Results, share: float) -> Real:

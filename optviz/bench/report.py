@@ -36,7 +36,7 @@ TITLES: Mapping[str, tuple[str, str]] = {
     "profile": ("Performance profile", "How often within so many times the quickest."),
     "improvement": ("Pairs", "How often one is better than the other."),
     "tunability": ("Tuning", "How much depends on tuning, and on the rate."),
-    "budgets": ("Budget", "What the ranking would be with less of it."),
+    "budgets": ("Sensitivity", "What the ranking would be with another budget, target or tuning."),
 }
 
 
@@ -118,9 +118,18 @@ class Report:
 
     def tables(self) -> dict[str, Table]:
         """The ranking, the scores by problem, the settings, and what failed."""
-        r = self.results
-        return {"Ranking": r.summary(), "Scores and settings": self._by_problem(),
+        return {"Ranking": self._ranking(), "Scores and settings": self._by_problem(),
                 "Pairs over problems": self._pairs()}  # fmt: skip
+
+    def _ranking(self) -> Table:
+        """With the interquartile mean of the scores beside the ranks."""
+        r = self.results
+        order = np.argsort(r.rank().ranks, kind="stable")
+        found = statistics.interquartile_mean(r.scores)
+        names = ("interquartile mean", "its low", "its high")
+        more = {name: part[order] for name, part in zip(names, found, strict=True)}
+        failed = {"diverged": r.diverged.sum(axis=0)[order], "failed": r.failed.sum(axis=0)[order]}
+        return Table({**r.summary().columns, **more, **failed}, ("optimizer",))
 
     def _by_problem(self) -> Table:
         r = self.results
