@@ -112,6 +112,7 @@ def test_a_rule_that_changes_is_measured_again(monkeypatch: pytest.MonkeyPatch) 
     made = problem("bowl")
     cell = suite.cells_of(made, "adam", {"lr": 0.1}, [0], 40)[0]
     assert suite.cells_of(made, "adam", {"lr": 0.1}, [0], 40)[0].key == cell.key
+    other = suite.cells_of(made, "sgd", {"lr": 0.1}, [0], 40)[0].key
     others = [
         suite.cells_of(made, "adam", {"lr": 0.2}, [0], 40)[0].key,
         suite.cells_of(made, "adam", {"lr": 0.1}, [1], 40)[0].key,
@@ -120,11 +121,13 @@ def test_a_rule_that_changes_is_measured_again(monkeypatch: pytest.MonkeyPatch) 
         suite.cells_of(problem("bowl~gaussian=0.1"), "adam", {"lr": 0.1}, [0], 40)[0].key,
     ]
     assert len({cell.key, *others}) == 6
-    suite._identity.cache_clear()
+    for cache in (suite._identity, suite._rule):
+        cache.cache_clear()
     monkeypatch.setattr(ov.Adam, "kernel_source", lambda self: "another rule")
     assert suite.cells_of(made, "adam", {"lr": 0.1}, [0], 40)[0].key != cell.key
-    assert suite.cells_of(made, "sgd", {"lr": 0.1}, [0], 40)[0].key  # untouched
-    suite._identity.cache_clear()
+    assert suite.cells_of(made, "sgd", {"lr": 0.1}, [0], 40)[0].key == other, "untouched"
+    for cache in (suite._identity, suite._rule):
+        cache.cache_clear()
 
 
 def test_a_cell_that_raises_is_kept_as_such(

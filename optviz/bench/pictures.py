@@ -15,6 +15,7 @@ from optviz.bench.scores import relative
 from optviz.optimizers.parse import parse_optimizer
 from optviz.render.ends import draw_ends
 from optviz.render.learning import draw_curve
+from optviz.render.output import SHOWS
 from optviz.render.sheet import Sheet
 from optviz.render.style import strokes_of
 from optviz.shared.quantiles import quantiles
@@ -24,6 +25,8 @@ Real = NDArray[np.float64]
 
 #: Curves of so many problems are drawn at most; the table has all.
 MOST_PANELS = 48
+#: With more optimizers nobody could tell their bands apart.
+MOST_BANDS = 6
 
 
 def finding(results: Results) -> str:
@@ -82,9 +85,11 @@ def curves(results: Results, theme: str = "light") -> Figure:
     shown = range(min(len(results.problems), MOST_PANELS))
     columns = 4 if len(shown) > 3 else len(shown)
     rows = -(-len(shown) // columns)
-    sheet = Sheet((1200, 130 + 210 * rows), theme, "")
+    sheet = Sheet((1200, 600), theme, "")
+    sheet.resize(1200, 150 + 210 * rows, 15)
     look = sheet.look
     colors = _colors(results, look.theme)
+    has_bands = len(colors) <= MOST_BANDS
     sheet.legend([sheet.handle(name, c) for name, c in zip(
         results.optimizers, colors, strict=True)])  # fmt: skip
     sheet.heading("How far, after how many evaluations of the gradient")
@@ -95,17 +100,21 @@ def curves(results: Results, theme: str = "light") -> Figure:
         for o, color in enumerate(colors):
             values = results.curves[p][o]
             known = values[~np.isnan(values).any(axis=1)]
-            if len(known):
+            if known.size:
                 levels = 10.0 ** quantiles(relative(known), [0.5, 0.25, 0.75])
-                draw_curve(axes, levels, color, look, x=marks, marker="")
-        axes.set_xscale("log")
-        axes.set_yscale("log")
+                shown_levels = levels if has_bands else levels[0]
+                draw_curve(axes, shown_levels, color, look, x=marks, marker="")
+        if axes.lines:
+            axes.set_xscale("log")
+            axes.set_yscale("log")
+        axes.minorticks_off()  # of so many panels they take seconds
         axes.set_title(results.problems[p], loc="left", fontsize=0.75 * look.font, pad=4,
                        color=look.theme.ink)  # fmt: skip
     more = len(results.problems) - len(shown)
     sheet.small_print([
         "relative to the first value: functions f − f*, networks the validation loss by that of "
-        "guessing", f"median of {results.suite.seeds} seeds, band: quartiles",
+        "guessing", f"median of {results.suite.seeds} seeds",
+        "band: quartiles" if has_bands else "",
         f"{more} problems more in the table" if more else "", "x: evaluations",
     ])  # fmt: skip
     return _done(sheet)
@@ -260,7 +269,7 @@ def improvement(results: Results, theme: str = "light") -> Figure:
 
 def budgets(results: Results, theme: str = "light") -> Figure:
     """Mean ranks if the budget, the target, or the number of configurations had been another."""
-    panels = [
+    panels: list[tuple[str, Real, Callable[[float], Real], bool]] = [
         ("share of the budget", np.geomspace(0.05, 1, 15), lambda v: ranks_at(results, v), True),
         ("target", np.logspace(-1, -8, 15), lambda v: ranks_to(results, v), True),
         ("configurations", _counts(results), lambda v: ranks_of(results, int(v)), False),
@@ -299,7 +308,7 @@ def budgets(results: Results, theme: str = "light") -> Figure:
 def _counts(results: Results) -> Real:
     """1 … the number of configurations, where all optimizers were tuned."""
     least = min(len(part) for row in results.tuning for part in row)
-    return np.arange(1, least + 1) if least > 1 else np.zeros(0)
+    return np.arange(1.0, least + 1) if least > 1 else np.zeros(0)
 
 
 def ranks_to(results: Results, target: float) -> Real:
@@ -309,7 +318,7 @@ def ranks_to(results: Results, target: float) -> Real:
     times = results.times[~results.of_class("learning"), :, :, at]
     if not len(times):
         return np.full(len(results.optimizers), np.nan)
-    return statistics.rank(np.where(np.isinf(times), 1e300, times)).ranks
+    return statistics.mean_ranks(np.where(np.isinf(times), 1e300, times))
 
 
 def ranks_of(results: Results, count: int) -> Real:
@@ -318,7 +327,7 @@ def ranks_of(results: Results, count: int) -> Real:
     scores = np.array([
         [statistics.expected_best(part)[count - 1] for part in row] for row in results.tuning
     ])  # fmt: skip
-    return statistics.rank(scores[:, :, None]).ranks
+    return statistics.mean_ranks(scores[:, :, None])
 
 
 def ranks_at(results: Results, share: float) -> Real:
@@ -328,7 +337,7 @@ def ranks_at(results: Results, share: float) -> Real:
         if len(marks):
             k = max(int(np.searchsorted(marks, share * marks[-1], side="right")) - 1, 0)
             scores[p] = np.where(np.isnan(values[:, :, k]), np.nan, relative(values[:, :, k]))
-    return statistics.rank(scores).ranks
+    return statistics.mean_ranks(scores)
 
 
 #: By the names of their files in a report.
@@ -378,4 +387,6 @@ def _valley(results: Results, o: int) -> tuple[Real, Real]:
 
 def _done(sheet: Sheet) -> Figure:
     sheet.finish()
+    (title, *_) = (text.get_text() for text in sheet.figure.texts)
+    setattr(sheet.figure, SHOWS, sheet.finding or title)
     return sheet.figure

@@ -24,7 +24,7 @@ from optviz.functions.space import SpaceFunction
 from optviz.nn.comparison import Setup, first_network, shares_of
 from optviz.nn.training import fit
 from optviz.optimizers.base import Optimizer
-from optviz.runs.trials import NOISES, copies, marks_of, run_trials
+from optviz.runs.trials import NOISES, copies, marks_of, run_trials, slopes
 from optviz.shared.checks import check_whole
 from optviz.shared.settings import parse_number, parse_whole
 from optviz.shared.text import did_you_mean, listed
@@ -68,6 +68,13 @@ class Curves:
     values: Real
     best: Real
     extra: Real
+
+
+def joined(parts: Sequence[Any]) -> Curves:
+    """The runs of several in one, which have the same marks."""
+    return Curves(parts[0].marks, *(
+        np.concatenate([getattr(part, name) for part in parts])
+        for name in ("values", "best", "extra")))  # fmt: skip
 
 
 class Problem:
@@ -171,8 +178,7 @@ class OnFunction(Problem):
         hundred seeds of their own start: the median."""
         made = copies(self.f, range(100), root=1)
         places = np.einsum("kij,kj->ki", made.turns, made.starts) + made.shifts
-        slopes = self.f.gradient(*places.T).T if self.f.is_plane else self.f.gradient(places)
-        return float(np.median(np.sqrt(np.mean(np.square(slopes), axis=1))))
+        return float(np.median(np.sqrt(np.mean(np.square(slopes(self.f, places)), axis=1))))
 
 
 @dataclass(frozen=True, repr=False)
@@ -312,7 +318,7 @@ def _function(text: str, name: str, given: Mapping[str, str]) -> OnFunction:
 @functools.cache
 def _condition(text: str) -> float:
     """The largest curvature at a minimum by the smallest; inf where there is no curvature."""
-    f = function(text)
+    f: Any = function(text)
     place = f.minima[0]
     hessian = f.hessian(*place) if f.is_plane else f.hessian(place)
     if not np.isfinite(hessian).all() or not hessian.any():

@@ -7,7 +7,7 @@ import html
 import io
 import json
 import platform
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from importlib.resources import files
@@ -110,8 +110,9 @@ class Report:
             f"{len(s.problems)} problems, {len(s.optimizers)} optimizers. Each optimizer tries "
             f"{s.configurations} configurations ({tuned}; the same scrambled Sobol points for all) "
             f"on {s.tuning_seeds} seeds of each problem; the best is evaluated on {s.seeds} others."
-            f" Objective, lower is better: {aim[s.objective]}; a run that diverged counts as ten "
-            f"times its first value to the end. Budget: {s.steps:,} gradient evaluations on "
+            f" Objective, lower is better: {aim[s.objective]}; a run that diverged, or left for a "
+            "place where f is below f*, counts as ten times its first value to the end. Budget: "
+            f"{s.steps:,} gradient evaluations on "
             f"functions, {s.epochs} epochs of networks. All optimizers meet the same starts, "
             f"noise and batches. Each seed shifts and turns a function anew.{over}"
         )
@@ -277,7 +278,7 @@ def _table(table: Table) -> str:
             f"{''.join(lines)}</tbody></table></div>")  # fmt: skip
 
 
-def _plain(values: Sequence[Any]) -> list[Any]:
+def _plain(values: Any) -> list[Any]:
     out = [v.item() if hasattr(v, "item") else v for v in values]
     return [None if isinstance(v, float) and not np.isfinite(v) else v for v in out]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,13 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from optviz.bench.problems import CLASSES, Curves, problem
+from optviz.bench.problems import CLASSES, Curves, joined, problem
 from optviz.bench.running import Plan
 from optviz.bench.scores import score, times_to
 from optviz.bench.statistics import Ranking, rank
 from optviz.bench.store import Store, StoreError
-from optviz.bench.suite import Suite, configurations, read_suite, settings
-from optviz.optimizers.parse import parse_optimizer
+from optviz.bench.suite import Suite, read_suite
 from optviz.shared.table import Table, Tabular
 
 Real = NDArray[np.float64]
@@ -48,7 +47,8 @@ class Results(Tabular):
     times : ndarray (problems, optimizers, seeds, targets)
         Evaluations until the lowest value so far is at most each of `TARGETS`; inf for never.
     diverged, failed : ndarray (problems, optimizers) of int
-        Runs of the evaluation that diverged, and cells of both phases that raised an error.
+        Runs of the evaluation that diverged or left (see `runs.trials.Trials`), and cells of both
+        phases that raised an error.
     seconds : ndarray (problems, optimizers)
         Of all cells of both phases, the mean of one; nan if they are not known.
     """
@@ -77,12 +77,14 @@ class Results(Tabular):
         return np.array([name in problem(text).classes for text in self.problems])
 
     def classes(self) -> list[str]:
-        """The classes that have a problem here."""
-        return [name for name in CLASSES if self.of_class(name).any()]
+        """The classes that have a problem here, with a seed that has a score of every optimizer."""
+        missing = np.isnan(self.scores).any(axis=1)
+        known = ~missing.all(axis=1)
+        return [name for name in CLASSES if (self.of_class(name) & known).any()]
 
     def rank(self, of: str | None = None) -> Ranking:
         """The ranking over all problems, or over a class of them."""
-        return rank(self.scores if of is None else self.scores[self.of_class(of)])
+        return _rank(self, of)
 
     def table(self) -> Table:
         """A row for each run of the evaluation."""
@@ -108,6 +110,12 @@ class Results(Tabular):
             "not told apart from the best": np.array([int(k) in best for k in order]),
         }  # fmt: skip
         return Table(columns, title=f"suite {self.suite.name}, {found.blocks} blocks")
+
+
+@functools.lru_cache(maxsize=16)
+def _rank(results: Results, of: str | None) -> Ranking:
+    scores = results.scores
+    return rank(scores if of is None else scores[results.of_class(of)])
 
 
 def load(store: str | Path, suite: str | Path | Suite | None = None) -> Results:
@@ -136,38 +144,42 @@ def _read(store: Store, suite: Suite) -> Results:
     scores = np.full((*shape, suite.seeds), np.nan)
     times = np.full((*shape, suite.seeds, len(TARGETS)), np.nan)
     diverged, failed = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
-    marks, curves, chosen, tuning, tried = [], [], [], [], []
+    marks, curves = [], []
+    chosen: list[Any] = []
+    tuning: list[Any] = []
+    tried: list[Any] = []
     spent = store.seconds()
     seconds = np.full(shape, np.nan)
     for p, on in enumerate(suite.problems):
         rows: list[list[Any]] = [[], [], []]
-        whole: dict[int, list[Curves | None]] = {}
+        whole: list[list[Curves | None]] = []
         for o, text in enumerate(suite.optimizers):
             known = store.known(on, text)
             cells = plan.tuning(on, text)
-            made, optimizer = problem(on), parse_optimizer(text)
-            options = tuple(settings(made, optimizer, c) for c in configurations(suite, text))
-            evaluated = plan.evaluation(on, text, known) or []
+            tuned = plan.scores(cells)
+            is_tuned = all(cell.key in known for row in cells for cell in row)
+            evaluated = plan.best_of(on, text, tuned) if is_tuned else []
             rows[0].append(dict(evaluated[0].settings) if evaluated else {})
-            rows[1].append(_tuned(store, suite, cells))
-            rows[2].append(options if cells else ())
+            rows[1].append(tuned.mean(axis=1) if len(cells) else np.zeros(0))
+            rows[2].append(tuple(dict(row[0].settings) for row in cells))
             failed[p, o] = sum(not good for good in known.values())
             if (on, text) in spent:
                 seconds[p, o] = spent[on, text][0] / spent[on, text][1]
             found = store.curves(cell.key for cell in evaluated)
-            whole[o] = [found.get(cell.key) for cell in evaluated]
-            for s, one in enumerate(whole[o]):
-                if one is not None:
-                    scores[p, o, s] = score(one, suite.objective, suite.target)[0]
-                    times[p, o, s] = times_to(one, TARGETS)[0]
-                    diverged[p, o] += int(np.isinf(one.values[0, -1]))
-        here = next((c.marks for row in whole.values() for c in row if c is not None),
+            whole.append([found.get(cell.key) for cell in evaluated])
+            there = [s for s, one in enumerate(whole[o]) if one is not None]
+            if there:
+                one = joined([whole[o][s] for s in there])
+                scores[p, o, there] = score(one, suite.objective, suite.target)
+                times[p, o, there] = times_to(one, TARGETS)
+                diverged[p, o] = int(np.isinf(one.values[:, -1]).sum())
+        here = next((c.marks for row in whole for c in row if c is not None),
                     np.zeros(0, np.int64))  # fmt: skip
         values = np.full((shape[1], suite.seeds, len(here)), np.nan)
-        for o, row in whole.items():
-            for s, one in enumerate(row):
-                if one is not None:
-                    values[o, s] = one.values[0]
+        for o, row in enumerate(whole):
+            for s, run in enumerate(row):
+                if run is not None:
+                    values[o, s] = run.values[0]
         marks.append(here)
         curves.append(values)
         for out, part in zip((chosen, tuning, tried), rows, strict=True):
@@ -175,15 +187,6 @@ def _read(store: Store, suite: Suite) -> Results:
     return Results(suite, suite.problems, suite.optimizers, scores, tuple(chosen), tuple(tuning),
                    tuple(tried), tuple(marks), tuple(curves), times, diverged, failed,
                    seconds)  # fmt: skip
-
-
-def _tuned(store: Store, suite: Suite, cells: Sequence[Sequence[Any]]) -> Real:
-    found = store.curves(cell.key for row in cells for cell in row)
-    return np.array([
-        np.mean([np.nan if (c := found.get(cell.key)) is None
-                 else score(c, suite.objective, suite.target)[0] for cell in row])
-        for row in cells
-    ])  # fmt: skip
 
 
 def _text(chosen: dict[str, float]) -> str:

@@ -10,7 +10,7 @@ import multiprocessing
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from optviz.bench.problems import problem
+from optviz.bench.problems import joined, problem
 from optviz.bench.scores import chosen, score
 from optviz.bench.store import Measured, Store
 from optviz.bench.suite import (
@@ -43,6 +44,7 @@ LOOK, SIGN = 0.5, 20.0
 AHEAD = 2
 
 Progress = Callable[[int, int, str], None]
+Real = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -171,13 +173,25 @@ class Plan:
         rows = self.tuning(on, text)
         if any(cell.key not in known for row in rows for cell in row):
             return None
+        return self.best_of(on, text, self.scores(rows))
+
+    def scores(self, rows: Sequence[Sequence[Cell]]) -> Real:
+        """Of cells in rows, nan for what failed or is not there."""
+        keys = [cell.key for row in rows for cell in row]
+        found = self.store.curves(keys)
+        there = [key for key in keys if found.get(key) is not None]
+        out = dict.fromkeys(keys, np.nan)
+        if there:
+            whole = joined([found[key] for key in there])
+            scores = score(whole, self.suite.objective, self.suite.target)
+            out.update(zip(there, scores.tolist(), strict=True))
+        return np.array([[out[cell.key] for cell in row] for row in rows])
+
+    def best_of(self, on: str, text: str, scores: Real) -> list[Cell]:
+        """The cells of the configuration with the best of these scores; of an optimizer that is not
+        tuned those of its own settings."""
         best: Any = ()
-        if rows:
-            curves = self.store.curves(cell.key for row in rows for cell in row)
-            scores = np.array([[
-                np.nan if (c := curves.get(cell.key)) is None
-                else score(c, self.suite.objective, self.suite.target)[0] for cell in row
-            ] for row in rows])  # fmt: skip
+        if len(scores):
             if np.isnan(scores).all():
                 return []
             best = configurations(self.suite, text)[chosen(scores)]

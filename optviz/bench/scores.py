@@ -9,8 +9,8 @@ from optviz.bench.problems import Curves
 
 Real = NDArray[np.float64]
 
-#: log₁₀ of a relative value is kept between these: below is rounding; a run that diverged, or rose
-#: beyond ten times its first value, counts as ten times that to the end.
+#: log₁₀ of a relative value is kept between these: below is rounding; a run that is lost counts as
+#: ten times its first value to the end, and so does any value above that.
 FLOOR, CEILING = -12.0, 1.0
 #: A run that never reaches the target counts as if it took so many times the budget.
 NEVER = 10.0

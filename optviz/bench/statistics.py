@@ -65,17 +65,29 @@ def rank(scores: Real, rng: int = 0) -> Ranking:
     ValueError
         If no block has all optimizers.
     """
-    ranks = block_ranks(scores)
-    full = ~np.isnan(ranks[:, 0])
-    if not full.any():
-        raise ValueError("no problem and seed has a score of every optimizer yet")
-    some = full.any(axis=1)
-    ranks = ranks[some]
-    with np.errstate(all="ignore"):
-        means = np.nanmean(np.nanmean(ranks, axis=2), axis=0)
+    ranks = _full_ranks(scores)
     low, high = rescaled_bootstrap(ranks, rng)
-    blocks = int(full.sum())
-    return Ranking(means, low, high, critical_difference(scores.shape[1], blocks), blocks)
+    blocks = int((~np.isnan(ranks[:, 0])).sum())
+    apart = critical_difference(scores.shape[1], blocks)
+    return Ranking(_over_problems(ranks), low, high, apart, blocks)
+
+
+def mean_ranks(scores: Real) -> Real:
+    """`Ranking.ranks` alone: (optimizers,)."""
+    return _over_problems(_full_ranks(scores))
+
+
+def _full_ranks(scores: Real) -> Real:
+    """The ranks in blocks, of problems where a seed has all optimizers."""
+    ranks = block_ranks(scores)
+    some = (~np.isnan(ranks[:, 0])).any(axis=1)
+    if not some.any():
+        raise ValueError("no problem and seed has a score of every optimizer yet")
+    return np.asarray(ranks[some])
+
+
+def _over_problems(ranks: Real) -> Real:
+    return np.asarray(np.nanmean(np.nanmean(ranks, axis=2), axis=0))
 
 
 def rescaled_bootstrap(values: Real, rng: int = 0, level: float = LEVEL) -> tuple[Real, Real]:
@@ -159,25 +171,29 @@ def improvement(scores: Real) -> Real:
             if i != j:
                 a, b = scores[:, i, :, None], scores[:, j, None, :]
                 won = np.where(np.isnan(a) | np.isnan(b), np.nan, (a < b) + 0.5 * (a == b))
-                out[i, j] = np.nanmean(np.nanmean(won, axis=(1, 2)))
+                won = won[~np.isnan(won).all(axis=(1, 2))]
+                out[i, j] = np.nanmean(won, axis=(1, 2)).mean() if len(won) else np.nan
     return out
 
 
 def interquartile_mean(scores: Real, rng: int = 0) -> tuple[Real, Real, Real]:
     """The mean of the middle half of all runs, (optimizers,), and a 95 % interval by a bootstrap
     stratified by problem (Agarwal et al., 2021)."""
-    from scipy.stats import trim_mean
-
-    def of(part: Real) -> Real:
-        flat = np.moveaxis(part, 1, 0).reshape(part.shape[1], -1)
-        return np.array([trim_mean(row[~np.isnan(row)], 0.25) for row in flat])
-
     random = np.random.default_rng(rng)
     problems, _, seeds = scores.shape
-    drawn = random.integers(0, seeds, (RESAMPLES // 4, problems, seeds))
-    found = np.array([of(np.take_along_axis(scores, d[:, None, :], axis=2)) for d in drawn])
+    drawn = random.integers(0, seeds, (RESAMPLES // 4, problems, 1, seeds))
+    found = np.array([_middle(np.take_along_axis(scores, d, axis=2)) for d in drawn])
     low, high = np.quantile(found, [LEVEL / 2, 1 - LEVEL / 2], axis=0)
-    return of(scores), np.asarray(low), np.asarray(high)
+    return _middle(scores), np.asarray(low), np.asarray(high)
+
+
+def _middle(scores: Real) -> Real:
+    """The mean of what is left of each optimizer without a quarter at both ends; nan left out."""
+    flat = np.sort(np.moveaxis(scores, 1, 0).reshape(scores.shape[1], -1), axis=1)
+    counts = (~np.isnan(flat)).sum(axis=1)  # nan stands last
+    cut = counts // 4
+    return np.array([row[c : n - c].mean() if n else np.nan
+                     for row, n, c in zip(flat, counts, cut, strict=True)])  # fmt: skip
 
 
 def expected_best(scores: Real) -> Real:
@@ -223,6 +239,6 @@ def data_profile(times: Real, dimensions: Real, at: Real) -> Real:
 
 def _means(scores: Real) -> Real:
     """Of the seeds, where a problem has all optimizers."""
-    with np.errstate(all="ignore"):
-        means = np.nanmean(scores, axis=2)
-    return np.asarray(means[~np.isnan(means).any(axis=1)])
+    missing = np.isnan(scores).all(axis=2)
+    known = scores[~missing.any(axis=1)]
+    return np.asarray(np.nanmean(known, axis=2))

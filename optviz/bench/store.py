@@ -286,7 +286,7 @@ def _lives(host: str, pid: int, born: float, seen: float) -> bool:
     if host != socket.gethostname():
         return time.time() - seen < HOLDS
     try:
-        return abs(psutil.Process(pid).create_time() - born) < 1.0
+        return bool(abs(psutil.Process(pid).create_time() - born) < 1.0)
     except psutil.Error:
         return False
 

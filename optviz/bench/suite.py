@@ -202,7 +202,7 @@ def configurations(suite: Suite, text: str) -> tuple[tuple[tuple[str, float], ..
     optimizer = parse_optimizer(text)
     given = {part.partition("=")[0].strip() for part in text.partition(":")[2].split(",")}
     known = type(optimizer).hyperparameters(optimizer.convention)
-    tuned = {} if _has_rate(text) else {optimizer.rate_name: None}
+    tuned: dict[str, Any] = {} if _has_rate(text) else {optimizer.rate_name: None}
     if suite.tune == "all":
         tuned |= {name: value.sweep for name, value in known.items()
                   if value.sweep and not value.is_flag and name not in given}  # fmt: skip
@@ -281,10 +281,16 @@ def _identity(on: str, text: str, chosen: tuple[tuple[str, float], ...]) -> str:
     hyper = {name: value if isinstance(value, float | bool) else str(value)
              for name, value in optimizer.hyper.items()}  # fmt: skip
     return _digest(
-        str(FORMAT), _problem_identity(on), optimizer.kernel_source(), json.dumps(hyper),
+        str(FORMAT), _problem_identity(on), _rule(text), json.dumps(hyper),
         json.dumps({slot: str(start) for slot, start in optimizer.initial.items()}),
         optimizer.convention,
     )  # fmt: skip
+
+
+@functools.cache
+def _rule(text: str) -> str:
+    """The source of the kernel, which no hyperparameter changes."""
+    return parse_optimizer(text).kernel_source()
 
 
 @functools.cache

@@ -41,7 +41,8 @@ def savefig_options(suffix: str, text: str, shows: str = "") -> dict[str, Any]:
             return {"pil_kwargs": {"comment": text, "quality": 92, **exif}}
         case ".svg":
             # Without a date the same picture is the same file.
-            return {"metadata": {"Date": None, "Description": text, "Title": shows or None}}
+            title = {"Title": shows} if shows else {}
+            return {"metadata": {"Date": None, "Description": text, **title}}
         case ".pdf":
             return {"metadata": {"CreationDate": None, "Keywords": text, "Subject": shows or None}}
     raise ValueError(f"no still format {suffix}")

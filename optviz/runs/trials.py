@@ -24,6 +24,8 @@ Real = NDArray[np.float64]
 
 #: Kinds of noise on a gradient, in the order of their numbers in the loop.
 NOISES = ("none", "gaussian", "heavy", "multiplicative")
+#: By so much of it (or of 1) may f lie below its minimum: rounding.
+BELOW = 1e-9
 #: Coordinates that step together.
 COORDINATES = 512
 
@@ -56,9 +58,10 @@ class Trials:
     Attributes
     ----------
     values, best : ndarray (c, k, marks)
-        f at the step, and the lowest f up to it; inf from the step on with which a run diverged.
+        f at the step, and the lowest f up to it; inf from the step on with which a run was lost.
     ends : ndarray (c, k) of int64
-        0, or the step with which a run diverged.
+        0, or the step with which a run was lost: f or a coordinate is not finite, or f is below
+        its minimum inside the bounds, so that the run has left them.
     """
 
     values: Real
@@ -82,12 +85,15 @@ def copies(f: Function, seeds: Sequence[int], root: int = 0) -> Copies:
     return Copies(starts, turns, shifts, keys)
 
 
+def slopes(f: Any, places: Real) -> Real:
+    """∇f at places (k, n), one a row."""
+    return np.asarray(f.gradient(*places.T).T if f.is_plane else f.gradient(places))
+
+
 def _start(f: Function, low: Real, high: Real, rng: np.random.Generator) -> Real:
     for _ in range(1000):
         x = low + (high - low) * rng.uniform(0.05, 0.95, f.n)
-        value = float(f(*x) if f.is_plane else f(x))
-        slope = f.gradient(*x) if f.is_plane else f.gradient(x)
-        if np.isfinite(value) and np.isfinite(slope).all():
+        if np.isfinite(f.values_along(x[None])).all() and np.isfinite(slopes(f, x[None])).all():
             return np.asarray(x)
     raise ValueError(f"{f.name} has no value at any of 1,000 points inside its bounds")
 
@@ -122,6 +128,7 @@ def run_trials(
         deviation of the factor 1 + size · ξ for "multiplicative". All settings meet the same.
     """
     marks = marks_of(steps)
+    lowest = -np.inf if f.minimum is None else f.minimum - BELOW * max(1.0, abs(f.minimum))
     count, shape = len(settings), (len(settings), len(made.starts), len(marks))
     values, best = np.full(shape, np.inf), np.full(shape, np.inf)
     ends = np.zeros(shape[:2], dtype=np.int64)
@@ -133,8 +140,8 @@ def run_trials(
             loop(
                 *pointers, made.starts, made.turns, made.shifts, made.keys,
                 one.initial_state(1)[:, 0].astype(float), one.hyper_vector(),
-                scheduled_rates(one, steps), NOISES.index(kind), float(size), marks, values[c],
-                best[c], ends[c],
+                scheduled_rates(one, steps), NOISES.index(kind), float(size), lowest, marks,
+                values[c], best[c], ends[c],
             )  # fmt: skip
     return Trials(values, best, ends)
 
@@ -156,13 +163,13 @@ def _noise() -> tuple[Any, str]:
 DESCEND_TRIALS = f"""void(
     {STEP}, void(float64[:, ::1], float64[:, ::1]), void(float64[:, ::1], float64[::1]), PERTURB,
     float64[:, ::1], float64[:, :, ::1], float64[:, ::1], uint64[::1], float64[::1], float64[::1],
-    float64[::1], int64, float64, int64[::1], float64[:, ::1], float64[:, ::1], int64[::1]
+    float64[::1], int64, float64, float64, int64[::1], float64[:, ::1], float64[:, ::1], int64[::1]
 )""".replace("real", "float64")
 
 
 def descend_trials(  # type: ignore[no-untyped-def]  # noqa: PLR0915  (a helper would be a call)
     step, gradient, value, perturb, starts, turns, shifts, keys, initial, settings, scheduled,
-    kind, size, marks, values, best, ends
+    kind, size, floor, marks, values, best, ends
 ):  # fmt: skip
     """The compiled loop: fill `values`, `best` (k, marks) and `ends` (k,); see `run_trials`.
 
@@ -198,7 +205,7 @@ def descend_trials(  # type: ignore[no-untyped-def]  # noqa: PLR0915  (a helper 
                     path[i, axis] = total
             value(path, heights)
             for i in range(m):
-                finite = np.isfinite(heights[i])
+                finite = np.isfinite(heights[i]) & (heights[i] >= floor)
                 for axis in range(n):
                     finite &= np.isfinite(x[axis, i])
                 if going[i] > 0 and not finite:

@@ -1,0 +1,196 @@
+"""`optviz bench` as a user calls it, and what its reports say."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import optviz as ov
+from optviz.bench.pictures import PICTURES, finding
+from optviz.bench.report import Report
+from tests.test_bench_run import SMALL
+
+TOML = """
+problems = ["bowl", "beale"]
+optimizers = ["sgd", "adam"]
+configurations = 4
+tuning_seeds = 1
+seeds = 3
+steps = 30
+"""
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Report:
+    store = tmp_path_factory.mktemp("bench") / "r.sqlite"
+    ov.bench.run(SMALL, store, workers=1)
+    return ov.bench.report(store)
+
+
+def test_a_suite_from_its_file_to_its_report(run, tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text(TOML)
+    done = run("bench", "run", "mine.toml", "--workers", "1")
+    assert done.returncode == 0, done.stderr
+    first, last = done.stdout.splitlines()
+    assert re.fullmatch(r"28 of 28 cells in results.sqlite, \d+ s", first)
+    assert last == "optviz bench report results.sqlite"
+    assert run("bench", "run", "mine.toml", "-q").stdout == ""
+    told = run("bench", "status", "results.sqlite").stdout
+    assert told == "mine: 28 of 28 cells done, 0 failed, 0 left\n"
+    done = run("bench", "report", "results.sqlite", "-o", "a.md")
+    assert done.stdout.splitlines()[-1] == "a.md"
+    assert done.stdout.splitlines()[0] in (tmp_path / "a.md").read_text()
+    assert run("bench", "export", "results.sqlite", "-o", "c.csv").stdout == "c.csv\n"
+    assert len((tmp_path / "c.csv").read_text().splitlines()) == 30
+    done = run("bench", "forget", "results.sqlite", "--optimizer", "sgd")
+    assert done.stdout == "14 cells forgotten\n"
+    done = run("bench", "retry", "results.sqlite", "--workers", "1")
+    assert done.stdout == "mine: 28 of 28 cells done, 0 failed\n"
+    done = run("bench", "compare", "results.sqlite", "results.sqlite", "--fail")
+    assert (done.returncode, done.stdout) == (
+        0, "4 pairs: 0 better, 0 worse, 4 not told apart\n"
+    )  # fmt: skip
+    assert {p.name for p in tmp_path.iterdir()} == {"mine.toml", "results.sqlite", "a.md", "c.csv"}
+
+
+@pytest.mark.parametrize(
+    ("args", "says"),
+    [
+        (("run", "quik"), "did you mean 'quick'"),
+        (("rnu",), "did you mean 'run'"),
+        (("run", "quick", "--optimizer", "adm"), "did you mean 'adam'"),
+        (("run", "quick", "--problem", "beal"), "did you mean 'beale'"),
+        (("run", "quick", "--seeds", "0"), "seeds must be a whole number from 1"),
+        (("run", "quick", "--tune", "none"), "tune must be one of rate, all"),
+        (("run", "quick", "--workers", "0"), "workers must be a whole number from 1"),
+        (("run", "quick", "--executor", "mpi"), "executor must be dask"),
+        (("run", "quick", "--scheduler", "tcp://x"), "--scheduler is for --executor dask"),
+        (("run", "quick", "--sedes", "3"), "did you mean '--seeds'"),
+        (("status", "gone.sqlite"), "there is no such store"),
+        (("report", "gone.sqlite"), "there is no such store"),
+        (("export", "gone.sqlite"), "there is no such store"),
+        (("forget", "gone.sqlite"), "there is no such store"),
+        (("compare", "gone.sqlite", "gone.sqlite"), "there is no such store"),
+        (("merge", "gone.sqlite", "-o", "x.sqlite"), "there is no such store"),
+    ],
+)
+def test_slips_have_one_line(run, tmp_path: Path, args: tuple[str, ...], says: str) -> None:
+    done = run("bench", *args)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert len(done.stderr.splitlines()) == 1
+    assert says in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_lists_suites_and_problems(run) -> None:
+    told = run("bench", "list").stdout
+    assert all(name in told for name in ov.bench.SUITES)
+    assert "rosenbrock:n=10~gaussian=0.1" in told
+
+
+def test_the_finding_is_the_ranking(report: Report) -> None:
+    results = report.results
+    ranks = results.to_pandas().groupby(["problem", "seed"])["score"].rank()
+    frame = results.to_pandas().assign(rank=ranks.to_numpy())
+    by_problem = frame.groupby(["optimizer", "problem"])["rank"].mean()
+    means = by_problem.groupby("optimizer").mean()
+    best = means.idxmin()
+    told = finding(results)
+    assert best in told or "None of" in told
+    np.testing.assert_allclose(
+        results.rank().ranks, [means[name] for name in results.optimizers], rtol=1e-12
+    )
+    summary = results.summary().columns
+    assert (
+        list(summary["optimizer"]) == list(means.sort_values(kind="stable").index)
+        or (np.diff(summary["mean rank"]) >= 0).all()
+    )
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_pictures_draw_what_the_results_are(report: Report, theme: str) -> None:
+    results = report.results
+    figure = PICTURES["ranking"](results, theme)
+    assert figure is not None
+    axes = next(a for a in figure.axes if a.get_label() == "all")
+    dots = [line for line in axes.lines if line.get_marker() == "o"]
+    drawn = sorted(float(line.get_xdata()[0]) for line in dots)
+    np.testing.assert_allclose(drawn, sorted(results.rank().ranks))
+    names = [label.get_text() for label in axes.get_yticklabels()]
+    assert sorted(names) == sorted(results.optimizers)
+    figure = PICTURES["curves"](results, theme)
+    assert figure is not None
+    for p, text in enumerate(results.problems):
+        axes = next(a for a in figure.axes if a.get_label() == text)
+        last = [float(line.get_ydata()[-1]) for line in axes.lines]
+        wanted = [np.median(np.log10(np.clip(results.curves[p][o][:, -1], 1e-12, 10)))
+                  for o in range(3)]  # fmt: skip
+        np.testing.assert_allclose(np.log10(last), wanted, atol=1e-9)
+    figure = PICTURES["ecdf"](results, theme)
+    assert figure is not None
+    ends = [float(line.get_ydata()[-1]) for line in figure.axes[0].lines]
+    wanted = [np.isfinite(results.times[:2, o]).mean() for o in range(3)]
+    np.testing.assert_allclose(ends, wanted)
+    for name in ("profile", "improvement", "budgets"):
+        assert PICTURES[name](results, theme) is not None
+    assert PICTURES["tunability"](results, theme) is not None
+
+
+def test_every_format_of_a_report(report: Report, tmp_path: Path) -> None:
+    for suffix in (".html", ".md", ".tex", ".json", ".csv", ".parquet", ".png", ".svg", ".pdf"):
+        path = report.save(tmp_path / f"r{suffix}")
+        assert path.stat().st_size > 200
+    page = (tmp_path / "r.html").read_text()
+    assert html.escape(report.finding()) in page
+    assert not re.search(r'(src|href)="(?!data:)', page), "nothing from elsewhere"
+    assert "%%" not in page
+    data = json.loads((tmp_path / "r.json").read_text())
+    assert data["finding"] == report.finding()
+    assert len(data["tables"]["Scores and settings"]["problem"]) == 9
+    with pytest.raises(ValueError, match="did you mean 'ecdf'"):
+        report.save(tmp_path / "x.png", picture="edcf")
+    with pytest.raises(ValueError, match=r"\.doc"):
+        report.save(tmp_path / "x.doc")
+
+
+def test_a_suite_that_is_not_done_has_a_report(tmp_path: Path) -> None:
+    """Of what is there; nothing of what is not."""
+    path = tmp_path / "r.sqlite"
+    ov.bench.run(SMALL, path, workers=1)
+    with ov.bench.Store(path) as store:
+        store.forget(problem="bowl")
+    results = ov.bench.load(path)
+    assert np.isnan(results.scores[0]).all()
+    assert results.rank().blocks == 8
+    assert ov.bench.report(path).save(tmp_path / "r.html").exists()
+    with ov.bench.Store(path) as store:
+        for name in SMALL.optimizers:
+            store.forget(optimizer=name)
+    with pytest.raises(ValueError, match="no problem and seed has a score"):
+        ov.bench.report(path).finding()
+
+
+@pytest.mark.browser
+def test_the_page_sorts_and_filters_in_a_browser(report: Report, tmp_path: Path, browser) -> None:
+    path = report.save(tmp_path / "r.html")
+    browser.get(path.as_uri())
+    section = browser.find_elements("css selector", "section[data-table]")[1]
+    rows = lambda: [r.text for r in section.find_elements("css selector", "tbody tr")  # noqa: E731
+                    if r.is_displayed()]  # fmt: skip
+    assert len(rows()) == 9
+    section.find_element("css selector", "input").send_keys("bowl adam")
+    assert len(rows()) == 2
+    assert all("bowl" in row for row in rows())
+    section.find_element("css selector", "input").clear()
+    section.find_element("css selector", "input").send_keys(" ")
+    button = section.find_elements("css selector", "th button")[2]
+    button.click()
+    scores = [float(row.split()[2].replace("−", "-")) for row in rows()]
+    assert scores == sorted(scores)
+    assert not browser.get_log("browser"), "no complaint"
