@@ -15,6 +15,7 @@ from benchmarks import landscape_engines as landscapes
 from benchmarks import network_engines as networks
 from benchmarks import path_engines as paths
 from benchmarks import process_engines as processes
+from benchmarks import suite_engines as suites
 from benchmarks import sweep_engines as sweeps
 from benchmarks import update_engines as updates
 from benchmarks.floor_engine import floor
@@ -243,6 +244,20 @@ LANDSCAPES = {
 }
 
 
+SUITES = {
+    "bench-cells": Task(
+        "cells of the suite: four functions, SGD and Adam, 30 configurations, 500 steps",
+        {OURS: suites.cells_optviz, "PyTorch (loop)": suites.cells_torch},
+        {"PyTorch (loop)": 50.0},
+        unit="cell",
+        per_call=suites.CELLS,
+        per_call_of={"PyTorch (loop)": suites.PEER_CELLS},
+        rounds=7,
+        tolerance=1e-5,
+    ),
+}
+
+
 def film(title: str, optimizers: tuple[str, ...], suffix: str) -> Task:
     """Our film of a race, and Matplotlib's of the very same figure."""
     return Task(
@@ -287,4 +302,6 @@ PROCESSES = {
     ),
 }  # fmt: skip
 
-TASKS = PATH | UPDATES | SWEEPS | NETWORKS | IMAGES | COURSE | LANDSCAPES | FILMS | PROCESSES
+TASKS = (
+    PATH | UPDATES | SWEEPS | NETWORKS | IMAGES | COURSE | LANDSCAPES | SUITES | FILMS | PROCESSES
+)

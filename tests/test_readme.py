@@ -37,6 +37,17 @@ def test_python_snippet(number: int, tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-W", "error", "snippet.py"], cwd=tmp_path, check=True)
 
 
+def test_the_suite_in_the_documentation_is_one(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "bench.md").read_text()
+    path = tmp_path / "mine.toml"
+    path.write_text(re.findall(r"```toml\n(.*?)```", page, re.DOTALL)[0])
+    assert ov.bench.read_suite(path).objective == "area"
+    snippets = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    (tmp_path / "snippet.py").write_text(snippets[-1])
+    subprocess.run([sys.executable, "-W", "error", "snippet.py"], cwd=tmp_path, check=True)
+    assert (tmp_path / "mine.html").exists()
+
+
 def test_the_theme_in_the_documentation_is_one(tmp_path: Path) -> None:
     text = re.findall(r"```toml\n(.*?)```", (ROOT / "docs" / "themes.md").read_text(), re.DOTALL)[0]
     path = tmp_path / "mine.toml"
@@ -64,6 +75,8 @@ def meant_by(words: list[str]) -> Study:
 def test_command(command: str, tmp_path: Path) -> None:
     """It makes the one file that it names last, of that kind, and what the words ask for."""
     words = shlex.split(command)[1:]
+    if words[:2] == ["bench", "report"]:
+        ov.bench.run("quick", tmp_path / words[2], workers=1)
     done = subprocess.run(
         [sys.executable, "-m", "optviz", *words], cwd=tmp_path, capture_output=True, text=True,
         check=False, env={**os.environ, "COLUMNS": "200"},
@@ -75,6 +88,10 @@ def test_command(command: str, tmp_path: Path) -> None:
         assert [line.split()[0] for line in done.stdout.splitlines()[1:] if line[:1] != " "] == [
             *known
         ]
+        return
+    if words[0] == "bench":
+        made = {"run": {"results.sqlite"}, "report": {"results.sqlite", "report.html"}}[words[1]]
+        assert {file.name for file in tmp_path.iterdir()} == made
         return
     *said, name = done.stdout.splitlines()
     assert [file.name for file in tmp_path.iterdir()] == [name]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -324,10 +325,13 @@ def ranks_to(results: Results, target: float) -> Real:
 def ranks_of(results: Results, count: int) -> Real:
     """The mean rank of each optimizer over problems, by the expected lowest tuning score of so many
     configurations."""
-    scores = np.array([
-        [statistics.expected_best(part)[count - 1] for part in row] for row in results.tuning
-    ])  # fmt: skip
-    return statistics.mean_ranks(scores[:, :, None])
+    return statistics.mean_ranks(_expected(results)[:, :, count - 1, None])
+
+
+@functools.lru_cache(maxsize=4)
+def _expected(results: Results) -> Real:
+    """The expected lowest tuning score, (problems, optimizers, configurations)."""
+    return np.array([[statistics.expected_best(part) for part in row] for row in results.tuning])
 
 
 def ranks_at(results: Results, share: float) -> Real:

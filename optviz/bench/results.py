@@ -79,7 +79,7 @@ class Results(Tabular):
     def classes(self) -> list[str]:
         """The classes that have a problem here, with a seed that has a score of every optimizer."""
         missing = np.isnan(self.scores).any(axis=1)
-        known = ~missing.all(axis=1)
+        known = ~np.all(missing, axis=1)
         return [name for name in CLASSES if (self.of_class(name) & known).any()]
 
     def rank(self, of: str | None = None) -> Ranking:

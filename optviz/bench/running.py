@@ -30,12 +30,12 @@ from optviz.bench.suite import (
     cells_of,
     configurations,
     is_fixed,
+    optimizer_of,
     read_suite,
     settings,
 )
 from optviz.bench.work import Job, work
 from optviz.compiled.threads import thread_count
-from optviz.optimizers.parse import parse_optimizer
 from optviz.shared.checks import check_whole
 
 #: Seconds between two looks at what other processes have done, and between signs of life.
@@ -164,7 +164,7 @@ class Plan:
 
     def _cells(self, on: str, text: str, configuration: Any, seeds: Any) -> list[Cell]:
         made = problem(on)
-        values = settings(made, parse_optimizer(text), configuration)
+        values = settings(made, optimizer_of(text), configuration)
         return cells_of(made, text, values, seeds, self.suite.budget(made))
 
     def evaluation(self, on: str, text: str, known: dict[str, bool]) -> list[Cell] | None:

@@ -202,17 +202,18 @@ def expected_best(scores: Real) -> Real:
     Σ_i s_(i) C(n − i, k − 1) / C(n, k), the unbiased estimate from all of them (in place of Dodge
     et al., 2019, who draw with replacement).
     """
-    ordered = np.sort(scores)
-    n = len(ordered)
-    out = np.empty(n)
+    return np.asarray(_lowest_of(len(scores)) @ np.sort(scores))
+
+
+@functools.cache
+def _lowest_of(n: int) -> Real:
+    """The probability that the lowest of k is the i-th of n: (k, i), both from 1."""
+    out = np.zeros((n, n))
     for k in range(1, n + 1):
-        weights = np.zeros(n)
-        # P(the lowest of k is the i-th of all), from one i to the next.
         p = k / n
         for i in range(n - k + 1):
-            weights[i] = p
+            out[k - 1, i] = p
             p *= (n - i - k) / (n - i - 1) if n - i - 1 > 0 else 0.0
-        out[k - 1] = weights @ ordered
     return out
 
 
@@ -240,5 +241,5 @@ def data_profile(times: Real, dimensions: Real, at: Real) -> Real:
 def _means(scores: Real) -> Real:
     """Of the seeds, where a problem has all optimizers."""
     missing = np.isnan(scores).all(axis=2)
-    known = scores[~missing.any(axis=1)]
+    known = scores[~np.any(missing, axis=1)]
     return np.asarray(np.nanmean(known, axis=2))

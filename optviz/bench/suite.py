@@ -180,6 +180,12 @@ def _from_toml(name: str, written: str) -> Suite:
         raise ValueError(f"suite {name}: {error}") from None
 
 
+@functools.cache
+def optimizer_of(text: str) -> Optimizer:
+    """The optimizer of a text, to be asked and copied, never stepped."""
+    return parse_optimizer(text)
+
+
 # -- configurations ----------------------------------------------------------------------------
 
 
@@ -189,7 +195,7 @@ def is_fixed(suite: Suite, text: str) -> bool:
 
 
 def _has_rate(text: str) -> bool:
-    return f"{parse_optimizer(text).rate_name}=" in text.partition(":")[2]
+    return f"{optimizer_of(text).rate_name}=" in text.partition(":")[2]
 
 
 @functools.lru_cache(maxsize=4096)
@@ -199,7 +205,7 @@ def configurations(suite: Suite, text: str) -> tuple[tuple[tuple[str, float], ..
     coordinate for the rate. `settings` makes rates of them."""
     if is_fixed(suite, text):
         return ((),)
-    optimizer = parse_optimizer(text)
+    optimizer = optimizer_of(text)
     given = {part.partition("=")[0].strip() for part in text.partition(":")[2].split(",")}
     known = type(optimizer).hyperparameters(optimizer.convention)
     tuned: dict[str, Any] = {} if _has_rate(text) else {optimizer.rate_name: None}
@@ -277,7 +283,7 @@ def cells_of(
 
 @functools.lru_cache(maxsize=100_000)
 def _identity(on: str, text: str, chosen: tuple[tuple[str, float], ...]) -> str:
-    optimizer = parse_optimizer(text).fresh(**dict(chosen))
+    optimizer = optimizer_of(text).fresh(**dict(chosen))
     hyper = {name: value if isinstance(value, float | bool) else str(value)
              for name, value in optimizer.hyper.items()}  # fmt: skip
     return _digest(
@@ -290,7 +296,7 @@ def _identity(on: str, text: str, chosen: tuple[tuple[str, float], ...]) -> str:
 @functools.cache
 def _rule(text: str) -> str:
     """The source of the kernel, which no hyperparameter changes."""
-    return parse_optimizer(text).kernel_source()
+    return optimizer_of(text).kernel_source()
 
 
 @functools.cache
