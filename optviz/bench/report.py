@@ -250,7 +250,7 @@ def _svg(figure: Any) -> str:
     with mpl.rc_context({"svg.hashsalt": "optviz"}):
         figure.savefig(out, format="svg", facecolor=figure.get_facecolor(),
                        metadata={"Date": None, "Creator": None})  # fmt: skip
-    # Of where lines go a hundredth of a point is finer than any screen; the page is a third smaller.
+    # Of where lines go a hundredth of a point is finer than any screen; the page is smaller.
     text = re.sub(r' d="[^"]*"', lambda path: re.sub(r"(?<=\.\d\d)\d+", "", path[0]),
                   out.getvalue().decode())  # fmt: skip
     return base64.b64encode(text.encode()).decode()
