@@ -292,3 +292,29 @@ def test_a_boundary_is_what_the_network_answers() -> None:
     assert len(drawn) == len(shares.train) + len(held) + wrong.sum()
     (x0, x1), (y0, y1) = axes.get_xlim(), axes.get_ylim()
     assert ((drawn >= (x0, y0)) & (drawn <= (x1, y1))).all()
+
+
+@pytest.mark.peers
+def test_scores_and_shares_are_scikit_learns() -> None:
+    from sklearn.metrics import accuracy_score, confusion_matrix, log_loss
+    from sklearn.model_selection import train_test_split
+
+    study = ov.study("confusion", epochs=4, seed=3)
+    result = study.run()
+    np.testing.assert_array_equal(
+        result.confusion(), confusion_matrix(result.labels, result.answers)
+    )
+    score = accuracy_score(result.labels, result.answers)
+    assert result.training.test_accuracy[0, 0] == pytest.approx(score)
+    network, shares = result.training.network, result.shares
+    held = shares.scale(shares.validation)
+    loss = network.evaluate(held.x, held.y)[0]
+    wanted = log_loss(held.y, network.predict_proba(held.x).astype(float), labels=range(10))
+    assert loss == pytest.approx(wanted, rel=1e-5)
+    # The same stratified shares to one sample a class.
+    whole = result.training.data
+    for size, share in ((0.2, shares.test), (0.15, shares.validation)):
+        y = whole.y if size == 0.2 else np.concatenate([shares.train.y, shares.validation.y])
+        _, theirs = train_test_split(y, test_size=size, stratify=y, random_state=0)
+        assert np.abs(np.bincount(share.y) - np.bincount(theirs)).max() <= 1
+        assert abs(len(share) - len(theirs)) <= 1

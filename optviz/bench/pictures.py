@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from optviz.bench import statistics
+from optviz.bench.problems import OnFunction, problem
 from optviz.bench.results import TARGETS, Results
 from optviz.bench.scores import relative
 from optviz.optimizers.parse import parse_optimizer
@@ -152,40 +154,68 @@ def ecdf(results: Results, theme: str = "light") -> Figure | None:
 
 
 def profile(results: Results, theme: str = "light") -> Figure | None:
-    """Dolan and Moré's performance profile at one target."""
-    on_functions = ~results.of_class("learning")
+    """At one target the performance profile of Dolan and Moré, and the data profile of Moré and
+    Wild beside it."""
+    on_functions = np.flatnonzero(~results.of_class("learning"))
     at = int(np.argmin(np.abs(np.log10(TARGETS) - np.log10(results.suite.target))))
-    blocks = results.times[on_functions, :, :, at]
-    blocks = np.moveaxis(blocks, 1, 2).reshape(-1, len(results.optimizers))
-    blocks = blocks[~np.isnan(blocks).any(axis=1)]
-    if not len(blocks):
+    blocks = np.moveaxis(results.times[on_functions, :, :, at], 1, 2)
+    sizes = np.array([_dimensions(results.problems[p]) for p in on_functions])
+    sizes = np.repeat(sizes, blocks.shape[1]) if len(on_functions) else sizes
+    blocks = blocks.reshape(-1, len(results.optimizers))
+    known = ~np.isnan(blocks).any(axis=1)
+    if not known.any():
         return None
-    blocks = np.maximum(blocks, 1.0)
-    sheet = Sheet((860, 520), theme, "")
+    blocks, sizes = np.maximum(blocks[known], 1.0), sizes[known]
+    sheet = Sheet((1100, 480), theme, "")
     look = sheet.look
     colors = _colors(results, look.theme)
     sheet.heading(f"Functions brought to {TARGETS[at]:.2g} of the first f − f*")
-    axes = sheet.axes(sheet.free(left=4.4, right=9.0, above=0.4), "profile")
-    ratios = np.geomspace(1, 100, 200)
-    shares = statistics.performance_profile(blocks, ratios)
+    left, right = _panels(sheet, ("performance profile", "data profile"))
+    ratios, groups = np.geomspace(1, 100, 200), np.geomspace(1, results.suite.steps / 3, 200)
     ends = []
-    for o, color in enumerate(colors):
-        axes.plot(ratios, shares[o], color=color, linewidth=1.8 * look.unit / 13.5)
-        ends.append((results.optimizers[o], color, 100.0, float(shares[o, -1])))
-    axes.set_xscale("log")
-    axes.set_xlim(1, 100)
-    axes.set_ylim(0, 1)
-    axes.grid(axis="y", color=look.theme.faint, linewidth=0.5)
-    axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:g} %")
-    axes.set_xlabel("times the evaluations of the quickest", labelpad=2)
-    draw_ends(axes, ends, look)
+    for axes, x, shares, label in (
+        (left, ratios, statistics.performance_profile(blocks, ratios),
+         "times the evaluations of the quickest"),
+        (right, groups, statistics.data_profile(blocks, sizes, groups),
+         "evaluations by the dimensions + 1"),
+    ):  # fmt: skip
+        for o, color in enumerate(colors):
+            axes.plot(x, shares[o], color=color, linewidth=1.8 * look.unit / 13.5)
+        ends = [(results.optimizers[o], color, float(x[-1]), float(shares[o, -1]))
+                for o, color in enumerate(colors)]  # fmt: skip
+        axes.set_xscale("log")
+        axes.set_xlim(x[0], x[-1])
+        axes.set_ylim(0, 1)
+        axes.grid(axis="y", color=look.theme.faint, linewidth=0.5)
+        axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:g} %")
+        axes.set_xlabel(label, labelpad=2)
+    draw_ends(right, ends, look)
     several = len(results.optimizers) > 2
     sheet.small_print([
-        f"share of {len(blocks):,} functions and seeds (performance profile, Dolan and Moré 2002)",
-        "with more than two, only the left end and who leads are sure: the order of the others "
-        "may change when one is left out (Gould and Scott 2016)" if several else "",
+        f"share of {len(blocks):,} functions and seeds",
+        "left Dolan and Moré 2002, right Moré and Wild 2009",
+        "left, with more than two, only who is quickest and who leads is sure: the order of the "
+        "others may change when one is left out (Gould and Scott 2016)" if several else "",
     ])  # fmt: skip
     return _done(sheet)
+
+
+def _dimensions(text: str) -> int:
+    found = problem(text)
+    return found.f.n if isinstance(found, OnFunction) else 0
+
+
+def _panels(sheet: Sheet, names: Sequence[str], gap: float = 5.0) -> list[Axes]:
+    """Axes side by side, with room for the names at the ends of the last one's lines."""
+    box, look = sheet.free(left=4.4, right=9.0, above=1.2), sheet.look
+    between = gap * sheet.unit
+    wide = (box.width - between * (len(names) - 1)) / len(names)
+    out = []
+    for k, name in enumerate(names):
+        place = type(box)(box.left + k * (wide + between), box.top, wide, box.height)
+        out.append(sheet.axes(place, name))
+        out[-1].set_title(name, loc="left", fontsize=0.9 * look.font, pad=4, color=look.theme.ink)
+    return out
 
 
 def tunability(results: Results, theme: str = "light") -> Figure | None:
@@ -198,13 +228,7 @@ def tunability(results: Results, theme: str = "light") -> Figure | None:
     look = sheet.look
     colors = _colors(results, look.theme)
     sheet.heading("What tuning brings, and how exact the rate must be")
-    box = sheet.free(left=4.4, right=9.0, above=1.2)
-    gap = 5.2 * sheet.unit
-    left = sheet.axes(type(box)(box.left, box.top, (box.width - gap) / 2, box.height), "budget")
-    right = sheet.axes(
-        type(box)(box.left + (box.width + gap) / 2, box.top, (box.width - gap) / 2, box.height),
-        "rate",
-    )
+    left, right = _panels(sheet, ("expected best of so many", "with each rate"))
     ends = []
     for o in tuned:
         best = _lowest(results)
@@ -221,11 +245,7 @@ def tunability(results: Results, theme: str = "light") -> Figure | None:
         right.plot(powers, valley, color=colors[o], linewidth=1.8 * look.unit / 13.5)
         ends.append((results.optimizers[o], colors[o], float(powers[-1]), float(valley[-1])))
     left.set_xlabel("configurations tried", labelpad=2)
-    left.set_title("expected best of so many", loc="left", fontsize=0.9 * look.font, pad=4,
-                   color=look.theme.ink)  # fmt: skip
     right.set_xlabel("powers of ten above the lowest rate tried", labelpad=2)
-    right.set_title("with each rate", loc="left", fontsize=0.9 * look.font, pad=4,
-                    color=look.theme.ink)  # fmt: skip
     for axes in (left, right):
         axes.grid(axis="y", color=look.theme.faint, linewidth=0.5)
         axes.set_ylim(bottom=0)
@@ -279,11 +299,8 @@ def budgets(results: Results, theme: str = "light") -> Figure:
     look = sheet.look
     colors = _colors(results, look.theme)
     sheet.heading("How the ranking hangs on budget, target and tuning")
-    box = sheet.free(left=4.4, right=9.0, above=1.2)
-    gap = 4.0 * sheet.unit
-    wide = (box.width - 2 * gap) / 3
-    for k, (name, values, ranks_by, is_log) in enumerate(panels):
-        axes = sheet.axes(type(box)(box.left + k * (wide + gap), box.top, wide, box.height), name)
+    places = _panels(sheet, [f"by {name}" for name, *_ in panels], gap=4.0)
+    for axes, (name, values, ranks_by, is_log) in zip(places, panels, strict=True):
         ranks = np.array([ranks_by(value) for value in values])
         if len(values):
             for o, color in enumerate(colors):
@@ -295,7 +312,7 @@ def budgets(results: Results, theme: str = "light") -> Figure:
             axes.set_xlim(values[0], values[-1] if len(values) > 1 else values[0] + 1)
         axes.set_ylim(len(colors) + 0.2, 0.8)
         axes.set_xlabel(name, labelpad=2)
-        if k == 2 and len(values):
+        if axes is places[-1] and len(values):
             draw_ends(axes, ends, look)
     sheet.small_print([
         "y: mean rank", "budget: by the value at the last step of the smaller one",
@@ -317,8 +334,6 @@ def ranks_to(results: Results, target: float) -> Real:
     never reach it share the last places. Without functions nan."""
     at = int(np.argmin(np.abs(np.log10(TARGETS) - np.log10(target))))
     times = results.times[~results.of_class("learning"), :, :, at]
-    if not len(times):
-        return np.full(len(results.optimizers), np.nan)
     return statistics.mean_ranks(np.where(np.isinf(times), 1e300, times))
 
 
@@ -374,8 +389,6 @@ def _lowest(results: Results) -> Real:
 
 def _valley(results: Results, o: int) -> tuple[Real, Real]:
     """The mean over problems of the score above the best, by the rate above the lowest."""
-    from optviz.bench.problems import problem
-
     powers, name = np.linspace(0, 6, 61), parse_optimizer(results.optimizers[o]).rate_name
     rows = []
     for p, low in enumerate(_lowest(results)):

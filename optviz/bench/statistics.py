@@ -73,7 +73,9 @@ def rank(scores: Real, rng: int = 0) -> Ranking:
 
 
 def mean_ranks(scores: Real) -> Real:
-    """`Ranking.ranks` alone: (optimizers,)."""
+    """`Ranking.ranks` alone, (optimizers,); nan where no block has all optimizers."""
+    if not (~np.isnan(scores).any(axis=1)).any():
+        return np.full(scores.shape[1], np.nan)
     return _over_problems(_full_ranks(scores))
 
 
@@ -82,7 +84,9 @@ def _full_ranks(scores: Real) -> Real:
     ranks = block_ranks(scores)
     some = (~np.isnan(ranks[:, 0])).any(axis=1)
     if not some.any():
-        raise ValueError("no problem and seed has a score of every optimizer yet")
+        raise ValueError(
+            "no problem and seed has a score of every optimizer: optviz bench run goes on"
+        )
     return np.asarray(ranks[some])
 
 

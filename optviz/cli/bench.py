@@ -110,9 +110,8 @@ def list_() -> None:
 
     width = shutil.get_terminal_size((80, 24)).columns
     suites = [read_suite(name) for name in SUITES]
-    rows = [[s.name, str(len(s.problems)), str(len(s.optimizers)), f"{s.cells:,}"] for s in suites]
-    print("\n".join(table(["suite", "problems", "optimizers", "cells"][:3], [r[:3] for r in rows],
-                          width)), "\n")  # fmt: skip
+    rows = [[s.name, str(len(s.problems)), str(len(s.optimizers))] for s in suites]
+    print("\n".join(table(["suite", "problems", "optimizers"], rows, width)) + "\n")
     seen = dict.fromkeys(text for suite in suites for text in suite.problems)
     told = [[text, ", ".join(problem(text).classes), problem(text).source] for text in seen]
     print("\n".join(table(["problem", "classes", "source"], told, width)))
