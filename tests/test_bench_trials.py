@@ -144,6 +144,23 @@ def test_the_problems_of_our_suites_have_classes_and_a_known_minimum() -> None:
             assert made.rates()[0] < made.rates()[1]
 
 
+def test_without_hidden_layers_it_is_logistic_regression() -> None:
+    """The lowest loss is that of the model, however it is found: of scipy's."""
+    from scipy.optimize import minimize
+
+    made = problem("net:blobs:n=200,noise=3,centers=2~hidden=none~batch=200")
+    (curves,) = made.runs(ov.Adam(), [{"lr": 0.1}], [0], 300)
+    data = ov.data.load("blobs:n=200,noise=3,centers=2")
+    setup = ov.nn.comparison.Setup("", (2, 2), seed=0)
+    shares = ov.nn.comparison.shares_of(data, setup, 0)
+    x, y = shares.scale(shares.train).x.astype(float), shares.train.y
+
+    def loss(w: np.ndarray) -> float:
+        return float(np.logaddexp(0, -(2 * y - 1) * (x @ w[:2] + w[2])).mean())
+
+    assert curves.extra[0, 0, -1] == pytest.approx(minimize(loss, np.zeros(3)).fun, abs=1e-4)
+
+
 def test_a_network_of_the_suite_learns() -> None:
     made = problem("net:moons:n=300,noise=0.1~hidden=16")
     (good, bad) = made.runs(ov.Adam(), [{"lr": 0.01}, {"lr": 1e-9}], range(2), 10)

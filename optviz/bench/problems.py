@@ -1,7 +1,8 @@
 """The problems of the suite: a text names one, and its seed draws start, copy, noise, data order.
 
 `beale`, `rosenbrock:n=10`, `ackley:n=20~gaussian=0.1` are functions, each seed a copy that is
-shifted and turned; `net:digits~hidden=32` is a network. What follows `~` are the problem's options.
+shifted and turned; `net:digits~hidden=32` is a network, with `hidden=none` logistic regression. What
+follows `~` are the problem's options.
 """
 
 from __future__ import annotations
@@ -286,10 +287,13 @@ def _network(text: str, name: str, given: Mapping[str, str]) -> OnNetwork:
     if load_classes(data).is_sparse:
         raise ValueError(f"{text!r}: data must be dense here, such as digits or moons")
     try:
-        hidden = tuple(parse_whole(n) for n in given.get("hidden", "32").split("-"))
+        sizes = given.get("hidden", "32")
+        hidden = () if sizes == "none" else tuple(parse_whole(n) for n in sizes.split("-"))
         batch = parse_whole(given.get("batch", "32"))
     except ValueError:
-        raise ValueError(f"{text!r}: sizes must be whole numbers, such as hidden=32-16") from None
+        raise ValueError(
+            f"{text!r}: sizes must be whole numbers, such as hidden=32-16, or none"
+        ) from None
     for size in (*hidden, batch):
         check_whole(f"{text}: a size", size, 1, 100_000)
     return OnNetwork(text.strip(), data, hidden, batch)
