@@ -1,8 +1,8 @@
 """The problems of the suite: a text names one, and its seed draws start, copy, noise, data order.
 
 `beale`, `rosenbrock:n=10`, `ackley:n=20~gaussian=0.1` are functions, each seed a copy that is
-shifted and turned; `net:digits~hidden=32` is a network, with `hidden=none` logistic regression. What
-follows `~` are the problem's options.
+shifted and turned; `net:digits~hidden=32` is a network, with `hidden=none` logistic regression.
+What follows `~` are the problem's options.
 """
 
 from __future__ import annotations
