@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import signal
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -29,6 +28,7 @@ from optviz.nn import Activation, BatchNorm, Dense, Dropout, Network
 from optviz.nn.activations import ACTIVATIONS
 from optviz.nn.losses import SoftmaxCrossEntropy
 from tests.pictures import clashes, words_of
+from tests.processes import interruptible
 
 
 def task(batch_norm: bool = False, dropout: float = 0.0, **settings: Any) -> tuple[Any, Any, Any]:
@@ -486,8 +486,7 @@ print("written", flush=True)
 @pytest.mark.slow
 def test_ctrl_c_cuts_the_grid_and_not_the_picture(tmp_path: Path) -> None:
     path = tmp_path / "cut.png"
-    with subprocess.Popen([sys.executable, "-c", PROGRAM, str(path)], stdout=subprocess.PIPE,
-                          text=True) as child:  # fmt: skip
+    with interruptible([sys.executable, "-c", PROGRAM, str(path)]) as child:
         assert child.stdout is not None
         assert child.stdout.readline() == "1\n"
         child.send_signal(signal.SIGINT)
