@@ -157,8 +157,10 @@ class InitHistogramsStudy(Drawn):
             for layer in range(self.layers):
                 axes, values = next(panels), result.outputs[k, layer]
                 axes.set_label(f"{init}, layer {layer + 1}")
-                share = np.full(values.size, 100 / values.size)
-                axes.hist(values, BINS, range=(low, high), weights=share, color="#0072B2")
+                counts, edges = np.histogram(values, BINS, (low, high))
+                # One artist: a bar each would take longer than all the rest.
+                axes.stairs(100 / values.size * counts, edges, fill=True, color="#0072B2")
+                axes.set_ylim(0, 105 / values.size * counts.max())
                 above = f"{init}, %" if layer == 0 else ""
                 title = f"{above}\nlayer {layer + 1}   std {rounded(spread[k, layer], 2)}"
                 axes.set_title(title, loc="left", fontsize=0.8 * look.font, pad=3, color=ink)
