@@ -194,3 +194,79 @@ def test_the_page_sorts_and_filters_in_a_browser(report: Report, tmp_path: Path,
     scores = [float(row.split()[2].replace("−", "-")) for row in rows()]
     assert scores == sorted(scores)
     assert not browser.get_log("browser"), "no complaint"
+
+
+# -- what a new user met ---------------------------------------------------------------------------
+
+
+def test_a_report_of_some_of_the_runs_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "r.sqlite"
+    ov.bench.run(SMALL, path, workers=1)
+    whole = ov.bench.report(path)
+    assert "So far" not in whole.finding()
+    assert (whole.results.status.total, whole.results.status.left) == (96, 0)
+    with ov.bench.Store(path) as store:
+        store.forget(problem="bowl")
+    part = ov.bench.report(path)
+    assert part.finding().startswith("So far 64 of 96 runs. ")
+    rows = part.tables()["Scores and settings"].columns
+    assert set(rows["settings"][rows["problem"] == "bowl"]) == {"not measured"}
+
+
+def test_another_suite_of_the_same_name_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "r.sqlite"
+    ov.bench.run(ov.bench.Suite("s", ["bowl"], ["sgd:lr=0.1"], seeds=1, steps=9), path, workers=1)
+    with pytest.raises(ValueError, match="has another suite called s"):
+        ov.bench.run(ov.bench.Suite("s", ["beale"], ["sgd"], seeds=1, steps=9), path, workers=1)
+    with pytest.raises(ValueError, match="has no suite 'quick'; it has s"):
+        ov.bench.load(path, "quick")
+    assert "alone: there is nothing to compare" in ov.bench.report(path).finding()
+
+
+def test_what_cannot_be_compared_is_refused(tmp_path: Path) -> None:
+    from optviz.bench.exports import compare
+
+    paths = [tmp_path / "a.sqlite", tmp_path / "b.sqlite"]
+    for path, objective in zip(paths, ("area", "time"), strict=True):
+        suite = ov.bench.Suite("s", ["bowl"], ["sgd:lr=0.1"], seeds=2, steps=9, objective=objective)
+        ov.bench.run(suite, path, workers=1)
+    with pytest.raises(ValueError, match="objective is area in the one and time in the other"):
+        compare(*paths)
+
+
+def test_an_optimizer_without_a_rule_is_refused_before_anything_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "slip.py").write_text(
+        "import optviz as ov\n"
+        "class Mine(ov.Optimizer):\n"
+        "    def __init__(self, lr=0.1): self.rate = lr\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ValueError, match="defaults"):
+        ov.bench.Suite("s", ["bowl"], ["slip:Mine"])
+
+
+def test_the_profile_is_at_the_suites_own_target(report: Report) -> None:
+    figure = PICTURES["profile"](report.results, "light")
+    assert figure is not None
+    assert figure.texts[0].get_text() == "Functions brought to 0.001 of the first f − f*"
+    axes = next(a for a in figure.axes if a.get_label() == "performance profile")
+    blocks = np.moveaxis(report.results.reached[:2], 1, 2).reshape(-1, 3)
+    ends = [float(line.get_ydata()[-1]) for line in axes.lines]
+    best = blocks.min(axis=1, keepdims=True)
+    wanted = [(np.isfinite(blocks[:, [o]]) & (blocks[:, [o]] <= 100 * best)).mean()
+              for o in range(3)]  # fmt: skip
+    np.testing.assert_allclose(ends, wanted)
+
+
+def test_all_optimizers_in_python_too() -> None:
+    suite = ov.bench.Suite("s", ["bowl"], "all")  # type: ignore[arg-type]
+    assert suite.optimizers == tuple(ov.optimizers)
+
+
+def test_options_of_pictures_are_for_pictures(report: Report, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="is no picture"):
+        report.save(tmp_path / "r.html", picture="ecdf")
+    with pytest.raises(ValueError, match="is no picture"):
+        report.save(tmp_path / "r.md", theme="dark")

@@ -345,7 +345,7 @@ def test_curves_come_back_from_their_bytes() -> None:
 def test_stores_are_merged_unless_they_contradict(whole: Path, tmp_path: Path) -> None:
     parts = []
     for name in SMALL.optimizers:
-        one = ov.bench.Suite(**{**vars(SMALL), "name": "small", "optimizers": (name,)})
+        one = ov.bench.Suite(**{**vars(SMALL), "name": name, "optimizers": (name,)})
         parts.append(tmp_path / f"{len(parts)}.sqlite")
         ov.bench.run(one, parts[-1], workers=1)
     found = ov.bench.merge([*parts, whole], tmp_path / "all.sqlite")

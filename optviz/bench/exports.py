@@ -25,6 +25,8 @@ from optviz.shared.text import listed
 Real = NDArray[np.float64]
 
 FORMATS = (".csv", ".jsonl", ".parquet")
+#: What two suites must have in common for their scores to be compared.
+MUST_AGREE = ("objective", "target", "steps", "epochs", "configurations", "tuning_seeds", "tune")
 
 
 def export(store: str | Path, path: str | Path, times: bool = False) -> Path:
@@ -63,7 +65,8 @@ def _rows(store: Store, times: bool) -> Iterator[dict[str, Any]]:
         row["final"] = None if none else float(score(curves, "final")[0])
         row["diverged"] = None if none else bool(np.isinf(curves.values[0, -1]))
         for name, part in zip(CURVES, (None,) * 3 if none else (
-                curves.marks, curves.values[0], curves.best[0]), strict=True):  # fmt: skip
+                curves.marks, curves.values[0], np.minimum.accumulate(curves.best[0])),
+                              strict=True):  # fmt: skip
             row[name] = None if part is None else [
                 v if np.isfinite(v) else None for v in part.tolist()]  # fmt: skip
         yield row
@@ -109,6 +112,13 @@ def compare(first: str | Path, second: str | Path, suite: Any = None) -> list[Ch
         If they have no problem and optimizer in common.
     """
     a, b = load(first, suite), load(second, suite)
+    for name in MUST_AGREE:
+        old, new = (getattr(r.suite, name) for r in (a, b))
+        if old != new:
+            raise ValueError(
+                f"{first} and {second} cannot be compared: {name} is {old} in the one and {new} in "
+                "the other"
+            )
     out = []
     for problem in a.problems:
         for optimizer in a.optimizers:

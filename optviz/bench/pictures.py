@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from optviz.bench import statistics
@@ -22,7 +23,7 @@ from optviz.render.output import SHOWS
 from optviz.render.sheet import Sheet
 from optviz.render.style import strokes_of
 from optviz.shared.quantiles import quantiles
-from optviz.shared.text import counted, listed, percent, rounded
+from optviz.shared.text import counted, listed, rounded
 
 Real = NDArray[np.float64]
 
@@ -34,9 +35,16 @@ MOST_BANDS = 6
 
 def finding(results: Results) -> str:
     """Who is best, and who is not told apart from the best."""
-    found = results.rank()
+    found, status = results.rank(), results.status
     best = [results.optimizers[k] for k in found.best()]
     rest = len(results.optimizers) - len(best)
+    so_far = f"So far {status.done:,} of {status.total:,} runs. " if status.left else ""
+    return so_far + _told(results, found, best, rest)
+
+
+def _told(results: Results, found: statistics.Ranking, best: list[str], rest: int) -> str:
+    if len(results.optimizers) == 1:
+        return f"{best[0]} alone: there is nothing to compare"
     if not rest:
         return f"None of {counted(len(best), 'optimizer')} is told apart from the best"
     if len(best) == 1:
@@ -54,7 +62,7 @@ def ranking(results: Results, theme: str = "light") -> Figure:
     look = sheet.look
     order = np.argsort(results.rank().ranks, kind="stable")
     colors = _colors(results, look.theme)
-    box = sheet.free(left=7.5, right=1.0, below=1.6, above=1.0)
+    box = sheet.free(left=_room(results), right=1.0, below=3.2, above=1.0)
     wide = box.width / len(classes)
     for k, name in enumerate(classes):
         place = type(box)(box.left + k * wide, box.top, wide - 1.2 * sheet.unit, box.height)
@@ -68,7 +76,9 @@ def ranking(results: Results, theme: str = "light") -> Figure:
             axes.plot(found.ranks[o], row, "o", color=colors[o], markersize=0.5 * look.font,
                       markeredgecolor=look.theme.paper)  # fmt: skip
         axes.set_ylim(count - 0.5, -0.5)
-        axes.set_xlim(0.7, count + 0.3)
+        axes.set_xlim(0.7, max(count, 2) + 0.3)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=3))
+        axes.set_xlabel("mean rank", labelpad=1)
         names = [results.optimizers[o] for o in order] if not k else []
         axes.set_yticks(range(count) if not k else [], names)
         axes.tick_params(axis="y", length=0)
@@ -96,8 +106,10 @@ def curves(results: Results, theme: str = "light") -> Figure:
     sheet.legend([sheet.handle(name, c) for name, c in zip(
         results.optimizers, colors, strict=True)])  # fmt: skip
     sheet.heading("How far, after how many evaluations of the gradient")
-    for p, axes in zip(shown, sheet.grid(rows, columns, left=3.4, title=2.4, below=2.6),
-                       strict=False):  # fmt: skip
+    panels = sheet.grid(rows, columns, left=3.4, title=2.4, below=2.6)
+    for axes in panels[len(shown) :]:
+        axes.remove()
+    for p, axes in zip(shown, panels, strict=False):
         axes.set_label(results.problems[p])
         marks = np.maximum(results.marks[p], 0.7)
         for o, color in enumerate(colors):
@@ -118,7 +130,8 @@ def curves(results: Results, theme: str = "light") -> Figure:
         "relative to the first value: functions f − f*, networks the validation loss by that of "
         "guessing", f"median of {results.suite.seeds} seeds",
         "band: quartiles" if has_bands else "",
-        f"{more} problems more in the table" if more else "", "x: evaluations",
+        f"{more} problems more in the table" if more else "",
+        "x: evaluations; the value before the first stands left of 1",
     ])  # fmt: skip
     return _done(sheet)
 
@@ -132,7 +145,7 @@ def ecdf(results: Results, theme: str = "light") -> Figure | None:
     look = sheet.look
     colors = _colors(results, look.theme)
     sheet.heading("Targets reached, functions")
-    axes = sheet.axes(sheet.free(left=4.4, right=9.0, above=0.4), "ecdf")
+    axes = sheet.axes(sheet.free(left=4.4, right=_room(results), above=0.4), "ecdf")
     at = np.unique(np.rint(np.geomspace(1, results.suite.steps, 200)))
     ends = []
     for o, color in enumerate(colors):
@@ -157,8 +170,7 @@ def profile(results: Results, theme: str = "light") -> Figure | None:
     """At one target the performance profile of Dolan and Moré, and the data profile of Moré and
     Wild beside it."""
     on_functions = np.flatnonzero(~results.of_class("learning"))
-    at = int(np.argmin(np.abs(np.log10(TARGETS) - np.log10(results.suite.target))))
-    blocks = np.moveaxis(results.times[on_functions, :, :, at], 1, 2)
+    blocks = np.moveaxis(results.reached[on_functions], 1, 2)
     sizes = np.array([_dimensions(results.problems[p]) for p in on_functions])
     sizes = np.repeat(sizes, blocks.shape[1]) if len(on_functions) else sizes
     blocks = blocks.reshape(-1, len(results.optimizers))
@@ -169,8 +181,8 @@ def profile(results: Results, theme: str = "light") -> Figure | None:
     sheet = Sheet((1100, 480), theme, "")
     look = sheet.look
     colors = _colors(results, look.theme)
-    sheet.heading(f"Functions brought to {TARGETS[at]:.2g} of the first f − f*")
-    left, right = _panels(sheet, ("performance profile", "data profile"))
+    sheet.heading(f"Functions brought to {rounded(results.suite.target)} of the first f − f*")
+    left, right = _panels(sheet, ("performance profile", "data profile"), _room(results))
     ratios, groups = np.geomspace(1, 100, 200), np.geomspace(1, results.suite.steps / 3, 200)
     ends = []
     for axes, x, shares, label in (
@@ -180,7 +192,8 @@ def profile(results: Results, theme: str = "light") -> Figure | None:
          "evaluations by the dimensions + 1"),
     ):  # fmt: skip
         for o, color in enumerate(colors):
-            axes.plot(x, shares[o], color=color, linewidth=1.8 * look.unit / 13.5)
+            axes.plot(x, shares[o], color=color, linewidth=1.8 * look.unit / 13.5,
+                      drawstyle="steps-post")  # fmt: skip
         ends = [(results.optimizers[o], color, float(x[-1]), float(shares[o, -1]))
                 for o, color in enumerate(colors)]  # fmt: skip
         axes.set_xscale("log")
@@ -205,9 +218,14 @@ def _dimensions(text: str) -> int:
     return found.f.n if isinstance(found, OnFunction) else 0
 
 
-def _panels(sheet: Sheet, names: Sequence[str], gap: float = 5.0) -> list[Axes]:
+def _room(results: Results) -> float:
+    """For the names of the optimizers beside axes, in units."""
+    return 2.0 + 0.62 * max(map(len, results.optimizers))
+
+
+def _panels(sheet: Sheet, names: Sequence[str], right: float, gap: float = 5.0) -> list[Axes]:
     """Axes side by side, with room for the names at the ends of the last one's lines."""
-    box, look = sheet.free(left=4.4, right=9.0, above=1.2), sheet.look
+    box, look = sheet.free(left=4.4, right=right, above=1.2), sheet.look
     between = gap * sheet.unit
     wide = (box.width - between * (len(names) - 1)) / len(names)
     out = []
@@ -228,7 +246,7 @@ def tunability(results: Results, theme: str = "light") -> Figure | None:
     look = sheet.look
     colors = _colors(results, look.theme)
     sheet.heading("What tuning brings, and how exact the rate must be")
-    left, right = _panels(sheet, ("expected best of so many", "with each rate"))
+    left, right = _panels(sheet, ("expected best of so many", "with each rate"), _room(results))
     ends = []
     for o in tuned:
         best = _lowest(results)
@@ -268,16 +286,20 @@ def improvement(results: Results, theme: str = "light") -> Figure:
     names = [results.optimizers[o] for o in order]
     side = max(520, 180 + 34 * count)
     sheet = Sheet((side + 160, side), theme, "")
+    sheet.resize(side + 160, side, 13)
     look = sheet.look
     sheet.heading("How often the row is better than the column")
-    box = sheet.free(left=8.0, right=1.5, below=6.5)
+    room = _room(results)
+    box = sheet.free(left=room, right=1.5, below=0.75 * room + 1)
     axes = sheet.axes(box, "improvement")
     axes.imshow(found, cmap="RdBu", vmin=0, vmax=1, aspect="auto", alpha=0.75)
     for i in range(count):
         for j in range(count):
             if i != j:
+                is_deep = abs(found[i, j] - 0.5) > 0.35
                 axes.text(j, i, f"{100 * found[i, j]:.0f}", ha="center", va="center",
-                          fontsize=0.75 * look.font, color="#1F2328")  # fmt: skip
+                          fontsize=0.75 * look.font,
+                          color="#FFFFFF" if is_deep else "#1F2328")  # fmt: skip
     axes.set_xticks(range(count), names, rotation=45, ha="right")
     axes.set_yticks(range(count), names)
     axes.tick_params(length=0)
@@ -295,30 +317,31 @@ def budgets(results: Results, theme: str = "light") -> Figure:
         ("target", np.logspace(-1, -8, 15), lambda v: ranks_to(results, v), True),
         ("configurations", _counts(results), lambda v: ranks_of(results, int(v)), False),
     ]  # fmt: skip
+    panels = [panel for panel in panels if len(panel[1])]
     sheet = Sheet((1200, 480), theme, "")
     look = sheet.look
     colors = _colors(results, look.theme)
     sheet.heading("How the ranking hangs on budget, target and tuning")
-    places = _panels(sheet, [f"by {name}" for name, *_ in panels], gap=4.0)
+    places = _panels(sheet, [f"by {name}" for name, *_ in panels], _room(results), 4.0)
     for axes, (name, values, ranks_by, is_log) in zip(places, panels, strict=True):
         ranks = np.array([ranks_by(value) for value in values])
-        if len(values):
-            for o, color in enumerate(colors):
-                axes.plot(values, ranks[:, o], color=color, linewidth=1.8 * look.unit / 13.5)
-            ends = [(results.optimizers[o], colors[o], float(values[-1]), float(ranks[-1, o]))
-                    for o in range(len(colors))]  # fmt: skip
-            if is_log:
-                axes.set_xscale("log")
-            axes.set_xlim(values[0], values[-1] if len(values) > 1 else values[0] + 1)
+        for o, color in enumerate(colors):
+            axes.plot(values, ranks[:, o], color=color, linewidth=1.8 * look.unit / 13.5)
+        ends = [(results.optimizers[o], colors[o], float(values[-1]), float(ranks[-1, o]))
+                for o in range(len(colors))]  # fmt: skip
+        if is_log:
+            axes.set_xscale("log")
+        axes.set_xlim(values[0], values[-1])
         axes.set_ylim(len(colors) + 0.2, 0.8)
         axes.set_xlabel(name, labelpad=2)
-        if axes is places[-1] and len(values):
+        if axes is places[-1]:
             draw_ends(axes, ends, look)
     sheet.small_print([
         "y: mean rank", "budget: by the value at the last step of the smaller one",
         "target: functions, by the evaluations to it, relative to the first f − f*",
-        "configurations: by the expected lowest tuning score of so many, on the tuning seeds",
-        "the configurations of the first two are those tuned for the whole budget",
+        "configurations: by the expected lowest tuning score of so many, on the tuning seeds"
+        if len(panels) > 2 else "",
+        "the configurations of the others are those tuned for the whole budget",
     ])  # fmt: skip
     return _done(sheet)
 
@@ -374,7 +397,8 @@ def _objective(results: Results) -> str:
     told = {
         "area": "score: mean of log₁₀ of the relative value over all evaluations",
         "final": "score: log₁₀ of the relative value at the end",
-        "time": f"score: log₁₀ of the evaluations to {percent(results.suite.target)}",
+        "time": f"score: log₁₀ of the evaluations to {rounded(results.suite.target)} of the first "
+        "value, ten times the budget for never",
     }
     return told[results.suite.objective]
 

@@ -19,11 +19,13 @@ import numpy as np
 
 import optviz
 from optviz.bench import statistics
+from optviz.bench.problems import problem
 from optviz.bench.results import Results
+from optviz.bench.suite import SUITES, read_suite
 from optviz.render.output import check_target
 from optviz.shared.files import write_atomically
 from optviz.shared.table import Table
-from optviz.shared.text import did_you_mean, listed, rounded
+from optviz.shared.text import counted, did_you_mean, listed, rounded
 
 #: What `Report.save` writes, by suffix.
 TEXTS = (".html", ".md", ".tex", ".json")
@@ -55,19 +57,24 @@ class Report:
     def __repr__(self) -> str:
         return f"<report: {self.results!r}>"
 
-    def save(self, path: str | Path, picture: str = "ranking", theme: str = "light") -> Path:
+    def save(self, path: str | Path, picture: str | None = None, theme: str | None = None) -> Path:
         """Write it as .html, .md, .tex, .csv, .json or .parquet; or one picture of it as .png,
         .svg, .pdf or .jpg.
 
         Raises
         ------
         ValueError
-            If the suffix or the picture is unknown, or the picture has nothing to show here.
+            If the suffix or the picture is unknown, the picture has nothing to show here, or a
+            picture or theme is given where none is drawn.
         """
         target = check_target(path, [*TEXTS, *TABLES, *DRAWN])
         suffix = target.suffix.lower()
         if suffix in DRAWN:
-            return self._save_picture(target, picture, theme)
+            return self._save_picture(target, picture or "ranking", theme or "light")
+        if picture is not None or theme is not None:
+            raise ValueError(
+                f"{target.name} is no picture: picture and theme are for one of {listed(DRAWN)}"
+            )
         if suffix in TABLES:
             return self.results.table().save(target)
         makers: Mapping[str, Callable[[], str]] = {
@@ -105,17 +112,24 @@ class Report:
         aim = {
             "area": "the mean of log₁₀ of the relative value over all evaluations",
             "final": "log₁₀ of the relative value at the end",
-            "time": f"log₁₀ of the evaluations until {s.target:g} of the first value",
+            "time": f"log₁₀ of the evaluations until {s.target:g} of the first value, of ten times "
+            "the budget where that is never reached",
         }
+        units = {problem(text).unit for text in s.problems}
+        budget = listed([
+            *([f"{s.steps:,} gradient evaluations on functions"] if "steps" in units else []),
+            *([f"{counted(s.epochs, 'epoch')} of networks"] if "epochs" in units else []),
+        ])  # fmt: skip
         return (
-            f"{len(s.problems)} problems, {len(s.optimizers)} optimizers. Each optimizer tries "
-            f"{s.configurations} configurations ({tuned}; the same scrambled Sobol points for all) "
-            f"on {s.tuning_seeds} seeds of each problem; the best is evaluated on {s.seeds} others."
-            f" Objective, lower is better: {aim[s.objective]}; a run that diverged, or left for a "
-            "place where f is below f*, counts as ten times its first value to the end. Budget: "
-            f"{s.steps:,} gradient evaluations on "
-            f"functions, {s.epochs} epochs of networks. All optimizers meet the same starts, "
-            f"noise and batches. Each seed shifts and turns a function anew.{over}"
+            f"{counted(len(s.problems), 'problem')}, {counted(len(s.optimizers), 'optimizer')}. "
+            f"Each optimizer tries {counted(s.configurations, 'configuration')} ({tuned}; the same "
+            f"scrambled Sobol points for all) on {counted(s.tuning_seeds, 'seed')} of each "
+            f"problem; the best is evaluated on {counted(s.seeds, 'other')}. Objective, lower is "
+            f"better: {aim[s.objective]}; a run that diverged, or left for a place where f is "
+            f"below f*, counts as ten times its first value to the end. Budget: {budget}. All "
+            "optimizers meet the same starts, noise and batches. Each seed shifts and turns a "
+            "function anew."
+            f"{over}"
         )
 
     def tables(self) -> dict[str, Table]:
@@ -139,8 +153,11 @@ class Report:
         with np.errstate(all="ignore"):
             medians = np.array([[np.nanmedian(row) if not np.isnan(row).all() else np.nan
                                  for row in part] for part in r.scores])  # fmt: skip
-        chosen = [[", ".join(f"{k}={v:g}" for k, v in one.items()) or "as given" for one in row]
-                  for row in r.chosen]  # fmt: skip
+        chosen = [
+            ["not measured" if np.isnan(r.scores[i, j]).all() else
+             ", ".join(f"{k}={v:g}" for k, v in one.items()) or "as given"
+             for j, one in enumerate(row)] for i, row in enumerate(r.chosen)
+        ]  # fmt: skip
         edge = [[_at_edge(r, i, j) for j in range(o)] for i in range(p)]
         columns = {
             "problem": np.repeat(r.problems, o), "optimizer": np.tile(r.optimizers, p),
@@ -154,6 +171,8 @@ class Report:
     def _pairs(self) -> Table:
         r = self.results
         found = statistics.wilcoxon_holm(r.scores)
+        if (~np.isnan(r.scores).all(axis=2)).sum(axis=0).min() < 2:
+            found = np.full_like(found, np.nan)  # one problem tells nothing of others
         count = len(r.optimizers)
         pairs = [(i, j) for i in range(count) for j in range(i + 1, count)]
         won = statistics.improvement(r.scores)
@@ -197,8 +216,14 @@ class Report:
         names = ("numpy", "scipy", "numba", "matplotlib")
         return (f"optviz {optviz.__version__}, Python {platform.python_version()}, "
                 f"{', '.join(f'{name} {version(name)}' for name in names)}; written on "
-                f"{platform.machine()}. Made again by: optviz bench run "
-                f"{self.results.suite.name}; optviz bench report")  # fmt: skip
+                f"{platform.machine()}. {self._again()}")  # fmt: skip
+
+    def _again(self) -> str:
+        """How the runs are made again."""
+        suite = self.results.suite
+        if suite.name in SUITES and read_suite(suite.name) == suite:
+            return f"Made again by: optviz bench run {suite.name} --store FILE"
+        return f"The suite: {suite.to_json()}"
 
     def markdown(self) -> str:
         """The text and the tables."""

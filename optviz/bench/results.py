@@ -11,12 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optviz.bench.problems import CLASSES, Curves, joined, problem
-from optviz.bench.running import Plan
+from optviz.bench.running import Plan, Status
 from optviz.bench.scores import score, times_to
 from optviz.bench.statistics import Ranking, rank
 from optviz.bench.store import Store, StoreError
 from optviz.bench.suite import Suite, read_suite
 from optviz.shared.table import Table, Tabular
+from optviz.shared.text import did_you_mean, listed
 
 Real = NDArray[np.float64]
 
@@ -46,6 +47,10 @@ class Results(Tabular):
         Of each problem the relative values, inf from where a run diverged.
     times : ndarray (problems, optimizers, seeds, targets)
         Evaluations until the lowest value so far is at most each of `TARGETS`; inf for never.
+    reached : ndarray (problems, optimizers, seeds)
+        The same for the suite's own target.
+    status : Status
+        How many cells there are to be, and how many are.
     diverged, failed : ndarray (problems, optimizers) of int
         Runs of the evaluation that diverged or left (see `runs.trials.Trials`), and cells of both
         phases that raised an error.
@@ -63,6 +68,8 @@ class Results(Tabular):
     marks: tuple[NDArray[np.int64], ...]
     curves: tuple[Real, ...]
     times: Real
+    reached: Real
+    status: Status
     diverged: NDArray[np.int64]
     failed: NDArray[np.int64]
     seconds: Real
@@ -133,8 +140,13 @@ def load(store: str | Path, suite: str | Path | Suite | None = None) -> Results:
                 names = ", ".join(s.name for s in known) or "none"
                 raise StoreError(f"{opened.path} has several suites, or none: name one of {names}")
             suite = known[0]
-        elif isinstance(suite, str) and suite in {s.name for s in known}:
-            suite = next(s for s in known if s.name == suite)
+        elif isinstance(suite, str) and not suite.endswith(".toml"):
+            there = [s.name for s in known]
+            if suite not in there:
+                hint = did_you_mean(suite, there)
+                raise StoreError(f"{opened.path} has no suite {suite!r}{hint}; it has "
+                                 f"{listed(there) or 'none'}")  # fmt: skip
+            suite = known[there.index(suite)]
         return _read(opened, read_suite(suite))
 
 
@@ -143,7 +155,9 @@ def _read(store: Store, suite: Suite) -> Results:
     shape = (len(suite.problems), len(suite.optimizers))
     scores = np.full((*shape, suite.seeds), np.nan)
     times = np.full((*shape, suite.seeds, len(TARGETS)), np.nan)
+    reached = np.full((*shape, suite.seeds), np.nan)
     diverged, failed = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
+    total = done = 0
     marks, curves = [], []
     chosen: list[Any] = []
     tuning: list[Any] = []
@@ -162,9 +176,12 @@ def _read(store: Store, suite: Suite) -> Results:
             rows[0].append(dict(evaluated[0].settings) if evaluated else {})
             rows[1].append(tuned.mean(axis=1) if len(cells) else np.zeros(0))
             rows[2].append(tuple(dict(row[0].settings) for row in cells))
-            failed[p, o] = sum(not good for good in known.values())
+            asked = [cell.key for row in [*cells, evaluated] for cell in row]
+            failed[p, o] = sum(not known.get(key, True) for key in asked)
+            total += len(asked) if is_tuned else len(asked) + suite.seeds
+            done += sum(known.get(key, False) for key in asked)
             if (on, text) in spent:
-                seconds[p, o] = spent[on, text][0] / spent[on, text][1]
+                seconds[p, o] = spent[on, text]
             found = store.curves(cell.key for cell in evaluated)
             whole.append([found.get(cell.key) for cell in evaluated])
             there = [s for s, one in enumerate(whole[o]) if one is not None]
@@ -172,6 +189,7 @@ def _read(store: Store, suite: Suite) -> Results:
                 one = joined([whole[o][s] for s in there])
                 scores[p, o, there] = score(one, suite.objective, suite.target)
                 times[p, o, there] = times_to(one, TARGETS)
+                reached[p, o, there] = times_to(one, np.array([suite.target]))[:, 0]
                 diverged[p, o] = int(np.isinf(one.values[:, -1]).sum())
         here = next((c.marks for row in whole for c in row if c is not None),
                     np.zeros(0, np.int64))  # fmt: skip
@@ -185,7 +203,8 @@ def _read(store: Store, suite: Suite) -> Results:
         for out, part in zip((chosen, tuning, tried), rows, strict=True):
             out.append(tuple(part))
     return Results(suite, suite.problems, suite.optimizers, scores, tuple(chosen), tuple(tuning),
-                   tuple(tried), tuple(marks), tuple(curves), times, diverged, failed,
+                   tuple(tried), tuple(marks), tuple(curves), times, reached,
+                   Status(total, done, int(failed.sum())), diverged, failed,
                    seconds)  # fmt: skip
 
 

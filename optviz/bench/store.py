@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from optviz.bench.problems import Curves
 from optviz.bench.suite import Cell, Suite
 from optviz.shared.files import replacing
+from optviz.shared.text import did_you_mean
 
 #: Of the file; a store with another number is not touched.
 VERSION = 1
@@ -207,7 +208,14 @@ class Store:
         with self.changing() as db:
             db.execute(f"DELETE FROM times WHERE key IN (SELECT key FROM cells WHERE {where})",
                        values)  # fmt: skip
-            return int(db.execute(f"DELETE FROM cells WHERE {where}", values).rowcount)
+            count = int(db.execute(f"DELETE FROM cells WHERE {where}", values).rowcount)
+        for what, given in (("optimizer", optimizer), ("problem", problem)):
+            if given is not None and not count:
+                known = [name for (name,) in self._rows(f"SELECT DISTINCT {what} FROM cells")]
+                if given not in known:
+                    raise StoreError(f"{self.path} has no cells of the {what} {given!r}"
+                                     f"{did_you_mean(given, known)}")  # fmt: skip
+        return count
 
     def rows(self, times: bool = False) -> Iterator[dict[str, Any]]:
         """Every cell in the order of its key: what it is, and its error or curves."""
@@ -237,18 +245,33 @@ class Store:
             "SELECT problem, optimizer, count(*), min(error) FROM cells WHERE error IS NOT NULL "
             "GROUP BY problem, optimizer ORDER BY problem, optimizer")]  # fmt: skip
 
-    def seconds(self) -> dict[tuple[str, str], tuple[float, int]]:
-        """For each problem and optimizer the seconds of all cells, and how many they are."""
-        return {(p, o): (float(s), int(n)) for p, o, s, n in self._rows(
-            "SELECT problem, optimizer, sum(seconds), count(*) FROM cells JOIN times USING (key) "
-            "GROUP BY problem, optimizer")}  # fmt: skip
+    def seconds(self) -> dict[tuple[str, str], float]:
+        """For each problem and optimizer the median seconds of a cell: a first one compiles."""
+        found: dict[tuple[str, str], list[float]] = {}
+        for p, o, spent in self._rows(
+            "SELECT problem, optimizer, seconds FROM cells JOIN times USING (key)"
+        ):
+            found.setdefault((p, o), []).append(spent)
+        return {task: float(np.median(spent)) for task, spent in found.items()}
 
     # -- suites --------------------------------------------------------------------------------
 
     def remember(self, suite: Suite) -> None:
-        """Keep a suite by its name, so that a report knows what was asked."""
+        """Keep a suite by its name, so that a report knows what was asked.
+
+        Raises
+        ------
+        StoreError
+            If another suite has this name here.
+        """
         with self.changing() as db:
-            db.execute("INSERT OR REPLACE INTO suites VALUES (?, ?)", (suite.name, suite.to_json()))
+            db.execute("INSERT OR IGNORE INTO suites VALUES (?, ?)", (suite.name, suite.to_json()))
+        (kept,) = (s for s in self.suites() if s.name == suite.name)
+        if kept != suite:
+            raise StoreError(
+                f"{self.path} has another suite called {suite.name}: give this one a name of its "
+                "own, or another store"
+            )
 
     def suites(self) -> list[Suite]:
         """All that were run here."""

@@ -73,6 +73,8 @@ class Suite:
     target: float = 1e-3
 
     def __post_init__(self) -> None:
+        if self.optimizers in ("all", ("all",), ["all"]):
+            object.__setattr__(self, "optimizers", tuple(catalogue))
         for name in ("problems", "optimizers"):
             texts = getattr(self, name)
             if not isinstance(texts, list | tuple) or not texts:
@@ -94,7 +96,7 @@ class Suite:
         for text in self.problems:
             problem(text)
         for text in self.optimizers:
-            parse_optimizer(text)
+            _check_optimizer(text)
         if self.cells > MOST_CELLS:
             raise ValueError(f"suite {self.name} has {self.cells:,} cells, above {MOST_CELLS:,}")
 
@@ -115,6 +117,10 @@ class Suite:
     def budget(self, on: Problem) -> int:
         """Steps or epochs."""
         return self.epochs if on.unit == "epochs" else self.steps
+
+    def digest(self) -> str:
+        """Four letters that tell it from other suites."""
+        return _digest(dataclasses.replace(self, name="").to_json())[:4]
 
     def to_json(self) -> str:
         """All of it as text, for the store."""
@@ -170,14 +176,23 @@ def _from_toml(name: str, written: str) -> Suite:
             raise ValueError(f"suite {name} has no {key!r}{did_you_mean(key, known)}; it has "
                              f"{listed(known)}")  # fmt: skip
     data.setdefault("name", name)
-    if data.get("optimizers") == "all":
-        data["optimizers"] = list(catalogue)
     if missing := {"problems", "optimizers"} - data.keys():
         raise ValueError(f"suite {name} lacks {listed(sorted(missing))}")
     try:
         return Suite(**data)
     except TypeError as error:
         raise ValueError(f"suite {name}: {error}") from None
+
+
+def _check_optimizer(text: str) -> None:
+    """Refuse what is no optimizer, and what has no rule: before anything runs."""
+    try:
+        parse_optimizer(text).kernel_source()
+    except AttributeError as error:
+        raise ValueError(
+            f"{text}: is no optimizer with `defaults` and a `rule` ({error}); an __init__ of its "
+            "own must call that of Optimizer"
+        ) from None
 
 
 @functools.cache

@@ -47,12 +47,14 @@ def bench() -> None:
 @click.option("--problem", "problems", multiple=True, metavar="PROBLEM",
               help="Instead of the suite's; may be repeated.")  # fmt: skip
 @click.option("--seeds", type=int, help="On which the tuned optimizers are evaluated.")
+@click.option("--tuning-seeds", type=int, help="On which each configuration is tried.")
+@click.option("--target", type=float, help="Of the first value, for --objective time.")
 @click.option("--configurations", type=int, help="That each optimizer may try.")
 @click.option("--steps", type=int, help="Gradient evaluations on functions.")
 @click.option("--epochs", type=int, help="Epochs of networks.")
 @click.option("--tune", metavar="rate|all", help="The rate alone, or all hyperparameters.")
 @click.option("--objective", metavar="area|final|time", help="What is to become small.")
-@click.option("--name", help="Of a suite that is changed here; NAME-own unless given.")
+@click.option("--name", help="Of a suite that is changed here.")
 @click.option("--workers", type=int, help="Processes; one for each processor unless given.")
 @click.option("--executor", metavar="dask", help="Work through Dask, with the extra distributed.")
 @click.option("--scheduler", metavar="ADDRESS", help="Of Dask's scheduler; a local one without.")
@@ -67,7 +69,8 @@ def run(suite: str, store: Path, name: str | None, workers: int | None, executor
     made = read_suite(suite)
     given = {key: value for key, value in changes.items() if value not in (None, ())}
     if given:
-        made = dataclasses.replace(made, name=name or f"{made.name}-own", **given)
+        made = dataclasses.replace(made, **given)
+        made = dataclasses.replace(made, name=name or f"{made.name}-{made.digest()}")
     if executor not in (None, "dask"):
         raise ValueError(f"executor must be dask, not {executor!r}")
     if scheduler is not None and executor is None:
@@ -113,8 +116,8 @@ def list_() -> None:
     rows = [[s.name, str(len(s.problems)), str(len(s.optimizers))] for s in suites]
     print("\n".join(table(["suite", "problems", "optimizers"], rows, width)) + "\n")
     seen = dict.fromkeys(text for suite in suites for text in suite.problems)
-    told = [[text, ", ".join(problem(text).classes), problem(text).source] for text in seen]
-    print("\n".join(table(["problem", "classes", "source"], told, width)))
+    for text in seen:  # in one piece, to be copied
+        print(f"{text}\n    {', '.join(problem(text).classes)}; {problem(text).source}")
 
 
 @bench.command(cls=Command)
@@ -124,16 +127,21 @@ def status(store: Path, suite: str | None) -> None:
     """Tell how far each suite of a STORE is, and what failed."""
     from optviz.bench import Store
     from optviz.bench import status as of
+    from optviz.shared.text import did_you_mean, listed
 
     with Store(store) as opened:
         suites, errors = opened.suites(), opened.errors()
         seconds = opened.seconds()
+    names = [one.name for one in suites]
+    if suite is not None and suite not in names:
+        raise ValueError(
+            f"{store} has no suite {suite!r}{did_you_mean(suite, names)}; it has {listed(names)}"
+        )
     for one in suites:
         if suite in (None, one.name):
             now = of(one, store)
-            spent, count = (sum(part) for part in zip(*seconds.values(), strict=True)) \
-                if seconds else (0.0, 1)  # fmt: skip
-            left = f", about {now.left * spent / count:.0f} s of one process" if now.left else ""
+            each = sum(seconds.values()) / max(len(seconds), 1)
+            left = f", about {now.left * each:.0f} s of one process" if now.left else ""
             print(f"{one.name}: {now.done:,} of {now.total:,} cells done, {now.failed:,} failed, "
                   f"{now.left:,} left{left}")  # fmt: skip
     for on, text, count, error in errors:
@@ -143,23 +151,24 @@ def status(store: Path, suite: str | None) -> None:
 @bench.command(cls=Command)
 @STORE
 @SUITE
-@click.option("--output", "-o", type=click.Path(path_type=Path), default=Path("report.html"),
+@click.option("--output", "-o", type=click.Path(path_type=Path),
               help="report.html unless given: .html, .md, .tex, .csv, .json, .parquet, or a "
               "picture as .png, .svg, .pdf.")  # fmt: skip
 @click.option(
-    "--picture", default="ranking", metavar="NAME",
+    "--picture", metavar="NAME",
     help="Which: ranking, curves, ecdf, profile, improvement, tunability, budgets.",
 )  # fmt: skip
-@click.option("--theme", default="light", metavar="light|dark|print", help="Of a picture.")
+@click.option("--theme", metavar="light|dark|print", help="Of a picture; light unless given.")
 @click.option("--quiet", "-q", is_flag=True, help="Print nothing but errors.")
 @click.option("--open", "open_", is_flag=True, help="Show the file when it is written.")
-def report(store: Path, suite: str | None, output: Path, picture: str, theme: str, quiet: bool,
-           open_: bool) -> None:  # fmt: skip
+def report(store: Path, suite: str | None, output: Path | None, picture: str | None,
+           theme: str | None, quiet: bool, open_: bool) -> None:  # fmt: skip
     """Write the report of a STORE: one page, its tables, or one of its pictures."""
     from optviz.bench import report as of
 
     made = of(store, suite)
-    path = made.save(output, picture, theme)
+    usual = f"{picture or 'ranking'}.png" if picture or theme else "report.html"
+    path = made.save(output or usual, picture, theme)
     if not quiet:
         print(made.finding())
     say_written(path, quiet, open_)
