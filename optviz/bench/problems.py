@@ -26,6 +26,7 @@ from optviz.nn.comparison import Setup, first_network, shares_of
 from optviz.nn.training import fit
 from optviz.optimizers.base import Optimizer
 from optviz.runs.trials import NOISES, copies, marks_of, run_trials, slopes
+from optviz.runs.tuning import USUAL, width_of
 from optviz.shared.checks import check_whole
 from optviz.shared.settings import parse_number, parse_whole
 from optviz.shared.text import did_you_mean, listed
@@ -149,9 +150,8 @@ class OnFunction(Problem):
 
     def rates(self) -> tuple[float, float]:
         """Six powers of ten, wider functions higher ones."""
-        low, high = np.array(self.f.bounds).T
-        width = max(1.0, float(np.max(high - low)) / 20)
-        return 1e-4 * width, 1e2 * width
+        low, high = (10.0**power * width_of(self.f) for power in USUAL)
+        return low, high
 
     def runs(
         self, optimizer: Optimizer, settings: Sequence[dict[str, float]], seeds: Sequence[int],

@@ -55,7 +55,7 @@ class Results(Tabular):
         Runs of the evaluation that diverged or left (see `runs.trials.Trials`), and cells of both
         phases that raised an error.
     seconds : ndarray (problems, optimizers)
-        Of all cells of both phases, the mean of one; nan if they are not known.
+        Of all cells of both phases, the median of one; nan if they are not known.
     """
 
     suite: Suite

@@ -106,9 +106,11 @@ def run(
     with Store(store, make=True) as opened:
         opened.remember(suite)
         plan = Plan(suite, opened)
-        if plan.status().left:
-            with _pool(executor, count) as (pool, width):
-                _Coordinator(plan, pool, width, progress).go()
+        now = plan.status()
+        if not now.left:
+            return now
+        with _pool(executor, count) as (pool, width):
+            _Coordinator(plan, pool, width, progress, now).go()
         return plan.status()
 
 
@@ -238,7 +240,9 @@ class Plan:
 class _Coordinator:
     """Hands jobs to the executor, and writes what comes back."""
 
-    def __init__(self, plan: Plan, pool: Any, width: int, progress: Progress | None) -> None:
+    def __init__(
+        self, plan: Plan, pool: Any, width: int, progress: Progress | None, now: Status
+    ) -> None:
         self.plan, self.pool, self.width, self.progress = plan, pool, width, progress
         self.waiting: deque[tuple[str, str]] = deque(plan.suite.tasks())
         self.jobs: deque[Job] = deque()
@@ -246,7 +250,7 @@ class _Coordinator:
         #: Of a task, the jobs that are not written yet.
         self.open: dict[tuple[str, str], int] = {}
         self.held: list[tuple[str, str]] = []
-        self.now = plan.status() if progress else Status(0, 0, 0)
+        self.now = now
         self.signed = time.monotonic()
 
     def go(self) -> None:

@@ -56,6 +56,19 @@ class Moving(Film):
         return draw
 
 
+def with_counter(
+    sheet: Sheet, moving: Sequence[Artist], pose: Callable[[int], None], tell: Callable[[int], str]
+) -> tuple[Sequence[Artist], Callable[[int], None]]:
+    """What moves, and what poses it, with a text in the corner that tells of the frame."""
+    text = counter(sheet)
+
+    def posed(k: int) -> None:
+        pose(k)
+        text.set_text(tell(k))
+
+    return [*moving, text], posed
+
+
 def counter(sheet: Sheet) -> Text:
     """A text in the upper right corner, to tell of the step."""
     return sheet.figure.text(

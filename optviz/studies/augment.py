@@ -19,7 +19,7 @@ from optviz.shared.quantiles import quantiles
 from optviz.shared.table import Table, Tabular
 from optviz.shared.text import percent
 from optviz.studies.on_data import OnData
-from optviz.studies.settings import NoPaths, OneEntry, Option, Seed, Sizes, Words
+from optviz.studies.settings import Learner, Seed, Sizes, Words
 from optviz.studies.study import Progress
 
 if TYPE_CHECKING:
@@ -114,12 +114,7 @@ class AugmentStudy(OnData):
     ] = None
     hidden: Annotated[Sizes, Field(description="Sizes of the hidden layers.")] = (100,)
     activation: Annotated[str, Field(description="Such as relu, tanh or sigmoid.")] = "relu"
-    optimizer: Annotated[
-        OneEntry,
-        NoPaths,
-        Option("OPTIMIZER", completes="optimizers", name="--optimizer"),
-        Field(description="NAME or NAME:key=value; without lr= the convention's own rate."),
-    ] = "adam:lr=0.003"  # type: ignore[assignment]
+    optimizer: Learner = "adam:lr=0.003"  # type: ignore[assignment]
     epochs: Annotated[int, Field(ge=1, le=10**5, description="Epochs.")] = 80
     batch_size: Annotated[int, Field(ge=1, le=10**6, description="Samples in a batch.")] = 50
     runs: Annotated[int, Field(ge=1, le=1000, description="Repetitions: medians and bands.")] = 5

@@ -14,7 +14,7 @@ from optviz.shared.quantiles import quantiles
 from optviz.shared.table import Table, Tabular
 from optviz.shared.text import percent
 from optviz.studies.normalised import OnBatchNorm
-from optviz.studies.settings import OneEntry
+from optviz.studies.settings import Learner
 from optviz.studies.study import Progress
 
 if TYPE_CHECKING:
@@ -96,11 +96,7 @@ class BnInferenceStudy(OnBatchNorm):
     natural = (860, 560)
     examples = ("bn-inference", "bn-inference --layers 2 --runs 5")
 
-    optimizer: Annotated[
-        OneEntry,
-        *OnBatchNorm.model_fields["optimizer"].metadata,
-        Field(description=OnBatchNorm.model_fields["optimizer"].description),
-    ] = "sgd:lr=0.1"  # type: ignore[assignment]
+    optimizer: Learner = "sgd:lr=0.1"  # type: ignore[assignment]
     largest: Annotated[
         int | None,
         Field(ge=1, le=2**16, description="The largest batch: 256, or less for a small test."),

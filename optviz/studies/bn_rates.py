@@ -14,7 +14,7 @@ from optviz.shared.quantiles import quantiles
 from optviz.shared.table import Table, Tabular
 from optviz.shared.text import rounded
 from optviz.studies.normalised import NAMES, OnBatchNorm, hues
-from optviz.studies.settings import Counts, OneEntry
+from optviz.studies.settings import Counts, Learner
 from optviz.studies.study import Progress
 
 if TYPE_CHECKING:
@@ -88,11 +88,9 @@ class BnRatesStudy(OnBatchNorm):
                "let highest be above lowest"),
     )  # fmt: skip
 
-    optimizer: Annotated[
-        OneEntry,
-        *OnBatchNorm.model_fields["optimizer"].metadata,
-        Field(description="NAME or NAME:key=value, without a rate."),
-    ] = "sgd"  # type: ignore[assignment]
+    optimizer: Annotated[Learner, Field(description="NAME or NAME:key=value, without a rate.")] = (
+        "sgd"  # type: ignore[assignment]
+    )
     init: Annotated[str, Field(description="Such as he, xavier, normal:std=0.01.")] = "he"
     rates: Annotated[int, Field(ge=1, le=100, description="How many rates.")] = 13
     lowest: Annotated[float, Field(gt=0, le=1e6, description="The lowest.")] = 1e-4

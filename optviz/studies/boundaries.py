@@ -223,17 +223,13 @@ class BoundariesStudy(OnPlaneStudy, Filmed):
 
     def film(self, result: Boundaries) -> Moving:
         """The maps while the networks train."""
-        from optviz.render.moving import Moving, counter
+        from optviz.render.moving import Moving, with_counter
 
         def build(sheet: Sheet) -> Any:
             moving, pose = self._compose(result, sheet, is_film=True)
-            text = counter(sheet)
-
-            def with_counter(k: int) -> None:
-                pose(k)
-                text.set_text(f"step {result.steps[k]:,} of {result.steps[-1]:,}")
-
-            return [*moving, text], with_counter
+            return with_counter(sheet, moving, pose, lambda k: (
+                f"step {result.steps[k]:,} of {result.steps[-1]:,}"
+            ))  # fmt: skip
 
         return Moving(self, result, self.fps, count=len(result.steps), build=build)
 

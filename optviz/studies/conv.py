@@ -17,7 +17,7 @@ from optviz.runs.entry import Entry
 from optviz.shared.table import Table, Tabular
 from optviz.shared.text import percent
 from optviz.studies.on_data import OnData
-from optviz.studies.settings import NoPaths, OneEntry, Option, Seed, Sizes
+from optviz.studies.settings import Learner, Seed, Sizes
 from optviz.studies.study import Progress
 
 if TYPE_CHECKING:
@@ -114,12 +114,7 @@ class ConvStudy(OnData):
     activation: Annotated[str, Field(description="Of both convolutions.")] = "relu"
     init: Annotated[str, Field(description="Of the first convolution.")] = "he_uniform"
     dropout: Annotated[float, Field(ge=0, lt=1, description="The share that is dropped.")] = 0.2
-    optimizer: Annotated[
-        OneEntry,
-        NoPaths,
-        Option("OPTIMIZER", completes="optimizers", name="--optimizer"),
-        Field(description="NAME or NAME:key=value; without lr= the convention's own rate."),
-    ] = "adam:lr=0.001"  # type: ignore[assignment]
+    optimizer: Learner = "adam:lr=0.001"  # type: ignore[assignment]
     epochs: Annotated[
         int | None,
         Field(ge=1, le=10**5, description="Epochs; 5, or about 450 steps of small data."),

@@ -13,7 +13,7 @@ from optviz.nn.normalisation import BOTH, outputs_in_training
 from optviz.shared.table import Table, Tabular
 from optviz.shared.text import rounded
 from optviz.studies.normalised import NAMES, OnBatchNorm, hues
-from optviz.studies.settings import OneEntry
+from optviz.studies.settings import Learner
 from optviz.studies.study import Progress
 
 if TYPE_CHECKING:
@@ -107,11 +107,7 @@ class CovariateShiftStudy(OnBatchNorm):
 
     layers: Annotated[int, Field(ge=1, le=12, description="Hidden layers.")] = 3
     activation: Annotated[str, Field(description="Such as relu, tanh or sigmoid.")] = "sigmoid"
-    optimizer: Annotated[
-        OneEntry,
-        *OnBatchNorm.model_fields["optimizer"].metadata,
-        Field(description=OnBatchNorm.model_fields["optimizer"].description),
-    ] = "sgd:lr=0.5"  # type: ignore[assignment]
+    optimizer: Learner = "sgd:lr=0.5"  # type: ignore[assignment]
     epochs: Annotated[int, Field(ge=1, le=10**5, description="Epochs.")] = 60
     init: Annotated[str, Field(description="Such as xavier, he, normal:std=0.01.")] = "xavier"
 

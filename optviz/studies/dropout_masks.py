@@ -21,7 +21,7 @@ from optviz.shared.quantiles import quantiles
 from optviz.shared.table import Table, Tabular
 from optviz.shared.text import percent
 from optviz.studies.on_data import OnData
-from optviz.studies.settings import Counts, NoPaths, OneEntry, Option, Seed, Sizes
+from optviz.studies.settings import Counts, Learner, Seed, Sizes
 from optviz.studies.study import Filmed, Progress
 
 if TYPE_CHECKING:
@@ -127,12 +127,7 @@ class DropoutMasksStudy(OnData, Filmed):
     hidden: Annotated[Sizes, Field(description="Sizes of the hidden layers.")] = (24, 16)
     dropout: Annotated[float, Field(gt=0, lt=1, description="The share that is dropped.")] = 0.5
     activation: Annotated[str, Field(description="Such as tanh, relu or sigmoid.")] = "relu"
-    optimizer: Annotated[
-        OneEntry,
-        NoPaths,
-        Option("OPTIMIZER", completes="optimizers", name="--optimizer"),
-        Field(description="NAME or NAME:key=value; without lr= the convention's own rate."),
-    ] = "adam:lr=0.005"  # type: ignore[assignment]
+    optimizer: Learner = "adam:lr=0.005"  # type: ignore[assignment]
     epochs: Annotated[int, Field(ge=1, le=10**5, description="Epochs.")] = 40
     batch_size: Annotated[int, Field(ge=1, le=10**6, description="Samples in a batch.")] = 64
     runs: Annotated[int, Field(ge=1, le=1000, description="Repetitions: medians and bands.")] = 3
@@ -242,17 +237,13 @@ class DropoutMasksStudy(OnData, Filmed):
 
     def film(self, result: DropoutMasks) -> Moving:
         """One thinned network after another."""
-        from optviz.render.moving import Moving, counter
+        from optviz.render.moving import Moving, with_counter
 
         def build(sheet: Sheet) -> Any:
             moving, pose = self._compose(result, sheet)
-            text = counter(sheet)
-
-            def with_counter(k: int) -> None:
-                pose(k)
-                text.set_text(f"mini-batch {result.steps[k]:,}")
-
-            return [*moving, text], with_counter
+            return with_counter(sheet, moving, pose, lambda k: (
+                f"mini-batch {result.steps[k]:,}"
+            ))  # fmt: skip
 
         return Moving(self, result, self.fps, count=len(result.steps), build=build)
 

@@ -14,7 +14,7 @@ from optviz.runs.entry import Entry
 from optviz.shared.table import Table, Tabular
 from optviz.shared.text import percent
 from optviz.studies.networked import OnOneNetwork
-from optviz.studies.settings import OneEntry, Sizes
+from optviz.studies.settings import Learner, Sizes
 from optviz.studies.study import Progress
 
 if TYPE_CHECKING:
@@ -89,11 +89,7 @@ class EarlyStoppingStudy(OnOneNetwork):
         Sizes,
         Field(description="All sizes; two hidden layers of 16 unless given."),
     ] = None
-    optimizer: Annotated[
-        OneEntry,
-        *OnOneNetwork.model_fields["optimizer"].metadata,
-        Field(description=OnOneNetwork.model_fields["optimizer"].description),
-    ] = "rmsprop:convention=keras,lr=0.0002"  # type: ignore[assignment]
+    optimizer: Learner = "rmsprop:convention=keras,lr=0.0002"  # type: ignore[assignment]
     batch_norm: Annotated[bool, Field(description="Before each activation.")] = False
     dropout: Annotated[float, Field(ge=0, lt=1, description="The share that is dropped.")] = 0.0
     l2: Annotated[float, Field(ge=0, description="Penalty on half the sum of squares.")] = 0.001

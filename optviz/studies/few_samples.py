@@ -14,7 +14,7 @@ from optviz.shared.quantiles import quantiles
 from optviz.shared.table import Table, Tabular
 from optviz.shared.text import listed, percent
 from optviz.studies.normalised import OnDeepNetwork
-from optviz.studies.settings import OneEntry, Sizes
+from optviz.studies.settings import Learner, Sizes
 from optviz.studies.study import Progress
 
 if TYPE_CHECKING:
@@ -89,11 +89,7 @@ class FewSamplesStudy(OnDeepNetwork):
         Sizes,
         Field(description="For training: 50 to 1,000, or 1/8, 1/4 and 1/2 of smaller data."),
     ] = None
-    optimizer: Annotated[
-        OneEntry,
-        *OnDeepNetwork.model_fields["optimizer"].metadata,
-        Field(description=OnDeepNetwork.model_fields["optimizer"].description),
-    ] = "adam:lr=0.001"  # type: ignore[assignment]
+    optimizer: Learner = "adam:lr=0.001"  # type: ignore[assignment]
     layers: Annotated[int, Field(ge=1, le=30, description="Hidden layers.")] = 3
     epochs: Annotated[int, Field(ge=1, le=10**5, description="Epochs.")] = 60
     batch_size: Annotated[int, Field(ge=2, le=10**6, description="Samples in a batch.")] = 50

@@ -166,17 +166,13 @@ class HiddenUnitsStudy(OnPlaneStudy, Filmed):
 
     def film(self, result: HiddenUnits) -> Moving:
         """Units, edges and answers while it trains."""
-        from optviz.render.moving import Moving, counter
+        from optviz.render.moving import Moving, with_counter
 
         def build(sheet: Sheet) -> Any:
             moving, pose = self._compose(result, sheet)
-            text = counter(sheet)
-
-            def with_counter(k: int) -> None:
-                pose(k)
-                text.set_text(f"step {result.steps[k]:,} of {result.steps[-1]:,}")
-
-            return [*moving, text], with_counter
+            return with_counter(sheet, moving, pose, lambda k: (
+                f"step {result.steps[k]:,} of {result.steps[-1]:,}"
+            ))  # fmt: skip
 
         return Moving(self, result, self.fps, count=len(result.steps), build=build)
 

@@ -17,7 +17,7 @@ from optviz.runs.entry import Entry
 from optviz.shared.table import Table, Tabular
 from optviz.shared.text import listed, percent
 from optviz.studies.networked import OnOneNetwork
-from optviz.studies.settings import OneEntry, Sizes, Words
+from optviz.studies.settings import Learner, Sizes, Words
 from optviz.studies.study import Progress
 
 if TYPE_CHECKING:
@@ -83,11 +83,7 @@ class InitTrainingStudy(OnOneNetwork):
     layers: Annotated[
         Sizes, Field(description="All sizes; four hidden layers of 50 unless given.")
     ] = None
-    optimizer: Annotated[
-        OneEntry,
-        *OnOneNetwork.model_fields["optimizer"].metadata,
-        Field(description=OnOneNetwork.model_fields["optimizer"].description),
-    ] = "sgd:lr=0.1"  # type: ignore[assignment]
+    optimizer: Learner = "sgd:lr=0.1"  # type: ignore[assignment]
     batch_norm: Annotated[bool, Field(description="Before each activation.")] = False
     dropout: Annotated[float, Field(ge=0, lt=1, description="The share that is dropped.")] = 0.0
     epochs: Annotated[int, Field(ge=1, le=10**6, description="Epochs.")] = 15

@@ -14,7 +14,7 @@ from optviz.nn.judgement import Judgement, judge
 from optviz.runs.entry import Entry
 from optviz.shared.spec import SpecError
 from optviz.studies.on_data import OnData
-from optviz.studies.settings import Counts, NoPaths, OneEntry, Option, Seed, Sizes
+from optviz.studies.settings import Counts, Learner, Seed, Sizes
 from optviz.studies.study import Progress
 
 MAX_LAYERS, MAX_WEIGHTS = 50, 20_000_000
@@ -80,12 +80,7 @@ class OnOneNetwork(OnNetwork):
     `train` with one optimizer and the same settings ends with this network.
     """
 
-    optimizer: Annotated[
-        OneEntry,
-        NoPaths,
-        Option("OPTIMIZER", completes="optimizers", name="--optimizer"),
-        Field(description="NAME or NAME:key=value; without lr= the convention's own rate."),
-    ] = "adam:lr=0.001"  # type: ignore[assignment]
+    optimizer: Learner = "adam:lr=0.001"  # type: ignore[assignment]
 
     def judged(self, progress: Progress | None = None) -> Judgement:
         """Train, and judge by the shares of the data."""

@@ -11,7 +11,7 @@ from optviz.nn.deep import Deep
 from optviz.optimizers.base import Optimizer
 from optviz.runs.entry import Entry
 from optviz.studies.on_data import OnData
-from optviz.studies.settings import NoPaths, OneEntry, Option, Seed
+from optviz.studies.settings import Learner, Seed
 
 #: Without and with.
 NAMES = ("without", "with batch norm")
@@ -23,12 +23,7 @@ class OnDeepNetwork(OnData):
     layers: Annotated[int, Field(ge=1, le=30, description="Hidden layers.")] = 5
     units: Annotated[int, Field(ge=2, le=2000, description="Units of each.")] = 100
     activation: Annotated[str, Field(description="Such as relu, tanh or sigmoid.")] = "relu"
-    optimizer: Annotated[
-        OneEntry,
-        NoPaths,
-        Option("OPTIMIZER", completes="optimizers", name="--optimizer"),
-        Field(description="NAME or NAME:key=value; without lr= the convention's own rate."),
-    ] = "sgd:lr=0.01"  # type: ignore[assignment]
+    optimizer: Learner = "sgd:lr=0.01"  # type: ignore[assignment]
     epochs: Annotated[int, Field(ge=1, le=10**5, description="Epochs.")] = 20
     batch_size: Annotated[int, Field(ge=2, le=10**6, description="Samples in a batch.")] = 100
     seed: Seed = 0

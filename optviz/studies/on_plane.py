@@ -11,7 +11,7 @@ from optviz.nn.initializers import initializer
 from optviz.nn.plane import OnPlane
 from optviz.runs.entry import Entry
 from optviz.studies.on_data import OnData
-from optviz.studies.settings import NoPaths, OneEntry, Option, Seed, Sizes
+from optviz.studies.settings import Learner, Seed, Sizes
 
 #: Units of a layer, and hidden layers, that can be told apart in a picture.
 MOST_UNITS, MOST_LAYERS = 64, 6
@@ -27,12 +27,7 @@ class OnPlaneStudy(OnData):
     hidden: Annotated[Sizes, Field(description="Sizes of the hidden layers.")] = (6, 4)
     activation: Annotated[str, Field(description="Such as tanh, relu or sigmoid.")] = "tanh"
     init: Annotated[str, Field(description="Such as xavier, he or normal:std=0.5.")] = "xavier"
-    optimizer: Annotated[
-        OneEntry,
-        NoPaths,
-        Option("OPTIMIZER", completes="optimizers", name="--optimizer"),
-        Field(description="NAME or NAME:key=value; without lr= the convention's own rate."),
-    ] = "adam:lr=0.01"  # type: ignore[assignment]
+    optimizer: Learner = "adam:lr=0.01"  # type: ignore[assignment]
     epochs: Annotated[int, Field(ge=1, le=10**5, description="Epochs.")] = 100
     batch_size: Annotated[int, Field(ge=1, le=10**6, description="Samples in a batch.")] = 32
     seed: Seed = 0

@@ -16,7 +16,7 @@ from optviz.runs.entry import Entry
 from optviz.shared.table import Table, Tabular
 from optviz.shared.text import counted, did_you_mean, listed, percent
 from optviz.studies.on_data import OnData
-from optviz.studies.settings import NoPaths, OneEntry, Option, Seed, Sizes, Words
+from optviz.studies.settings import Learner, Seed, Sizes, Words
 from optviz.studies.study import Progress
 
 if TYPE_CHECKING:
@@ -114,12 +114,7 @@ class RegulariseStudy(OnData):
         float, Field(ge=0, description="Penalty on squares of weights, as Keras writes it.")
     ] = 0.001
     dropout: Annotated[float, Field(ge=0, lt=1, description="The share that is dropped.")] = 0.5
-    optimizer: Annotated[
-        OneEntry,
-        NoPaths,
-        Option("OPTIMIZER", completes="optimizers", name="--optimizer"),
-        Field(description="NAME or NAME:key=value; without lr= the convention's own rate."),
-    ] = "rmsprop:convention=keras,lr=0.001"  # type: ignore[assignment]
+    optimizer: Learner = "rmsprop:convention=keras,lr=0.001"  # type: ignore[assignment]
     epochs: Annotated[int, Field(ge=1, le=10**5, description="Epochs.")] = 20
     batch_size: Annotated[int, Field(ge=1, le=10**6, description="Samples in a batch.")] = 512
     runs: Annotated[int, Field(ge=1, le=1000, description="Repetitions: medians and bands.")] = 1

@@ -22,7 +22,7 @@ from optviz.runs.entry import Entry
 from optviz.shared.table import Table, Tabular, stacked
 from optviz.shared.text import percent
 from optviz.studies.on_data import OnData
-from optviz.studies.settings import NoPaths, OneEntry, Option, Seed, Sizes
+from optviz.studies.settings import Learner, Seed, Sizes
 from optviz.studies.study import Progress
 
 if TYPE_CHECKING:
@@ -116,12 +116,7 @@ class ScalingStudy(OnData):
 
     hidden: Annotated[Sizes, Field(description="Sizes of the hidden layers.")] = (50, 50)
     activation: Annotated[str, Field(description="Such as relu, tanh or sigmoid.")] = "tanh"
-    optimizer: Annotated[
-        OneEntry,
-        NoPaths,
-        Option("OPTIMIZER", completes="optimizers", name="--optimizer"),
-        Field(description="NAME or NAME:key=value; without lr= the convention's own rate."),
-    ] = "sgd:lr=0.1"  # type: ignore[assignment]
+    optimizer: Learner = "sgd:lr=0.1"  # type: ignore[assignment]
     epochs: Annotated[int, Field(ge=1, le=10**5, description="Epochs.")] = 20
     batch_size: Annotated[int, Field(ge=1, le=10**6, description="Samples in a batch.")] = 64
     runs: Annotated[int, Field(ge=1, le=1000, description="Repetitions: medians and bands.")] = 3

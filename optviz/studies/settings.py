@@ -338,6 +338,11 @@ OneEntry = Annotated[
 ]  # fmt: skip
 #: Where no single paths are recorded.
 NoPaths = AfterValidator(_without_own)
+#: What a network learns with.
+Learner = Annotated[
+    OneEntry, NoPaths, Option("OPTIMIZER", completes="optimizers", name="--optimizer"),
+    Field(description="NAME or NAME:key=value; without lr= the convention's own rate."),
+]  # fmt: skip
 Rates = Annotated[
     Axis | None, BeforeValidator(_read_rates), PlainSerializer(_rates_text), Option("LOW,HIGH"),
     Field(description="The range of the rates."),

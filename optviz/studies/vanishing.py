@@ -19,7 +19,7 @@ from optviz.optimizers.parse import as_optimizer
 from optviz.shared.table import Table, Tabular
 from optviz.shared.text import counted, listed, rounded
 from optviz.studies.on_data import OnData
-from optviz.studies.settings import Counts, NoPaths, OneEntry, Option, Seed, Words
+from optviz.studies.settings import Counts, Learner, Seed, Words
 from optviz.studies.study import Filmed, Progress
 
 if TYPE_CHECKING:
@@ -131,12 +131,7 @@ class VanishingStudy(OnData, Filmed):
     steps: Annotated[
         int, Field(ge=0, le=100_000, description="Steps of training before the picture is drawn.")
     ] = 0
-    optimizer: Annotated[
-        OneEntry,
-        NoPaths,
-        Option("OPTIMIZER", completes="optimizers", name="--optimizer"),
-        Field(description="NAME or NAME:key=value; without lr= the convention's own rate."),
-    ] = "sgd:lr=0.1"  # type: ignore[assignment]
+    optimizer: Learner = "sgd:lr=0.1"  # type: ignore[assignment]
     batch_size: Annotated[int, Field(ge=1, le=10**6, description="Samples in a batch.")] = 64
     seed: Seed = 0
 
