@@ -9,9 +9,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.optimize import least_squares, minimize
+from scipy.special import expit
 
 import optviz as ov
 from optviz.functions.families import FAMILIES
+from optviz.functions.regressions import logistic_data, outliers_data
 from optviz.functions.space import SpaceFunction
 from optviz.shared.spec import SpecError
 from optviz.studies.files import from_json
@@ -46,14 +49,33 @@ def published(name: str, x: np.ndarray) -> float:
         case "dixon-price":
             rest = sum(i * (2 * x[i - 1] ** 2 - x[i - 2]) ** 2 for i in range(2, n + 1))
             return (x[0] - 1) ** 2 + rest
+        case "outliers":
+            features, targets = outliers_data(n)
+            off = [a @ x - b for a, b in zip(features, targets, strict=True)]
+            return sum(math.sqrt(1 + r**2) - 1 for r in off) / len(off)
+        case "logistic":
+            features, signs = logistic_data(n)
+            margins = [y * (a @ x) for a, y in zip(features, signs, strict=True)]
+            ridge = 0.005 * sum(v**2 for v in x)
+            return sum(np.logaddexp(0, -m) for m in margins) / len(margins) + ridge
+        case "linear-network":
+            size = math.isqrt(n // 3)
+            first, second, third = x.reshape(3, size, size)
+            wanted = np.diag(np.geomspace(1, 0.01, size))
+            return 0.5 * float(np.square(third @ second @ first - wanted).sum())
     raise AssertionError(f"{name} has no published sum here")
+
+
+def sizes(name: str) -> list[int]:
+    """Numbers of coordinates that a family has."""
+    return [3, 12, 27] if name == "linear-network" else [2, 3, 5, 9, 12]
 
 
 @pytest.mark.parametrize("name", FAMILIES)
 @settings(max_examples=15, deadline=None)
 @given(data=st.data())
 def test_families_are_the_published_sums(name: str, data: st.DataObject) -> None:
-    n = data.draw(st.integers(2, 9))
+    n = data.draw(st.sampled_from(sizes(name)))
     f = ov.function(f"{name}:n={n}")
     low, high = f.bounds[0]
     x = np.array(data.draw(st.lists(st.floats(low, high), min_size=n, max_size=n)))
@@ -69,8 +91,7 @@ def test_families_are_the_published_sums(name: str, data: st.DataObject) -> None
         np.testing.assert_allclose(f.gradient(x), slopes, atol=2e-5 * scale)
 
 
-@pytest.mark.parametrize("name", FAMILIES)
-@pytest.mark.parametrize("n", [2, 3, 12])
+@pytest.mark.parametrize(("name", "n"), [(name, n) for name in FAMILIES for n in sizes(name)])
 def test_minima_are_minima(name: str, n: int) -> None:
     f = ov.function(f"{name}:n={n}")
     assert len(f.minima) == (2 if name == "dixon-price" else 1)
@@ -80,6 +101,34 @@ def test_minima_are_minima(name: str, n: int) -> None:
     assert (f(near) > f.minimum).all()
     assert f.contains(np.array(f.start))
     assert not f.is_searched
+
+
+@pytest.mark.parametrize("n", [2, 20])
+def test_what_is_fitted_to_data_is_as_scipy_fits_it(n: int) -> None:
+    features, targets = outliers_data(n)
+    assert (np.abs(targets - features.sum(axis=1)) > 0.11).mean() == pytest.approx(0.1, abs=0.05)
+    found = least_squares(lambda p: features @ p - targets, np.zeros(n), loss="soft_l1",
+                          xtol=1e-15, ftol=1e-15, gtol=1e-15)  # fmt: skip
+    f = ov.function(f"outliers:n={n}")
+    np.testing.assert_allclose(f.minima[0], found.x, atol=1e-6)
+    assert f.minimum == pytest.approx(found.cost / len(targets), rel=1e-12)
+    features, signs = logistic_data(n)
+    assert 0.4 <= (signs > 0).mean() <= 0.6
+    best = minimize(
+        lambda p: np.logaddexp(0, -signs * (features @ p)).mean() + 0.005 * p @ p, np.zeros(n),
+        jac=lambda p: 0.01 * p - features.T @ (signs * expit(-signs * (features @ p))) / len(signs),
+        method="BFGS", options={"gtol": 1e-12},
+    )  # fmt: skip
+    f = ov.function(f"logistic:n={n}")
+    np.testing.assert_allclose(f.minima[0], best.x, atol=1e-7)
+    assert f.minimum == pytest.approx(best.fun, rel=1e-13)
+
+
+def test_sizes_that_there_are_not_are_refused() -> None:
+    with pytest.raises(ValueError, match="three times a square, such as 12, 27, not 20"):
+        ov.function("linear-network:n=20")
+    with pytest.raises(ValueError, match=r"logistic: n must be a whole number from 2 to 1,000"):
+        ov.function("logistic:n=1001")
 
 
 @pytest.mark.parametrize("name", sorted(set(FAMILIES) & set(ov.functions)))

@@ -108,8 +108,8 @@ def _numba_keeps(folder: Path) -> Iterator[None]:
 
 
 def _forget(folder: Path, function: Callable[..., Any]) -> None:
-    """Delete the machine code that is kept of a function, and of what it may call."""
+    """Delete the machine code that is kept of a function's file, and of what it may call."""
     stem = Path(function.__code__.co_filename).stem
-    for pattern in (f"*/{stem}.{function.__name__}-*", "*/vecmath.*"):
+    for pattern in (f"*/{stem}.*", "*/vecmath.*"):
         for file in folder.glob(pattern):
             file.unlink(missing_ok=True)

@@ -29,6 +29,12 @@ def nth(n: int) -> int:
         return int(_mixed(np.uint64(n) * GAMMA))
 
 
+def uniform(n: NDArray[np.uint64]) -> NDArray[np.float64]:
+    """For each n the n-th number of the stream that begins at 0, as one in [0, 1)."""
+    with np.errstate(over="ignore"):
+        return np.asarray(_mixed(n * GAMMA) >> np.uint64(11)) * 2.0**-53
+
+
 def _mixed(z: NDArray[np.uint64] | np.uint64) -> NDArray[np.uint64]:
     z = (z ^ (z >> SHIFT_1)) * MIX_1
     z = (z ^ (z >> SHIFT_2)) * MIX_2

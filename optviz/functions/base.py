@@ -155,7 +155,8 @@ class Function:
     def values_along(self, path: Real) -> Real:
         """f at each row of `path` (n, 2), compiled where that is possible."""
         values = np.empty(len(path))
-        self.value_kernel()(np.ascontiguousarray(path), values)
+        with np.errstate(all="ignore"):  # without the compiler NumPy would warn
+            self.value_kernel()(np.ascontiguousarray(path), values)
         return values
 
     @property

@@ -7,6 +7,7 @@ stand in `family_kernels.py`.
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import ModuleType
@@ -16,9 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optviz.compiled import jit, sources
+from optviz.functions.regressions import LARGEST, logistic_minimum, outliers_minimum
 from optviz.shared.checks import check_number, check_whole
 from optviz.shared.settings import parse_number, parse_settings, parse_whole
-from optviz.shared.text import number
+from optviz.shared.text import listed, number
 
 Real = NDArray[np.float64]
 
@@ -29,17 +31,48 @@ ENDS = ("low", "high")
 GRADIENT, VALUE = "void(real[:, ::1], real[:, ::1])", "void(float64[:, ::1], float64[::1])"
 
 
-def _at(value: float) -> Callable[[int], Real]:
+Minima = Callable[[int, Mapping[str, float]], Real]
+
+
+def _at(value: float) -> Minima:
     """One minimum, the same in each coordinate."""
-    return lambda n: np.full((1, n), value)
+    return lambda n, _: np.full((1, n), value)
 
 
-def _dixon_price(n: int) -> Real:
+def _found(search: Callable[[int], Real]) -> Minima:
+    """The minimum of a convex function, as Newton's method finds it, once."""
+    kept = functools.cache(search)
+    return lambda n, _: kept(n)
+
+
+def _dixon_price(n: int, _: Mapping[str, float]) -> Real:
     """xᵢ = 2^(−(2ⁱ − 2)/2ⁱ); the last coordinate with either sign, for only its square counts."""
     place = 2.0 ** (2.0 ** (1.0 - np.arange(1, n + 1)) - 1.0)
     other = place.copy()
     other[-1] *= -1
     return np.array([place, other])
+
+
+def _linear_network(n: int, settings: Mapping[str, float]) -> Real:
+    """The first layer does it all and the others nothing: one of a continuum of minima."""
+    size = _width(n)
+    first = np.diag(settings["condition"] ** (-np.arange(size) / max(size - 1, 1)))
+    return np.concatenate([m.ravel() for m in (first, np.eye(size), np.eye(size))])[None]
+
+
+def _width(n: int) -> int:
+    """Of each of three square layers with n weights together."""
+    return math.isqrt(n // 3)
+
+
+def _three_squares(n: int) -> None:
+    """Refuse n that are not those of three square layers."""
+    if 3 * _width(n) ** 2 != n:
+        at = [3 * size**2 for size in (max(_width(n), 1), _width(n) + 1)]
+        raise ValueError(
+            f"linear-network: n must be three times a square, such as {listed(at)}, not {n}: it "
+            "has three square layers"
+        )
 
 
 @dataclass(frozen=True)
@@ -57,11 +90,16 @@ class Family:
     start
         The coordinates of the usual start, in turn.
     minima
-        All global minima for n coordinates, shape (k, n).
+        The global minima for n coordinates and the settings, shape (k, n): all, or of a continuum
+        one.
     lowest
-        f* for one coordinate; n times that is f*.
+        f* for one coordinate; n times that is f*. None: the value at the minima.
     settings
         What a text may set besides `n`, and its default.
+    largest
+        n may not be more.
+    check
+        Raises a ValueError for an n that there is not.
     """
 
     name: str
@@ -70,9 +108,11 @@ class Family:
     bounds: tuple[float, float]
     start: tuple[float, ...]
     source: str
-    minima: Callable[[int], Real]
-    lowest: float = 0.0
+    minima: Minima
+    lowest: float | None = 0.0
     settings: Mapping[str, float] = field(default_factory=dict)
+    largest: int = MAX_N
+    check: Callable[[int], None] = lambda n: None
 
 
 FAMILIES: Mapping[str, Family] = {
@@ -123,6 +163,26 @@ FAMILIES: Mapping[str, Family] = {
             "dixon-price", "Dixon–Price", r"(x_1 - 1)^2 + \sum_{i>1} i (2 x_i^2 - x_{i-1})^2",
             (-10, 10), (-7, 6), "Dixon and Price (1989)", _dixon_price,
         ),
+        Family(
+            "outliers", "Least squares with outliers",
+            r"\frac{1}{m} \sum_{j=1}^{m} \sqrt{1 + (a_j^\top x - b_j)^2} - 1", (-5, 5), (-4, 3),
+            "soft L1 loss of Charbonnier et al. (1994), every tenth target an outlier",
+            _found(outliers_minimum), None, largest=LARGEST,
+        ),
+        Family(
+            "logistic", "Logistic regression",
+            r"\frac{1}{m} \sum_{j=1}^{m} \log(1 + e^{-y_j a_j^\top x}) + 0.005\,|x|^2", (-5, 5),
+            (-4, 3), "Cox (1958), with a ridge", _found(logistic_minimum),
+            None, largest=LARGEST,
+        ),
+        Family(
+            # W₂ W₁ in the talk; the third layer makes the origin flatter.
+            "linear-network", "Deep linear network",
+            r"\frac{1}{2} \Vert W_3 W_2 W_1 - \mathrm{diag}(1 \ldots 1/\kappa) \Vert^2",
+            (-1.5, 1.5), (0.8, -0.3, 0.5, 0.9),
+            "Saxe, McClelland and Ganguli (2014); Rahimi and Recht, talk at NeurIPS 2017",
+            _linear_network, settings={"condition": 100.0}, largest=3000, check=_three_squares,
+        ),
     )
 }  # fmt: skip
 
@@ -142,6 +202,10 @@ class Member:
             own += [f"{key}={number(v)}" for key, v in zip(("low", "high"), bounds, strict=True)]
         return f"{self.family.name}:{','.join([f'n={n}', *own])}"
 
+    def minima(self, n: int) -> Real:
+        """The global minima, shape (k, n)."""
+        return self.family.minima(n, dict(self.settings))
+
     def kernel(self, what: str, dtype: Any = np.float64) -> Callable[..., None]:
         """The "value" or the "gradient" kernel."""
         module = _module(tuple(self.settings))
@@ -154,10 +218,12 @@ def _module(settings: tuple[tuple[str, float], ...]) -> ModuleType:
     """The kernels with these numbers, in a file of their own for Numba's cache."""
     path = sources.HERE / "functions" / "family_kernels.py"
     text = path.read_text(encoding="utf-8")
+    constants = (sources.HERE / "compiled" / "splitmix.py").read_text(encoding="utf-8")
     for name, value in settings:
         usual = next(f.settings[name] for f in FAMILIES.values() if name in f.settings)
         text = text.replace(f"{name.upper()} = {usual!r}", f"{name.upper()} = {value!r}")
-    return sources.source_module("families", text + sources.vecmath_text(), lambda: text)
+    key = text + sources.vecmath_text() + constants
+    return sources.source_module("families", key, lambda: text)
 
 
 def is_family(text: str) -> bool:
@@ -188,7 +254,8 @@ def read(text: str) -> tuple[Member, int, tuple[float, float]]:
         n = parse_whole(texts.pop("n"))
     except ValueError:
         raise ValueError(f"{text!r}: n must be a whole number, such as 10") from None
-    check_whole(f"{family.name}: n", n, 2, MAX_N)
+    check_whole(f"{family.name}: n", n, 2, family.largest)
+    family.check(n)
     low, high = (
         parse_number(f"{family.name}: {key}", texts.pop(key, number(usual)))
         for key, usual in zip(ENDS, family.bounds, strict=True)

@@ -11,10 +11,18 @@ from __future__ import annotations
 import numpy as np
 from numpy import float64
 
-from optviz.compiled.vecmath import cos, exp, sin
+from optviz.compiled.jit import inlined
+from optviz.compiled.splitmix import GAMMA, MIX_1, MIX_2, SHIFT_1, SHIFT_2, SHIFT_3
+from optviz.compiled.vecmath import cos, exp, log, sin
 
 #: What a text may set; `families.py` writes its number here.
 CONDITION = 100.0
+#: Layers of the linear network.
+LAYERS = 3
+#: Of what is fitted to data, for each coordinate; `regressions.py` has the same data as arrays.
+SAMPLES = 5
+#: The weight of ½|x|² in the logistic regression.
+RIDGE = 0.01
 
 
 def sphere_value(path, values):  # type: ignore[no-untyped-def]
@@ -205,3 +213,170 @@ def dixon_price_gradient(points, gradient):  # type: ignore[no-untyped-def]
                 after = float64(points[i + 1, k])
                 slope -= (i + 2) * 2.0 * (2.0 * after * after - x)
             gradient[i, k] = slope
+
+
+def linear_network_value(path, values):  # type: ignore[no-untyped-def]
+    count = path.shape[1] // LAYERS
+    size = int(np.sqrt(count) + 0.5)
+    for p in range(path.shape[0]):
+        product = _chain(path[p], size, 0, LAYERS)
+        total = 0.0
+        for a in range(size):
+            for b in range(size):
+                off = product[a, b] - _wanted(a, b, size)
+                total += off * off
+        values[p] = 0.5 * total
+
+
+def linear_network_gradient(points, gradient):  # type: ignore[no-untyped-def]
+    count = points.shape[0] // LAYERS
+    size = int(np.sqrt(count) + 0.5)
+    for p in range(points.shape[1]):
+        weights = np.empty(points.shape[0])
+        for i in range(weights.size):
+            weights[i] = float64(points[i, p])
+        off = _chain(weights, size, 0, LAYERS)
+        for a in range(size):
+            for b in range(size):
+                off[a, b] -= _wanted(a, b, size)
+        for layer in range(LAYERS):
+            # The product is L W R in W = W_layer: its slope is Lᵀ (product − A) Rᵀ.
+            left = _chain(weights, size, layer + 1, LAYERS)
+            right = _chain(weights, size, 0, layer)
+            for a in range(size):
+                for b in range(size):
+                    total = 0.0
+                    for c in range(size):
+                        for d in range(size):
+                            total += left[c, a] * off[c, d] * right[b, d]
+                    gradient[layer * count + a * size + b, p] = total
+
+
+@inlined
+def _wanted(a, b, size):  # type: ignore[no-untyped-def]
+    """The map that is to be learned: diagonal, from 1 down to 1 by the condition."""
+    return CONDITION ** (-a / max(size - 1, 1)) if a == b else 0.0
+
+
+@inlined
+def _chain(weights, size, first, last):  # type: ignore[no-untyped-def]
+    """W_(last − 1) ⋯ W_first, of layers that lie one behind the other."""
+    product = np.eye(size)
+    for layer in range(first, last):
+        begin = layer * size * size
+        new = np.zeros((size, size))
+        for a in range(size):
+            for c in range(size):
+                weight = weights[begin + a * size + c]
+                for b in range(size):
+                    new[a, b] += weight * product[c, b]
+        product = new
+    return product
+
+
+def outliers_value(path, values):  # type: ignore[no-untyped-def]
+    m, n = path.shape
+    row, offs = np.empty(n), np.empty(m)
+    values[:] = 0.0
+    for sample in range(SAMPLES * n):
+        mean = _draw_row(sample, row)
+        target = mean + _error(sample)
+        _products(path, row, offs)
+        for k in range(m):
+            off = offs[k] - target
+            values[k] += np.sqrt(1.0 + off * off) - 1.0
+    for k in range(m):
+        values[k] /= SAMPLES * n
+
+
+def outliers_gradient(points, gradient):  # type: ignore[no-untyped-def]
+    n, m = points.shape
+    row, offs, total = np.empty(n), np.empty(m), np.zeros((n, m))
+    for sample in range(SAMPLES * n):
+        mean = _draw_row(sample, row)
+        target = mean + _error(sample)
+        _products(points.T, row, offs)
+        for k in range(m):
+            off = offs[k] - target
+            offs[k] = off / np.sqrt(1.0 + off * off)
+        for i in range(n):
+            for k in range(m):
+                total[i, k] += row[i] * offs[k]
+    for i in range(n):
+        for k in range(m):
+            gradient[i, k] = total[i, k] / (SAMPLES * n)
+
+
+def logistic_value(path, values):  # type: ignore[no-untyped-def]
+    m, n = path.shape
+    row, offs = np.empty(n), np.empty(m)
+    values[:] = 0.0
+    for sample in range(SAMPLES * n):
+        sign = _sign(sample, _draw_row(sample, row), n)
+        _products(path, row, offs)
+        for k in range(m):
+            margin = sign * offs[k]
+            values[k] += max(-margin, 0.0) + log(1.0 + exp(-abs(margin)))
+    for k in range(m):
+        squares = 0.0
+        for i in range(n):
+            squares += path[k, i] * path[k, i]
+        values[k] = values[k] / (SAMPLES * n) + 0.5 * RIDGE * squares
+
+
+def logistic_gradient(points, gradient):  # type: ignore[no-untyped-def]
+    n, m = points.shape
+    row, offs, total = np.empty(n), np.empty(m), np.zeros((n, m))
+    for sample in range(SAMPLES * n):
+        sign = _sign(sample, _draw_row(sample, row), n)
+        _products(points.T, row, offs)
+        for k in range(m):
+            offs[k] = -sign / (1.0 + exp(sign * offs[k]))
+        for i in range(n):
+            for k in range(m):
+                total[i, k] += row[i] * offs[k]
+    for i in range(n):
+        for k in range(m):
+            gradient[i, k] = total[i, k] / (SAMPLES * n) + RIDGE * float64(points[i, k])
+
+
+@inlined
+def _products(path, row, out):  # type: ignore[no-untyped-def]
+    """The inner products of the points of a path with a row."""
+    out[:] = 0.0
+    for i in range(row.size):
+        for k in range(out.size):
+            out[k] += row[i] * float64(path[k, i])
+
+
+@inlined
+def _draw(sample, column):  # type: ignore[no-untyped-def]
+    """In [0, 1): a hash of the two (SplitMix64), drawn anew at each call, for a whole block."""
+    z = (np.uint64(sample) * np.uint64(2**20) + np.uint64(column)) * GAMMA
+    z = (z ^ (z >> SHIFT_1)) * MIX_1
+    z = (z ^ (z >> SHIFT_2)) * MIX_2
+    return float64((z ^ (z >> SHIFT_3)) >> np.uint64(11)) * 2.0**-53
+
+
+@inlined
+def _draw_row(sample, row):  # type: ignore[no-untyped-def]
+    """The features of a sample, uniform with variance 1; returns their sum."""
+    total = 0.0
+    for i in range(row.size):
+        row[i] = np.sqrt(12.0) * (_draw(sample, i) - 0.5)
+        total += row[i]
+    return total
+
+
+@inlined
+def _error(sample):  # type: ignore[no-untyped-def]
+    """What a target is off from the sum of the features: every tenth is an outlier, up to 20."""
+    usual = 0.2 * (_draw(sample, 2**20 - 1) - 0.5)
+    return usual + (20.0 * _draw(sample, 2**20 - 2) if sample % 10 == 0 else 0.0)
+
+
+@inlined
+def _sign(sample, total, n):  # type: ignore[no-untyped-def]
+    """The class of a sample: 1 with the probability σ(3 total / √n), or −1."""
+    share = 1.0 / (1.0 + exp(-3.0 * total / np.sqrt(n)))
+    return 1.0 if _draw(sample, 2**20 - 3) < share else -1.0

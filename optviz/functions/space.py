@@ -158,9 +158,7 @@ class SpaceFunction(Function):
     @functools.cached_property
     def minima(self) -> Real:
         """Every known global minimum inside the bounds, shape (k, n)."""
-        known = np.zeros((0, self.n)) if self.member is None else self.member.family.minima(self.n)
-        if self.member is None:
-            known = _searched(self)
+        known = _searched(self) if self.member is None else self.member.minima(self.n)
         return known[self.contains(known)]
 
     @functools.cached_property
@@ -168,7 +166,7 @@ class SpaceFunction(Function):
         """f*; None if there is none, or none was found."""
         if not len(self.minima):
             return None
-        if self.member is not None:
+        if self.member is not None and self.member.family.lowest is not None:
             return self.n * self.member.family.lowest
         return float(np.min(self(self.minima)))
 
