@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from optviz.bench import statistics
-from optviz.bench.problems import Curves
+from optviz.bench.curves import Curves
 from optviz.bench.scores import chosen, relative, score, times_to
 
 # Demšar (2006), table 6: the accuracies of four classifiers on fourteen data sets.

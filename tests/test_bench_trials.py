@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 import optviz as ov
-from optviz.bench.problems import CLASSES, MULTIMODAL, problem
+from optviz.bench.curves import CLASSES
+from optviz.bench.on_functions import MULTIMODAL
+from optviz.bench.problems import problem
 from optviz.bench.scores import relative
 from optviz.bench.suite import SUITES, read_suite
 from optviz.compiled import jit
@@ -173,18 +175,145 @@ def test_a_network_of_the_suite_learns() -> None:
     assert (good.extra[:, 1, -1] > 0.8).all()
 
 
+OWN = """
+import numpy as np
+
+calls = 0
+sizes = np.arange(1.0, 7.0)
+
+def valley(x):
+    global calls
+    calls += 1
+    return 0.5 * float(sizes @ (x - 1) ** 2) + 3, sizes * (x - 1)
+
+def saucer(x, y):
+    return x**2 + 9 * y**2
+"""
+
+
+@pytest.fixture
+def own(tmp_path, monkeypatch):
+    """Writes a module of the user's, and returns its name."""
+
+    def write(name: str, text: str = OWN) -> str:
+        (tmp_path / f"{name}.py").write_text(text)
+        return name
+
+    monkeypatch.syspath_prepend(tmp_path)
+    problem.cache_clear()
+    return write
+
+
+@pytest.mark.parametrize("noise", ["", "~gaussian=0.3"])
+def test_a_problem_of_ones_own_runs_as_a_formula_does(own, noise: str) -> None:
+    name = own(f"own_{len(noise)}")
+    mine = problem(f"{name}:valley~n=6~minimum=3~low=-4~high=4{noise}")
+    assert mine.classes[0] == "own"
+    (curves,) = mine.runs(ov.Adam(), [{"lr": 0.03}], range(4), 50)
+    assert curves.values.shape == (4, 51)
+    made = copies(mine.f, range(4))
+    if not noise:
+        for k in range(4):
+            wanted = plain(mine.f, ov.Adam(lr=0.03), made, k, 50) - 3
+            np.testing.assert_allclose(curves.values[k], wanted / wanted[0], rtol=1e-9)
+    # A formula of the plane in Python, beside the one that is compiled.
+    saucer = problem(f"{name}:saucer~minimum=0{noise}")
+    formula = problem(f"x**2 + 9*y**2{noise}")
+    parts = [p.runs(ov.Adam(), [{"lr": 0.03}], range(4), 50)[0].values for p in (saucer, formula)]
+    np.testing.assert_allclose(*parts, rtol=1e-7)
+
+
+def test_a_function_that_gives_both_is_called_once_a_point(own) -> None:
+    import importlib
+
+    name = own("own_calls")
+    mine = problem(f"{name}:valley~n=6~minimum=3")
+    module = importlib.import_module(name)
+    module.calls = 0
+    mine.runs(ov.SGD(), [{"lr": 0.01}], range(3), 40)
+    assert module.calls == 3 * 42, "at the start, and at steps 0 to 40"
+
+
+def test_a_problem_of_ones_own_is_known_by_its_text(own) -> None:
+    texts = [OWN, OWN.replace("(x - 1)", "(x - 2)")]
+    known = [problem(f"{own(f'own_text_{k}', t)}:valley~n=6~minimum=3").identity()
+             .replace(f"own_text_{k}", "") for k, t in enumerate(texts)]  # fmt: skip
+    assert known[0] != known[1]
+
+
+@pytest.mark.parametrize(
+    ("text", "rate"),
+    [
+        ("fit:friedman:n=400,noise=0.5~hidden=16", 0.03),
+        ("net:text:n=600,words=300,length=60~hidden=16-16", 0.03),
+        ("net:digits~conv=4~hidden=16~batch=128", 0.01),
+    ],
+)
+def test_numbers_texts_and_images_are_learned(text: str, rate: float) -> None:
+    made = problem(text)
+    (good, still) = made.runs(ov.Adam(), [{"lr": rate}, {"lr": 1e-12}], range(2), 6)
+    assert made.classes == ("learning",)
+    assert good.values[:, 0] == pytest.approx(still.values[:, 0])
+    assert np.ptp(still.values, axis=1).max() < 1e-4
+    assert (good.best[:, -1] < 0.85).all()
+    assert (good.extra[:, 0, -1] < good.extra[:, 0, 0]).all()
+    assert made.evaluations(6) == good.marks[-1]
+    assert np.isnan(good.extra[:, 1]).all() == text.startswith("fit:")
+    again = made.runs(ov.Adam(), [{"lr": rate}], [1], 6)[0]
+    np.testing.assert_array_equal(again.values[0], good.values[1])
+
+
+def test_a_regression_is_relative_to_the_mean_of_what_trains() -> None:
+    """Least squares without hidden layers, in NumPy."""
+    from optviz.data.regression import friedman
+
+    made = problem("fit:friedman:n=300,noise=2,seed=3~hidden=none~batch=195")
+    (curves,) = made.runs(ov.SGD(), [{"lr": 0.2}], [0], 400)
+    x, y = friedman(n=300, noise=2, rng=3)
+    order = np.random.default_rng([0, 0, 2]).permutation(300)
+    train, held = order[:195], order[195:240]
+    full = np.c_[x, np.ones(300)]
+    w = np.linalg.lstsq(full[train], y[train], rcond=None)[0]
+    wanted = np.square(full[held] @ w - y[held]).mean()
+    guess = np.square(y[held] - y[train].mean()).mean()
+    assert curves.values[0, -1] == pytest.approx(wanted / guess, rel=1e-3)
+    trained = np.square(full[train] @ w - y[train]).mean() / y[train].var()
+    assert curves.extra[0, 0, -1] == pytest.approx(trained, rel=1e-3)
+
+
+def test_friedmans_numbers_are_the_published_formula() -> None:
+    from optviz.data.regression import friedman
+
+    x, y = friedman(n=20, noise=0.0, rng=1)
+    for row, value in zip(x, y, strict=True):
+        a, b, c, d, e, *_ = row
+        wanted = 10 * np.sin(np.pi * a * b) + 20 * (c - 0.5) ** 2 + 10 * d + 5 * e
+        assert value == pytest.approx(wanted, rel=1e-12)
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
         ("beal", "did you mean 'beale'"),
         ("saddle", "has no known minimum"),
-        ("beale~noise=1", "its noise: gaussian, heavy, multiplicative"),
+        ("beale~noise=1", "are gaussian, heavy, multiplicative, with one noise at most"),
+        ("beale~minimum=1", "are gaussian, heavy, multiplicative, with one noise at most"),
+        ("beale~gaussian=1~heavy=1", "with one noise at most"),
+        ("math:sqrt~n=4", "add ~minimum=0"),
+        ("math:sqrt~n=4~minimum=0", "fails for p of 4 coordinates"),
+        ("math:sqrt~n=1.5~minimum=0", "n must be a whole number"),
+        ("math:sqrt~n=4~minimum=0~low=3~high=2", "low must lie below high"),
         ("beale~gaussian", "option=value"),
         ("beale~gaussian=1~gaussian=2", "option=value"),
         ("beale~gaussian=x", "must be a number"),
         ("beale~gaussian=-1", "noise must be a number ≥ 0"),
         ("net:digit", "no data set is called 'digit'"),
-        ("net:digits~layers=3", "a network has hidden, batch"),
+        ("net:digits~layers=3", "it has hidden, batch, conv"),
+        ("net:moons~conv=8", "moons has no images, and conv needs them"),
+        ("net:digits~conv=8-8-8-8", "of an image of 8 × 8 3 convolutions leave nothing"),
+        ("fit:friedmann", "did you mean 'friedman'"),
+        ("fit:friedman~conv=8", "it has hidden, batch"),
+        ("fit:friedman:n=5", "n must be a whole number from 10"),
         ("net:digits~hidden=a", "sizes must be whole numbers"),
         ("net:digits~hidden=0", "a size must be a whole number from 1"),
         ("rosenbrock:n=1", "n must be"),

@@ -13,7 +13,8 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from optviz.bench import statistics
-from optviz.bench.problems import OnFunction, problem
+from optviz.bench.on_functions import OnFunction
+from optviz.bench.problems import problem
 from optviz.bench.results import TARGETS, Results
 from optviz.bench.scores import relative
 from optviz.optimizers.parse import parse_optimizer

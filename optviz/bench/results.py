@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from optviz.bench.problems import CLASSES, Curves, joined, problem
+from optviz.bench.curves import CLASSES, Curves, joined
+from optviz.bench.problems import problem
 from optviz.bench.running import Plan, Status
 from optviz.bench.scores import score, times_to
 from optviz.bench.statistics import Ranking, rank

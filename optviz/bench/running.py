@@ -21,7 +21,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from optviz.bench.problems import joined, problem
+from optviz.bench.curves import joined
+from optviz.bench.problems import problem
 from optviz.bench.scores import chosen, score
 from optviz.bench.store import Measured, Store
 from optviz.bench.suite import (

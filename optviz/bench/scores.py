@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from optviz.bench.problems import Curves
+from optviz.bench.curves import Curves
 
 Real = NDArray[np.float64]
 

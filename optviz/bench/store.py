@@ -21,7 +21,7 @@ import numpy as np
 import psutil
 from numpy.typing import NDArray
 
-from optviz.bench.problems import Curves
+from optviz.bench.curves import Curves
 from optviz.bench.suite import Cell, Suite
 from optviz.shared.files import replacing
 from optviz.shared.text import did_you_mean

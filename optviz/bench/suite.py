@@ -17,7 +17,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
 
-from optviz.bench.problems import LEARNING, Problem, problem
+from optviz.bench.curves import LEARNING, Problem
+from optviz.bench.problems import problem
 from optviz.optimizers import optimizers as catalogue
 from optviz.optimizers.base import Optimizer
 from optviz.optimizers.parse import parse_optimizer

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from optviz.compiled import jit
 from optviz.functions.base import SLIPS, Function
 from optviz.functions.families import MAX_N, Member, is_family, read
+from optviz.functions.pointwise import STEP, Both, differences, number_at
 from optviz.shared.checks import check_whole
 from optviz.shared.modules import imported
 from optviz.shared.text import rounded
@@ -24,8 +25,6 @@ Real = NDArray[np.float64]
 
 #: Points that a search begins at, and evaluations that it may take in all.
 SEARCHES, MAX_EVALUATIONS = 9, 200_000
-#: Of central differences: the error is smallest near the cube root of the rounding error.
-STEP = float(np.cbrt(np.finfo(float).eps))
 
 
 @dataclass(frozen=True)
@@ -116,7 +115,7 @@ class SpaceFunction(Function):
 
     def _values(self, path: Any, values: Any) -> None:
         for k, row in enumerate(path):
-            values[k] = _number(self._value, row)
+            values[k] = number_at(self._value, row)
 
     def _slopes(self, points: Any, gradient: Any) -> None:
         for k in range(points.shape[1]):
@@ -218,28 +217,6 @@ class SpaceFunction(Function):
         return tuple(float(v) for v in place)
 
 
-def _number(f: Callable[[Any], Any] | None, place: Real) -> float:
-    """f at one point; nan where it has no value."""
-    assert f is not None
-    try:
-        return float(f(place.copy()))  # a copy: f may work in place
-    except SLIPS:
-        raise
-    except Exception:
-        return float("nan")
-
-
-def differences(f: Callable[[Any], Any] | None, place: Real) -> Real:
-    """The gradient by central differences, 2 n evaluations."""
-    out = np.empty(len(place))
-    for k, step in enumerate(STEP * np.maximum(1, np.abs(place))):
-        ahead, behind = place.copy(), place.copy()
-        ahead[k] += step
-        behind[k] -= step
-        out[k] = (_number(f, ahead) - _number(f, behind)) / (ahead[k] - behind[k])
-    return out
-
-
 def function_of_space(
     f: Any, n: Any, bounds: Any, start: Any, gradient: Callable[[Any], Any] | None, check: bool
 ) -> SpaceFunction:
@@ -333,12 +310,12 @@ def of_member(member: Member, n: int) -> SpaceFunction:
 def of_python(
     f: Callable[[Any], Any], slope: Callable[[Any], Any] | None, n: int, name: str, place: str
 ) -> SpaceFunction:
-    """A Python function of one array.
+    """A Python function of one array, which gives its value, or that and its gradient.
 
     Raises
     ------
     ValueError
-        If it fails, or gives something else than one number.
+        If it fails, or gives something else.
     """
     made = SpaceFunction(name, place, bounds=_every((-5.0, 5.0), n), start=cast("Any", (0.0,) * n),
                          title=f"{name} in {n} dimensions", _value=f, _slope=slope)  # fmt: skip
@@ -351,10 +328,13 @@ def of_python(
         raise ValueError(
             f"{name}(p) fails for p of {n} coordinates: {type(error).__name__}: {error}"
         ) from None
+    if isinstance(given, tuple) and len(given) == 2 and slope is None:
+        both = Both(f)
+        made, given = replace(made, _value=both.value, _slope=both.slope), given[0]
     if np.shape(given) != () or not np.isreal(given):
         raise ValueError(
-            f"{name}(p) must give one number for an array of {n} coordinates, not "
-            f"{_what(given)}: a function of the plane, f(x, y), goes without n"
+            f"{name}(p) must give one number for an array of {n} coordinates, or that and the "
+            f"gradient, not {_what(given)}: a function of the plane, f(x, y), goes without n"
         )
     return made
 
@@ -385,7 +365,7 @@ def check_slope(f: SpaceFunction, points: int = 5) -> None:
             )
         way = rng.normal(size=f.n)
         way *= STEP * max(1.0, float(np.abs(place).max())) / np.linalg.norm(way)
-        found = _number(f._value, place + way) - _number(f._value, place - way)
+        found = number_at(f._value, place + way) - number_at(f._value, place - way)
         told = 2 * float(given @ way)
         if np.isfinite(found) and np.isfinite(told):
             seen += 1

@@ -114,7 +114,7 @@ def marks_of(steps: int, most: int = 101) -> NDArray[np.int64]:
 
 def run_trials(
     f: Function, optimizer: Optimizer, settings: Sequence[dict[str, float]], made: Copies,
-    steps: int, noise: tuple[str, float] = ("none", 0.0),
+    steps: int, noise: tuple[str, float] = ("none", 0.0), lowest: float | None = None,
 ) -> Trials:  # fmt: skip
     """Run every copy under each of the settings.
 
@@ -126,9 +126,12 @@ def run_trials(
         Its kind, one of `NOISES`, and its size: the standard deviation of a component for
         "gaussian"; the scale of Student's t with two degrees of freedom for "heavy"; and the
         deviation of the factor 1 + size · ξ for "multiplicative". All settings meet the same.
+    lowest
+        Runs that go below it are lost; f* unless told.
     """
     marks = marks_of(steps)
-    lowest = -np.inf if f.minimum is None else f.minimum - BELOW * max(1.0, abs(f.minimum))
+    lowest = f.minimum if lowest is None else lowest
+    floor = -np.inf if lowest is None else lowest - BELOW * max(1.0, abs(lowest))
     count, shape = len(settings), (len(settings), len(made.starts), len(marks))
     values, best = np.full(shape, np.inf), np.full(shape, np.inf)
     ends = np.zeros(shape[:2], dtype=np.int64)
@@ -140,7 +143,7 @@ def run_trials(
             loop(
                 *pointers, made.starts, made.turns, made.shifts, made.keys,
                 one.initial_state(1)[:, 0].astype(float), one.hyper_vector(),
-                scheduled_rates(one, steps), NOISES.index(kind), float(size), lowest, marks,
+                scheduled_rates(one, steps), NOISES.index(kind), float(size), floor, marks,
                 values[c], best[c], ends[c],
             )  # fmt: skip
     return Trials(values, best, ends)
@@ -148,10 +151,12 @@ def run_trials(
 
 def _kernels(f: Function, optimizer: Optimizer) -> tuple[Callable[..., Any], ...]:
     perturb = jit.compiled(*_noise())
-    loop: Callable[..., Any] = descend_trials
+    loop, turn, turn_back = descend_trials, _turned, _turned_back
     if f.is_compiled:
         loop = jit.compiled(descend_trials, DESCEND_TRIALS.replace("PERTURB", _noise()[1]))
-    return loop, optimizer.kernel(), f.gradient_kernel(), f.value_kernel(), perturb
+        turn, turn_back = jit.compiled(turned, TURNED), jit.compiled(turned_back, TURNED_BACK)
+    kernels = optimizer.kernel(), f.gradient_kernel(), f.value_kernel(), perturb
+    return loop, *kernels, turn, turn_back
 
 
 @functools.cache
@@ -160,16 +165,52 @@ def _noise() -> tuple[Any, str]:
     return noise.perturb, noise.PERTURB.replace("real", "float64")
 
 
+TURNED = "void(float64[:, :, ::1], float64[:, ::1], float64[::1], float64[:, ::1])"
+TURNED_BACK = "void(float64[:, :, ::1], float64[:, ::1], float64[::1])"
+
+
+def turned(turns, shifts, z, x):  # type: ignore[no-untyped-def]
+    """x (n, m) = turns (m, n, n) z + shifts (m, n), where z (n·m,) lies as x does."""
+    n, m = x.shape
+    for i in range(m):
+        for axis in range(n):
+            total = shifts[i, axis]
+            for other in range(n):
+                total += turns[i, axis, other] * z[other * m + i]
+            x[axis, i] = total
+
+
+def turned_back(turns, slope, g):  # type: ignore[no-untyped-def]
+    """g (n·m,) = turnsᵀ slope (n, m)."""
+    n, m = slope.shape
+    for i in range(m):
+        for axis in range(n):
+            total = 0.0
+            for other in range(n):
+                total += turns[i, other, axis] * slope[other, i]
+            g[axis * m + i] = total
+
+
+def _turned(turns: Real, shifts: Real, z: Real, x: Real) -> None:
+    """`turned` for functions in Python."""
+    x[:] = np.einsum("iab,bi->ai", turns, z.reshape(x.shape)) + shifts.T
+
+
+def _turned_back(turns: Real, slope: Real, g: Real) -> None:
+    g[:] = np.einsum("iba,bi->ai", turns, slope).ravel()
+
+
 DESCEND_TRIALS = f"""void(
     {STEP}, void(float64[:, ::1], float64[:, ::1]), void(float64[:, ::1], float64[::1]), PERTURB,
+    {TURNED}, {TURNED_BACK},
     float64[:, ::1], float64[:, :, ::1], float64[:, ::1], uint64[::1], float64[::1], float64[::1],
     float64[::1], int64, float64, float64, int64[::1], float64[:, ::1], float64[:, ::1], int64[::1]
 )""".replace("real", "float64")
 
 
 def descend_trials(  # type: ignore[no-untyped-def]  # noqa: PLR0915  (a helper would be a call)
-    step, gradient, value, perturb, starts, turns, shifts, keys, initial, settings, scheduled,
-    kind, size, floor, marks, values, best, ends
+    step, gradient, value, perturb, turn, turn_back, starts, turns, shifts, keys, initial, settings,
+    scheduled, kind, size, floor, marks, values, best, ends
 ):  # fmt: skip
     """The compiled loop: fill `values`, `best` (k, marks) and `ends` (k,); see `run_trials`.
 
@@ -195,14 +236,8 @@ def descend_trials(  # type: ignore[no-untyped-def]  # noqa: PLR0915  (a helper 
         going = np.ones(m, np.int64)
         mark = 0
         for t in range(steps + 1):
-            for i in range(m):
-                turn = turns[first + i]
-                for axis in range(n):
-                    total = shifts[first + i, axis]
-                    for other in range(n):
-                        total += turn[axis, other] * z[other * m + i]
-                    x[axis, i] = total
-                    path[i, axis] = total
+            turn(turns[first : first + m], shifts[first : first + m], z, x)
+            path[:] = x.T
             value(path, heights)
             for i in range(m):
                 finite = np.isfinite(heights[i]) & (heights[i] >= floor)
@@ -222,13 +257,7 @@ def descend_trials(  # type: ignore[no-untyped-def]  # noqa: PLR0915  (a helper 
             if t == steps or going.sum() == 0:
                 break
             gradient(x, slope)
-            for i in range(m):
-                turn = turns[first + i]
-                for axis in range(n):
-                    total = 0.0
-                    for other in range(n):
-                        total += turn[other, axis] * slope[other, i]
-                    g[axis * m + i] = total
+            turn_back(turns[first : first + m], slope, g)
             if kind > 0:
                 random[:] = 0.0
                 perturb(seeds, t + 1, 1.0, random)
