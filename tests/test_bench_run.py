@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import random
 import signal
@@ -70,6 +71,28 @@ def test_the_configuration_is_the_best_on_the_tuning_seeds(whole: Path) -> None:
             assert results.chosen[p][o] == tried[int(np.argmin(means))]
         assert results.tried[p][0] == results.tried[p][1], "the same points for all"
         assert len(results.tuning[p][2]) == 0, "a rate that is given is not tuned"
+
+
+def test_a_schedule_goes_over_the_whole_budget(whole: Path, tmp_path: Path) -> None:
+    planned = dataclasses.replace(SMALL, name="cosine", schedule="cosine(1,steps)")
+    path = tmp_path / "cosine.sqlite"
+    ov.bench.run(planned, path, workers=1)
+    results, constant = ov.bench.load(path), ov.bench.load(whole)
+    for p, text in enumerate(PROBLEMS):
+        steps = 40 if not text.startswith("net") else 2 * -(-82 // 32)
+        rate = results.chosen[p][1]["lr"]
+        made = ov.Adam(lr=ov.schedules.Cosine(rate, steps=steps))
+        budget = 2 if text.startswith("net") else 40
+        (curves,) = problem(text).runs(made, [{}], range(4), budget)
+        assert curves.marks[-1] == steps
+        np.testing.assert_allclose(results.curves[p][1], curves.values, rtol=1e-6)
+        # A rate that is given stands as it is given; its cells are those of the other suite.
+        np.testing.assert_array_equal(results.curves[p][2], constant.curves[p][2])
+    with Store(path) as store:
+        keys = {row["key"] for row in store.rows()}
+    with Store(whole) as store:
+        assert len(keys & {row["key"] for row in store.rows()}) == 3 * 4
+    assert "by the schedule cosine(1,steps)" in ov.bench.report(path).protocol()
 
 
 def test_tuning_seeds_and_evaluation_seeds_never_meet(whole: Path) -> None:

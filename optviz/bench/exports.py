@@ -26,7 +26,8 @@ Real = NDArray[np.float64]
 
 FORMATS = (".csv", ".jsonl", ".parquet")
 #: What two suites must have in common for their scores to be compared.
-MUST_AGREE = ("objective", "target", "steps", "epochs", "configurations", "tuning_seeds", "tune")
+MUST_AGREE = ("objective", "target", "steps", "epochs", "configurations", "tuning_seeds", "tune",
+              "schedule")  # fmt: skip
 
 
 def export(store: str | Path, path: str | Path, times: bool = False) -> Path:

@@ -109,6 +109,8 @@ class Report:
         p = statistics.friedman(self.results.scores)
         over = "" if np.isnan(p) else f" Over problems alone, Friedman's test has p = {p:.2g}."
         tuned = "the rate alone" if s.tune == "rate" else "all hyperparameters with a range"
+        if s.schedule != "constant":
+            tuned += f", by the schedule {s.schedule} of the budget's steps"
         aim = {
             "area": "the mean of log₁₀ of the relative value over all evaluations",
             "final": "log₁₀ of the relative value at the end",

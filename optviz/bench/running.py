@@ -177,7 +177,8 @@ class Plan:
     def _cells(self, on: str, text: str, configuration: Any, seeds: Any) -> list[Cell]:
         made = problem(on)
         values = settings(made, optimizer_of(text), configuration)
-        return cells_of(made, text, values, seeds, self.suite.budget(made))
+        budget = self.suite.budget(made)
+        return cells_of(made, text, values, seeds, budget, self.suite.schedule)
 
     def evaluation(self, on: str, text: str, known: dict[str, bool]) -> list[Cell] | None:
         """The cells of the best configuration; None while it is not known, and nothing if none

@@ -315,8 +315,10 @@ def _lives(host: str, pid: int, born: float, seen: float) -> bool:
 
 
 def settings_text(cell: Cell) -> str:
-    """The settings of a cell in a line."""
-    return ",".join(f"{name}={value!r}" for name, value in cell.settings)
+    """The settings of a cell in a line, and the schedule of its rate if that is not constant."""
+    parts = [f"{name}={value!r}" for name, value in cell.settings]
+    scheduled = [] if cell.schedule == "constant" else [f"schedule={cell.schedule}"]
+    return ",".join([*parts, *scheduled])
 
 
 # -- curves as bytes ---------------------------------------------------------------------------

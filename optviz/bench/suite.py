@@ -10,6 +10,7 @@ import dataclasses
 import functools
 import hashlib
 import json
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from optviz.bench.problems import problem
 from optviz.optimizers import optimizers as catalogue
 from optviz.optimizers.base import Optimizer
 from optviz.optimizers.parse import parse_optimizer
+from optviz.optimizers.schedules import Schedule, parse_schedule
 from optviz.shared.checks import check_whole
 from optviz.shared.text import did_you_mean, listed
 
@@ -59,6 +61,9 @@ class Suite:
         By which the best configuration is chosen: "area", "final" or "time".
     target
         For "time": how small the relative value must become.
+    schedule
+        Of rates that are tuned: "constant", or the text of a schedule of rate 1, in which `steps`
+        stands for the budget's gradient evaluations, such as "cosine(1,steps)".
     """
 
     name: str
@@ -72,6 +77,7 @@ class Suite:
     epochs: int = 20
     objective: Literal["area", "final", "time"] = "area"
     target: float = 1e-3
+    schedule: str = "constant"
 
     def __post_init__(self) -> None:
         if self.optimizers in ("all", ("all",), ["all"]):
@@ -94,6 +100,7 @@ class Suite:
                 )
         if not isinstance(self.target, int | float) or not 0 < self.target < 1:
             raise ValueError(f"suite {self.name}: target must be a number between 0 and 1")
+        schedule_for(self.schedule, 100)
         for text in self.problems:
             problem(text)
         for text in self.optimizers:
@@ -185,6 +192,43 @@ def _from_toml(name: str, written: str) -> Suite:
         raise ValueError(f"suite {name}: {error}") from None
 
 
+@functools.lru_cache(maxsize=1024)
+def schedule_for(text: str, steps: int) -> Schedule | None:
+    """The schedule of a suite for so many steps, with rate 1; None for a constant rate.
+
+    Raises
+    ------
+    ValueError
+        If it is none, or its rate is another.
+
+    Examples
+    --------
+    >>> schedule_for("cosine(1,steps)", 200)
+    Cosine(rate=1, steps=200, final=0)
+    """
+    if text == "constant":
+        return None
+    if not isinstance(text, str):
+        raise ValueError(f"schedule must be constant or such as cosine(1,steps), not {text!r}")
+    made = parse_schedule(re.sub(r"\bsteps\b", str(steps), text))
+    if made.first() != 1:
+        raise ValueError(
+            f"schedule {text!r}: its rate must be 1, which is multiplied by each rate that is "
+            "tried: cosine(1,steps)"
+        )
+    made.scaled(2.0)
+    return made
+
+
+def made_of(cell: Cell) -> dict[str, Any]:
+    """What `Optimizer.fresh` takes of a cell: its settings, the rate with its schedule."""
+    out: dict[str, Any] = dict(cell.settings)
+    name = optimizer_of(cell.optimizer).rate_name
+    if cell.schedule != "constant" and name in out:
+        out[name] = parse_schedule(cell.schedule).scaled(out[name])
+    return out
+
+
 def _check_optimizer(text: str) -> None:
     """Refuse what is no optimizer, and what has no rule: before anything runs."""
     try:
@@ -273,8 +317,9 @@ def settings(
 class Cell:
     """One run: a problem, an optimizer with all its settings, a seed, a budget.
 
-    `key` is a hash of everything that determines what comes out: the text of the rule and of the
-    problem too, so that a rule that was changed is measured again, and no other.
+    `schedule` is that of a tuned rate, with rate 1. `key` is a hash of everything that determines
+    what comes out: the text of the rule and of the problem too, so that a rule that was changed is
+    measured again, and no other.
     """
 
     problem: str
@@ -283,27 +328,33 @@ class Cell:
     seed: int
     budget: int
     key: str
+    schedule: str = "constant"
 
 
 def cells_of(
-    on: Problem, text: str, chosen: Mapping[str, float], seeds: Sequence[int], budget: int
-) -> list[Cell]:
-    """The cells of one setting."""
-    made = tuple(sorted(chosen.items()))
-    identity = _identity(on.text, text, made)
+    on: Problem, text: str, chosen: Mapping[str, float], seeds: Sequence[int], budget: int,
+    schedule: str = "constant",
+) -> list[Cell]:  # fmt: skip
+    """The cells of one setting; `schedule` as a suite has it."""
+    settings = tuple(sorted(chosen.items()))
+    if optimizer_of(text).rate_name not in chosen:
+        schedule = "constant"
+    made = schedule_for(schedule, on.evaluations(budget)) if schedule != "constant" else None
+    first = Cell(on.text, text, settings, 0, budget, "", "constant" if made is None else str(made))
+    identity = _identity(first)
     return [
-        Cell(on.text, text, made, seed, budget, _digest(identity, str(seed), str(budget)))
+        dataclasses.replace(first, seed=seed, key=_digest(identity, str(seed), str(budget)))
         for seed in seeds
     ]
 
 
 @functools.lru_cache(maxsize=100_000)
-def _identity(on: str, text: str, chosen: tuple[tuple[str, float], ...]) -> str:
-    optimizer = optimizer_of(text).fresh(**dict(chosen))
+def _identity(cell: Cell) -> str:
+    optimizer = optimizer_of(cell.optimizer).fresh(**made_of(cell))
     hyper = {name: value if isinstance(value, float | bool) else str(value)
              for name, value in optimizer.hyper.items()}  # fmt: skip
     return _digest(
-        str(FORMAT), _problem_identity(on), _rule(text), json.dumps(hyper),
+        str(FORMAT), _problem_identity(cell.problem), _rule(cell.optimizer), json.dumps(hyper),
         json.dumps({slot: str(start) for slot, start in optimizer.initial.items()}),
         optimizer.convention,
     )  # fmt: skip

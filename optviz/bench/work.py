@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from optviz.bench.problems import problem
 from optviz.bench.store import Measured, pack
-from optviz.bench.suite import Cell
+from optviz.bench.suite import Cell, made_of
 from optviz.compiled.threads import one_blas_thread
 from optviz.optimizers.parse import parse_optimizer
 
@@ -58,7 +58,7 @@ def _measure(rows: Sequence[Sequence[Cell]]) -> list[tuple[Cell, bytes]]:
     with one_blas_thread(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # divergence is a result
         found = problem(first.problem).runs(
-            optimizer, [dict(row[0].settings) for row in rows], seeds, first.budget
+            optimizer, [made_of(row[0]) for row in rows], seeds, first.budget
         )
     return [
         (cell, pack(curves, k))

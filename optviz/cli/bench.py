@@ -52,6 +52,8 @@ def bench() -> None:
 @click.option("--configurations", type=int, help="That each optimizer may try.")
 @click.option("--steps", type=int, help="Gradient evaluations on functions.")
 @click.option("--epochs", type=int, help="Epochs of networks.")
+@click.option("--schedule", metavar="SCHEDULE",
+              help="Of tuned rates: constant, or such as 'cosine(1,steps)'.")  # fmt: skip
 @click.option("--tune", metavar="rate|all", help="The rate alone, or all hyperparameters.")
 @click.option("--objective", metavar="area|final|time", help="What is to become small.")
 @click.option("--name", help="Of a suite that is changed here.")
