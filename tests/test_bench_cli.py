@@ -9,10 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import stats
 
 import optviz as ov
-from optviz.bench.pictures import PICTURES, finding
+from optviz.bench.pictures import PICTURES
+from optviz.bench.rank_pictures import finding
 from optviz.bench.report import Report
+from optviz.shared.text import rounded
 from tests.test_bench_run import SMALL
 
 TOML = """
@@ -122,6 +125,13 @@ def test_pictures_draw_what_the_results_are(report: Report, theme: str) -> None:
     dots = [line for line in axes.lines if line.get_marker() == "o"]
     drawn = sorted(float(line.get_xdata()[0]) for line in dots)
     np.testing.assert_allclose(drawn, sorted(results.rank().ranks))
+    ranks = results.to_pandas().groupby(["problem", "seed"])["score"].rank().to_numpy()
+    by_problem = ranks.reshape(results.scores.shape).mean(axis=2)
+    half = stats.t.ppf(0.975, len(by_problem) - 1) * stats.sem(by_problem, axis=0)
+    wide = [line.get_xdata() for line in axes.lines if line.get_label() == "problems"]
+    wanted = np.clip(by_problem.mean(axis=0) + np.outer([-1, 1], half), 1, 3)
+    order = np.argsort(by_problem.mean(axis=0), kind="stable")
+    np.testing.assert_allclose(wide, wanted.T[order])
     names = [label.get_text() for label in axes.get_yticklabels()]
     assert sorted(names) == sorted(results.optimizers)
     figure = PICTURES["curves"](results, theme)
@@ -137,6 +147,18 @@ def test_pictures_draw_what_the_results_are(report: Report, theme: str) -> None:
     ends = [float(line.get_ydata()[-1]) for line in figure.axes[0].lines]
     wanted = [np.isfinite(results.times[:2, o]).mean() for o in range(3)]
     np.testing.assert_allclose(ends, wanted)
+    figure = PICTURES["critical"](results, theme)
+    assert figure is not None
+    over = stats.rankdata(results.scores.mean(axis=2), axis=1).mean(axis=0)
+    drawn = [
+        line.get_xdata()[0] for line in figure.axes[0].lines if line.get_label() == "optimizer"
+    ]
+    np.testing.assert_allclose(drawn, np.sort(over))
+    told = {text.get_text() for text in figure.axes[0].texts}
+    for name, rank in zip(results.optimizers, over, strict=True):
+        assert told & {f"{name}  {rounded(rank)}", f"{rounded(rank)}  {name}"}
+    (bar,) = (line for line in figure.axes[0].lines if line.get_label() == "group")
+    assert np.ptp(bar.get_xdata()) <= 2.343 * np.sqrt(3 * 4 / (6 * 3)), "Nemenyi's of three"
     for name in ("profile", "improvement", "budgets"):
         assert PICTURES[name](results, theme) is not None
     assert PICTURES["tunability"](results, theme) is not None

@@ -6,8 +6,9 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
 from optviz.bench import statistics
 from optviz.bench.curves import Curves
@@ -195,3 +196,69 @@ def test_relative_values_stay_between_their_ends(values: list[float]) -> None:
 def test_the_best_configuration_is_the_one_that_always_works() -> None:
     scores = np.array([[-9.0, np.nan], [-1.0, -2.0], [-2.0, -1.0], [0.0, 0.0]])
     assert chosen(scores) == 1
+
+
+# -- over problems -------------------------------------------------------------------------------
+
+
+def test_groups_of_the_published_example() -> None:
+    """Demšar (2006), section 3.2.5: four classifiers on 14 data sets, by Nemenyi's test at 10 %."""
+    ranks = np.array([3.143, 2.000, 2.893, 1.964])
+    apart = statistics.critical_difference(4, 14, 0.1)
+    assert apart == pytest.approx(1.12, abs=0.005)
+    # "C4.5 is worse than C4.5+m and C4.5+m+cf; of the others the data do not tell."
+    assert statistics.groups_within(ranks, apart) == ((3, 1, 2), (2, 0))
+    assert statistics.critical_difference(4, 14) == pytest.approx(1.25, abs=0.005)
+    assert statistics.groups_within(ranks, 1.25) == ((3, 1, 2, 0),)
+
+
+@given(st.integers(3, 7), st.integers(3, 30), st.integers(0, 10**6))
+@settings(deadline=None, max_examples=60)
+def test_groups_are_who_scipys_distribution_does_not_tell_apart(
+    count: int, problems: int, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    scores = rng.normal(size=(problems, count, 3)) + np.linspace(0, 2, count)[None, :, None]
+    found = statistics.critical(scores)
+    assert found is not None
+    ranks = stats.rankdata(scores.mean(axis=2), axis=1).mean(axis=0)
+    np.testing.assert_allclose(found.ranks, ranks)
+    spread = np.sqrt(count * (count + 1) / (12 * problems))
+    together = [set(group) for group in found.groups]
+    for i in range(count):
+        for j in range(i):
+            p = stats.studentized_range.sf(abs(ranks[i] - ranks[j]) / spread, count, np.inf)
+            if abs(p - 0.05) > 1e-6:
+                assert (p > 0.05) == any({i, j} <= group for group in together)
+    assert all(not a <= b for a in together for b in together if a is not b), "the largest ones"
+
+
+def test_few_problems_or_optimizers_tell_nothing_of_others() -> None:
+    rng = np.random.default_rng(0)
+    assert statistics.critical(rng.normal(size=(2, 5, 4))) is None
+    assert statistics.critical(rng.normal(size=(9, 2, 4))) is None
+    found = statistics.rank(rng.normal(size=(2, 5, 4)))
+    assert np.isnan(found.wide_low).all()
+
+
+def test_intervals_for_other_problems_hold_the_truth() -> None:
+    """Problems are drawn on which optimizers are good or bad: 95 % hold the mean of them all."""
+    rng = np.random.default_rng(5)
+    count, optimizers = 12, 4
+    quality = np.array([0.0, 0.4, 0.8, 1.2])
+
+    def drawn(problems: int) -> np.ndarray:
+        own = quality + rng.normal(size=(problems, optimizers))
+        return own[:, :, None] + 0.5 * rng.normal(size=(problems, optimizers, 3))
+
+    truth = statistics.mean_ranks(drawn(60_000))
+    held = np.zeros(optimizers)
+    for _ in range(1000):
+        ranks = statistics.block_ranks(drawn(count)).mean(axis=2)
+        low, high = statistics.over_problems(ranks)
+        held += (low <= truth) & (truth <= high)
+        wanted = stats.t.interval(0.95, count - 1, ranks.mean(axis=0), stats.sem(ranks, axis=0))
+        np.testing.assert_allclose(low, np.maximum(wanted[0], 1), rtol=1e-9)
+        np.testing.assert_allclose(high, np.minimum(wanted[1], optimizers), rtol=1e-9)
+    assert (held >= 930).all(), held
+    assert (held <= 970).all(), held

@@ -34,6 +34,7 @@ DRAWN = (".png", ".svg", ".pdf", ".jpg")
 
 TITLES: Mapping[str, tuple[str, str]] = {
     "ranking": ("Ranking", "Who is best, in all and in each class of problems."),
+    "critical": ("Over problems", "Who is told apart, with the problems as a sample of others."),
     "curves": ("Curves", "Each optimizer with the settings that were tuned for the problem."),
     "ecdf": ("Targets", "The share of all targets that is reached, by evaluations."),
     "profile": ("Performance profile", "How often within so many times the quickest."),
@@ -99,7 +100,7 @@ class Report:
 
     def finding(self) -> str:
         """Who is best, and how sure that is."""
-        from optviz.bench.pictures import finding
+        from optviz.bench.rank_pictures import finding
 
         return finding(self.results)
 

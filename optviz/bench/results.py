@@ -115,6 +115,8 @@ class Results(Tabular):
         columns = {
             "optimizer": np.array(self.optimizers)[order], "mean rank": found.ranks[order],
             "low": found.low[order], "high": found.high[order],
+            "low, other problems": found.wide_low[order],
+            "high, other problems": found.wide_high[order],
             "not told apart from the best": np.array([int(k) in best for k in order]),
         }  # fmt: skip
         return Table(columns, title=f"suite {self.suite.name}, {found.blocks} blocks")

@@ -30,6 +30,8 @@ class Ranking:
         share the mean of their ranks.
     low, high : ndarray (optimizers,)
         95 % interval for other seeds of the same problems, by `rescaled_bootstrap`.
+    wide_low, wide_high : ndarray (optimizers,)
+        95 % interval for other problems of the kind: `over_problems`; nan with fewer than three.
     apart : float
         Mean ranks that differ by less are not told apart (Nemenyi's critical difference at 5 %).
     blocks : int
@@ -39,6 +41,8 @@ class Ranking:
     ranks: Real
     low: Real
     high: Real
+    wide_low: Real
+    wide_high: Real
     apart: float
     blocks: int
 
@@ -69,14 +73,15 @@ def rank(scores: Real, rng: int = 0) -> Ranking:
     low, high = rescaled_bootstrap(ranks, rng)
     blocks = int((~np.isnan(ranks[:, 0])).sum())
     apart = critical_difference(scores.shape[1], blocks)
-    return Ranking(_over_problems(ranks), low, high, apart, blocks)
+    wide = over_problems(np.nanmean(ranks, axis=2))
+    return Ranking(_mean(ranks), low, high, *wide, apart, blocks)
 
 
 def mean_ranks(scores: Real) -> Real:
     """`Ranking.ranks` alone, (optimizers,); nan where no block has all optimizers."""
     if not (~np.isnan(scores).any(axis=1)).any():
         return np.full(scores.shape[1], np.nan)
-    return _over_problems(_full_ranks(scores))
+    return _mean(_full_ranks(scores))
 
 
 def _full_ranks(scores: Real) -> Real:
@@ -90,8 +95,21 @@ def _full_ranks(scores: Real) -> Real:
     return np.asarray(ranks[some])
 
 
-def _over_problems(ranks: Real) -> Real:
+def _mean(ranks: Real) -> Real:
     return np.asarray(np.nanmean(np.nanmean(ranks, axis=2), axis=0))
+
+
+def over_problems(ranks: Real, level: float = LEVEL) -> tuple[Real, Real]:
+    """An interval for the mean over other problems of the kind, of which these are a sample:
+    Student's t, `ranks` (problems, optimizers), within the ranks that there are."""
+    from scipy.stats import t
+
+    count, optimizers = ranks.shape
+    if count < 3:
+        return np.full(optimizers, np.nan), np.full(optimizers, np.nan)
+    half = t.ppf(1 - level / 2, count - 1) * ranks.std(axis=0, ddof=1) / np.sqrt(count)
+    means = ranks.mean(axis=0)
+    return np.clip(means - half, 1, optimizers), np.clip(means + half, 1, optimizers)
 
 
 def rescaled_bootstrap(values: Real, rng: int = 0, level: float = LEVEL) -> tuple[Real, Real]:
@@ -123,6 +141,53 @@ def critical_difference(optimizers: int, blocks: int, level: float = LEVEL) -> f
         return 0.0
     q = studentized_range.ppf(1 - level, optimizers, np.inf) / np.sqrt(2)
     return float(q * np.sqrt(optimizers * (optimizers + 1) / (6 * blocks)))
+
+
+@dataclass(frozen=True)
+class Critical:
+    """What a critical-difference diagram shows (Demšar, 2006, section 3.2.4).
+
+    Attributes
+    ----------
+    ranks : ndarray (optimizers,)
+        The mean over problems of the rank within the problem, seeds averaged.
+    apart : float
+        Nemenyi's critical difference for so many problems.
+    groups : tuple of tuple of int
+        Those within `apart` of each other, the best first: the largest such groups, of at least
+        two.
+    problems : int
+    """
+
+    ranks: Real
+    apart: float
+    groups: tuple[tuple[int, ...], ...]
+    problems: int
+
+
+def critical(scores: Real, level: float = LEVEL) -> Critical | None:
+    """Which optimizers are told apart over problems; None with fewer than three of them or of
+    problems, where the test says nothing."""
+    from scipy.stats import rankdata
+
+    means = _means(scores)
+    if means.shape[1] < 3 or len(means) < 3:
+        return None
+    ranks = rankdata(means, axis=1).mean(axis=0)
+    apart = critical_difference(means.shape[1], len(means), level)
+    return Critical(ranks, apart, groups_within(ranks, apart), len(means))
+
+
+def groups_within(ranks: Real, apart: float) -> tuple[tuple[int, ...], ...]:
+    """The largest groups of at least two whose ranks differ by at most `apart`."""
+    order = np.argsort(ranks, kind="stable")
+    out, last = [], -1
+    for first in range(len(order)):
+        reach = int(np.searchsorted(ranks[order], ranks[order[first]] + apart, side="right")) - 1
+        if reach > max(first, last):
+            out.append(tuple(order[first : reach + 1].tolist()))
+            last = reach
+    return tuple(out)
 
 
 def friedman(scores: Real) -> float:

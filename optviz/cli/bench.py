@@ -158,7 +158,7 @@ def status(store: Path, suite: str | None) -> None:
               "picture as .png, .svg, .pdf.")  # fmt: skip
 @click.option(
     "--picture", metavar="NAME",
-    help="Which: ranking, curves, ecdf, profile, improvement, tunability, budgets.",
+    help="Which: ranking, critical, curves, ecdf, profile, improvement, tunability, budgets.",
 )  # fmt: skip
 @click.option("--theme", metavar="light|dark|print", help="Of a picture; light unless given.")
 @click.option("--quiet", "-q", is_flag=True, help="Print nothing but errors.")
