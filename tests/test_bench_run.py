@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 import optviz as ov
-from optviz.bench import running, suite, work
+from optviz.bench import clusters, running, suite, work
 from optviz.bench.exports import compare, export
 from optviz.bench.problems import problem
 from optviz.bench.scores import score
@@ -279,6 +279,44 @@ def test_dask_with_a_worker_that_is_killed_gives_the_same_bytes(
     assert jobs[0] > 5
     assert (found.left, found.failed) == (0, 0)
     assert exported(path, tmp_path / "a") == exported(whole, tmp_path / "b")
+
+
+@pytest.mark.peers
+def test_the_script_for_a_cluster_runs_on_one_machine(tmp_path: Path) -> None:
+    """That of the page, with a small suite and without what starts a command on each machine."""
+    pytest.importorskip("distributed")
+    root = Path(__file__).parent.parent
+    page = (root / "docs" / "bench.md").read_text()
+    (script,) = (part for part in page.split("```") if "dask scheduler" in part)
+    smaller = "quick --steps 40 --epochs 2 --seeds 2 --configurations 3 --name small"
+    script = script.removeprefix("sh").replace("srun ", "").replace("run quick", f"run {smaller}")
+    paths = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    done = subprocess.run(
+        ["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True, timeout=120,
+        env={**os.environ, "PATH": paths, "PYTHONPATH": str(root)},
+    )  # fmt: skip
+    asked = dataclasses.replace(ov.bench.read_suite("quick"), name="small", steps=40, epochs=2,
+                                seeds=2, configurations=3)  # fmt: skip
+    told = f"{asked.cells} of {asked.cells} cells in results.sqlite"
+    assert told in done.stdout, done.stderr[-2000:]
+    assert ov.bench.run(asked, tmp_path / "here.sqlite", workers=1).done == asked.cells
+    assert exported(tmp_path / "results.sqlite", tmp_path / "a") == exported(
+        tmp_path / "here.sqlite", tmp_path / "b"
+    )
+
+
+@pytest.mark.peers
+@pytest.mark.parametrize(
+    ("where", "said"),
+    [("gone.json", "no scheduler has written it"), ("tcp://127.0.0.1:9", "no scheduler answers")],
+)
+def test_a_scheduler_that_is_not_there_has_a_line(
+    where: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("distributed")
+    monkeypatch.setattr(clusters, "PATIENCE", 0.5)
+    with pytest.raises(ValueError, match=said), clusters.dask_executor(where):
+        pass
 
 
 @pytest.mark.slow

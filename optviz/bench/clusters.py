@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+#: Seconds until a scheduler must have answered, or written its file: both begin in one script.
+PATIENCE = 30.0
 
 
 @contextmanager
 def dask_executor(scheduler: str | None = None, workers: int | None = None) -> Iterator[Executor]:
-    """An executor of the cluster behind a scheduler's address, or of a local one.
+    """An executor of the cluster of a scheduler, by its address or by the file (.json) that it
+    writes; or of a local one.
 
     Raises
     ------
@@ -25,9 +32,21 @@ def dask_executor(scheduler: str | None = None, workers: int | None = None) -> I
                           ) as cluster, Client(cluster) as client:  # fmt: skip
             yield client.get_executor(pure=False)
         return
+    where: dict[str, Any] = {"address": scheduler}
+    if scheduler.endswith(".json"):
+        _await(Path(scheduler))
+        where = {"scheduler_file": scheduler}
     try:
-        client = Client(scheduler, timeout=10)
-    except OSError as error:
+        client = Client(**where, timeout=PATIENCE)
+    except (OSError, ValueError) as error:
         raise ValueError(f"no scheduler answers at {scheduler}: {error}") from None
     with client:
         yield client.get_executor(pure=False)
+
+
+def _await(file: Path) -> None:
+    until = time.monotonic() + PATIENCE
+    while not file.exists():
+        if time.monotonic() > until:
+            raise ValueError(f"{file}: no scheduler has written it in {PATIENCE:.0f} s")
+        time.sleep(0.1)

@@ -42,8 +42,9 @@ from optviz.shared.checks import check_whole
 
 #: Seconds between two looks at what other processes have done, and between signs of life.
 LOOK, SIGN = 0.5, 20.0
-#: Jobs that wait at the workers, for each of them.
-AHEAD = 2
+#: Jobs that wait at the workers, for each of them; and how many of them somebody else's executor
+#: may have, which does not tell.
+AHEAD, ELSEWHERE = 2, 128
 
 Progress = Callable[[int, int, str], None]
 Real = NDArray[np.float64]
@@ -84,7 +85,8 @@ def run(
     executor
         Any `concurrent.futures.Executor`, such as Dask's; otherwise processes on this machine.
     workers
-        How many of these; one for each processor unless given.
+        How many of these; one for each processor unless given. Twice as many jobs are handed out
+        at a time; to somebody else's executor 256 unless given.
     progress
         Called with the cells done, in all, and a text.
 
@@ -110,7 +112,7 @@ def run(
         now = plan.status()
         if not now.left:
             return now
-        with _pool(executor, count) as (pool, width):
+        with _pool(executor, count, workers) as (pool, width):
             _Coordinator(plan, pool, width, progress, now).go()
         return plan.status()
 
@@ -122,9 +124,9 @@ def status(suite: str | Path | Suite, store: str | Path) -> Status:
 
 
 @contextmanager
-def _pool(executor: Executor | None, count: int) -> Iterator[tuple[Any, int]]:
+def _pool(executor: Executor | None, count: int, asked: int | None) -> Iterator[tuple[Any, int]]:
     if executor is not None:
-        yield executor, max(count, 4)
+        yield executor, asked or ELSEWHERE
     elif count == 1:
         yield _Here(), 1
     else:
