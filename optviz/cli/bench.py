@@ -60,7 +60,7 @@ def bench() -> None:
 @click.option("--workers", type=int, help="Processes; one for each processor unless given.")
 @click.option("--executor", metavar="dask", help="Work through Dask, with the extra distributed.")
 @click.option("--scheduler", metavar="ADDRESS",
-              help="Of Dask's scheduler, or the .json file that it writes; a local one without.")  # fmt: skip
+              help="Of Dask's scheduler, or its .json file; a local one without.")  # fmt: skip
 @click.option("--quiet", "-q", is_flag=True, help="Print nothing but errors.")
 def run(suite: str, store: Path, name: str | None, workers: int | None, executor: str | None,
         scheduler: str | None, quiet: bool, **changes: Any) -> None:  # fmt: skip
