@@ -1,4 +1,4 @@
-"""Ours and the peers, side by side: `python -m benchmarks` (extras `test` and `peers`).
+"""Ours and the peers, side by side: `python -m benchmarks` (extras `test`, `peers`, `suites`).
 
 That is `pytest benchmarks`, with the options of pytest-benchmark, `--rounds` and `--task`, and
 then the table: `report.py` makes it of `results.json`. A task (`tasks.py`) has engines

@@ -7,7 +7,10 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-PACKAGES = ("numpy", "numba", "matplotlib", "torch", "jax", "optax", "keras", "scikit-learn")
+PACKAGES = (
+    "numpy", "numba", "matplotlib", "torch", "jax", "optax", "keras", "scikit-learn", "optimagic",
+    "benchopt",
+)  # fmt: skip
 
 
 def describe() -> dict[str, str | int | None]:

@@ -16,6 +16,7 @@ from benchmarks import network_engines as networks
 from benchmarks import path_engines as paths
 from benchmarks import process_engines as processes
 from benchmarks import suite_engines as suites
+from benchmarks import suite_peers as whole_suites
 from benchmarks import sweep_engines as sweeps
 from benchmarks import update_engines as updates
 from benchmarks.floor_engine import floor
@@ -255,7 +256,18 @@ SUITES = {
         rounds=7,
         tolerance=1e-5,
     ),
-}
+    "bench-suite": Task(
+        "a suite of five functions, SGD and Adam at given rates, ten seeds, 500 steps",
+        {OURS: whole_suites.suite_optviz, "optimagic": whole_suites.suite_optimagic,
+         "benchopt": whole_suites.suite_benchopt},
+        {"optimagic": 5.0, "benchopt": 5.0},
+        unit="cell",
+        per_call=whole_suites.CELLS,
+        rounds=7,
+        # The store keeps float32 of f − f* relative to its first value.
+        tolerance=1e-6,
+    ),
+}  # fmt: skip
 
 
 def film(title: str, optimizers: tuple[str, ...], suffix: str) -> Task:

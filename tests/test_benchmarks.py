@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import re
@@ -13,9 +14,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+import optviz as ov
 from benchmarks import report, rounds
 from benchmarks.floor_engine import floor, roots_and_divisions
 from benchmarks.remote import EngineError, Worker
+from benchmarks.suite_peers import PROBLEMS, copy_of, marks, next_mark
 from benchmarks.task import OURS, ROOT
 from benchmarks.tasks import TASKS
 from tests import tiny_tasks
@@ -205,6 +208,38 @@ def test_the_floor_does_all_square_roots_and_divisions() -> None:
     np.testing.assert_allclose(values, expected, rtol=1e-15)
     _, result = floor(2_000, 20)()
     assert result() is None  # compares the compiled ones, bit for bit
+
+
+@pytest.mark.parametrize("text", PROBLEMS)
+def test_the_functions_of_other_suites_are_ours(text: str) -> None:
+    f, copy = ov.function(text), copy_of(text, 3)
+    x = copy.turn @ copy.start + copy.shift
+    slope = f.gradient(*x) if f.is_plane else f.gradient(x)
+    value, gradient = copy.both(copy.start)
+    assert (
+        value == copy.value(copy.start) == pytest.approx(f(*x) if f.is_plane else f(x), rel=1e-12)
+    )
+    np.testing.assert_array_equal(gradient, copy.gradient(copy.start))
+    np.testing.assert_allclose(gradient, copy.turn.T @ slope, rtol=1e-9)
+
+
+def test_other_suites_are_sampled_at_our_marks() -> None:
+    found = [0]
+    while found[-1] < marks()[-1]:
+        found.append(next_mark(found[-1]))
+    assert found == marks()
+    assert next_mark(found[-1]) == found[-1]
+
+
+@pytest.mark.peers
+@pytest.mark.skipif(
+    not all(map(importlib.util.find_spec, ("optimagic", "benchopt"))),
+    reason="optimagic and benchopt are not installed (extra `suites`)",
+)
+def test_other_suites_run_as_ours_does(tmp_path: Path) -> None:
+    run, said = benchmark(tmp_path / "run.json", "--task=bench-suite", "--rounds=1")
+    assert run is not None, said
+    assert [e["params"]["engine"] for e in run["benchmarks"]] == list(TASKS["bench-suite"].engines)
 
 
 @pytest.mark.peers
