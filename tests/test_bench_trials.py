@@ -246,7 +246,7 @@ def test_a_problem_of_ones_own_is_known_by_its_text(own) -> None:
     [
         ("fit:friedman:n=400,noise=0.5~hidden=16", 0.03),
         ("net:text:n=600,words=300,length=60~hidden=16-16", 0.03),
-        ("net:digits~conv=4~hidden=16~batch=128", 0.01),
+        pytest.param("net:digits~conv=4~hidden=16~batch=128", 0.01, marks=needs_jit),
     ],
 )
 def test_numbers_texts_and_images_are_learned(text: str, rate: float) -> None:

@@ -5,10 +5,11 @@
 ('sgd', 'momentum', 'adagrad', 'rmsprop', 'adam')
 """
 
+from optviz.bench.plan import Status
 from optviz.bench.problems import problem
 from optviz.bench.report import Report, report
 from optviz.bench.results import Results, load
-from optviz.bench.running import Status, run, status
+from optviz.bench.running import run, status
 from optviz.bench.store import Store, StoreError, merge
 from optviz.bench.suite import SUITES, Suite, read_suite
 

@@ -156,11 +156,7 @@ class Report:
         with np.errstate(all="ignore"):
             medians = np.array([[np.nanmedian(row) if not np.isnan(row).all() else np.nan
                                  for row in part] for part in r.scores])  # fmt: skip
-        chosen = [
-            ["not measured" if np.isnan(r.scores[i, j]).all() else
-             ", ".join(f"{k}={v:g}" for k, v in one.items()) or "as given"
-             for j, one in enumerate(row)] for i, row in enumerate(r.chosen)
-        ]  # fmt: skip
+        chosen = [[_settings(r, i, j) for j in range(o)] for i in range(p)]
         edge = [[_at_edge(r, i, j) for j in range(o)] for i in range(p)]
         columns = {
             "problem": np.repeat(r.problems, o), "optimizer": np.tile(r.optimizers, p),
@@ -260,6 +256,16 @@ def report(store: str | Path, suite: Any = None) -> Report:
     from optviz.bench.results import load
 
     return Report(load(store, suite))
+
+
+def _settings(r: Results, p: int, o: int) -> str:
+    """What was chosen, and out of how many that were as good: under "time" none may get there."""
+    if np.isnan(r.scores[p, o]).all():
+        return "not measured"
+    told = ", ".join(f"{k}={v:g}" for k, v in r.chosen[p][o].items()) or "as given"
+    means = r.tuning[p][o]
+    equal = int((means == np.nanmin(means)).sum()) if len(means) > 1 else 1
+    return f"{told} (one of {equal} that did as well)" if equal > 1 else told
 
 
 def _at_edge(r: Results, p: int, o: int) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from optviz.bench.curves import CLASSES, Curves, joined
+from optviz.bench.curves import CLASSES, joined
+from optviz.bench.plan import Status, Task
 from optviz.bench.problems import problem
-from optviz.bench.running import Plan, Status
 from optviz.bench.scores import score, times_to
 from optviz.bench.statistics import Ranking, rank
 from optviz.bench.store import Store, StoreError
@@ -154,61 +155,70 @@ def load(store: str | Path, suite: str | Path | Suite | None = None) -> Results:
 
 
 def _read(store: Store, suite: Suite) -> Results:
-    plan = Plan(suite, store)
-    shape = (len(suite.problems), len(suite.optimizers))
-    scores = np.full((*shape, suite.seeds), np.nan)
-    times = np.full((*shape, suite.seeds, len(TARGETS)), np.nan)
-    reached = np.full((*shape, suite.seeds), np.nan)
-    diverged, failed = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
-    total = done = 0
-    marks, curves = [], []
-    chosen: list[Any] = []
-    tuning: list[Any] = []
-    tried: list[Any] = []
     spent = store.seconds()
-    seconds = np.full(shape, np.nan)
-    for p, on in enumerate(suite.problems):
-        rows: list[list[Any]] = [[], [], []]
-        whole: list[list[Curves | None]] = []
-        for o, text in enumerate(suite.optimizers):
-            known = store.known(on, text)
-            cells = plan.tuning(on, text)
-            tuned = plan.scores(cells)
-            is_tuned = all(cell.key in known for row in cells for cell in row)
-            evaluated = plan.best_of(on, text, tuned) if is_tuned else []
-            rows[0].append(dict(evaluated[0].settings) if evaluated else {})
-            rows[1].append(tuned.mean(axis=1) if len(cells) else np.zeros(0))
-            rows[2].append(tuple(dict(row[0].settings) for row in cells))
-            asked = [cell.key for row in [*cells, evaluated] for cell in row]
-            failed[p, o] = sum(not known.get(key, True) for key in asked)
-            total += len(asked) if is_tuned else len(asked) + suite.seeds
-            done += sum(known.get(key, False) for key in asked)
-            if (on, text) in spent:
-                seconds[p, o] = spent[on, text]
-            found = store.curves(cell.key for cell in evaluated)
-            whole.append([found.get(cell.key) for cell in evaluated])
-            there = [s for s, one in enumerate(whole[o]) if one is not None]
-            if there:
-                one = joined([whole[o][s] for s in there])
-                scores[p, o, there] = score(one, suite.objective, suite.target)
-                times[p, o, there] = times_to(one, TARGETS)
-                reached[p, o, there] = times_to(one, np.array([suite.target]))[:, 0]
-                diverged[p, o] = int(np.isinf(one.values[:, -1]).sum())
-        here = next((c.marks for row in whole for c in row if c is not None),
-                    np.zeros(0, np.int64))  # fmt: skip
-        values = np.full((shape[1], suite.seeds, len(here)), np.nan)
-        for o, row in enumerate(whole):
-            for s, run in enumerate(row):
-                if run is not None:
-                    values[o, s] = run.values[0]
-        marks.append(here)
-        curves.append(values)
-        for out, part in zip((chosen, tuning, tried), rows, strict=True):
-            out.append(tuple(part))
-    return Results(suite, suite.problems, suite.optimizers, scores, tuple(chosen), tuple(tuning),
-                   tuple(tried), tuple(marks), tuple(curves), times, reached,
-                   Status(total, done, int(failed.sum())), diverged, failed,
-                   seconds)  # fmt: skip
+    rows: list[list[_Found]] = [
+        [_found(Task(suite, store, on, text)) for text in suite.optimizers] for on in suite.problems
+    ]
+
+    def array(of: Callable[[_Found], Any]) -> Any:
+        return np.array([[of(found) for found in row] for row in rows])
+
+    def each(of: Callable[[_Found], Any]) -> Any:
+        return tuple(tuple(of(found) for found in row) for row in rows)
+
+    # Of a problem of which nothing is there the curves have no marks.
+    marks = tuple(max((f.marks for f in row), key=len) for row in rows)
+    curves = tuple(
+        np.array([f.values if len(f.marks) else np.full((suite.seeds, len(m)), np.nan)
+                  for f in row]) for row, m in zip(rows, marks, strict=True)
+    )  # fmt: skip
+    seconds = [[spent.get((p, o), np.nan) for o in suite.optimizers] for p in suite.problems]
+    status = sum((f.status for row in rows for f in row), Status(0, 0, 0))
+    return Results(
+        suite, suite.problems, suite.optimizers, array(lambda f: f.scores),
+        each(lambda f: f.chosen), each(lambda f: f.tuning), each(lambda f: f.tried),
+        marks, curves, array(lambda f: f.times),
+        array(lambda f: f.reached), status, array(lambda f: f.diverged),
+        array(lambda f: f.status.failed), np.array(seconds),
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What a task found: the parts of `Results` for one problem and optimizer."""
+
+    status: Status
+    chosen: dict[str, float]
+    tuning: Real
+    tried: tuple[dict[str, float], ...]
+    marks: NDArray[np.int64]
+    values: Real
+    scores: Real
+    times: Real
+    reached: Real
+    diverged: int
+
+
+def _found(task: Task) -> _Found:
+    suite, cells = task.suite, task.evaluation or []
+    runs = task.store.curves(cell.key for cell in cells)
+    there = [s for s, cell in enumerate(cells) if runs.get(cell.key) is not None]
+    marks, values = np.zeros(0, np.int64), np.full((suite.seeds, 0), np.nan)
+    scores, reached = np.full((2, suite.seeds), np.nan)
+    times = np.full((suite.seeds, len(TARGETS)), np.nan)
+    if there:
+        one = joined([runs[cells[s].key] for s in there])
+        marks, values = one.marks, np.full((suite.seeds, len(one.marks)), np.nan)
+        values[there] = one.values
+        scores[there] = score(one, suite.objective, suite.target)
+        times[there] = times_to(one, TARGETS)
+        reached[there] = times_to(one, np.array([suite.target]))[:, 0]
+    tuned = task.scores.mean(axis=1) if len(task.tuning) else np.zeros(0)
+    return _Found(
+        task.status, dict(cells[0].settings) if cells else {}, tuned,
+        tuple(dict(row[0].settings) for row in task.tuning), marks, values, scores, times, reached,
+        int(np.isinf(values[there][:, -1:]).sum()),
+    )  # fmt: skip
 
 
 def _text(chosen: dict[str, float]) -> str:

@@ -88,7 +88,10 @@ class Suite:
                 raise ValueError(f"suite {self.name}: {name} must be a list of texts")
             if not all(isinstance(text, str) for text in texts):
                 raise ValueError(f"suite {self.name}: {name} must be texts")
-            object.__setattr__(self, name, tuple(dict.fromkeys(text.strip() for text in texts)))
+            texts = tuple(text.strip() for text in texts)
+            if twice := [text for text in dict.fromkeys(texts) if texts.count(text) > 1]:
+                raise ValueError(f"suite {self.name}: {name} has {listed(twice)} twice")
+            object.__setattr__(self, name, texts)
         for name, most in (("configurations", 10_000), ("tuning_seeds", 10_000),
                            ("seeds", TUNING), ("steps", 10**7), ("epochs", 10**5)):  # fmt: skip
             check_whole(f"suite {self.name}: {name}", getattr(self, name), 1, most)

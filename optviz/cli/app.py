@@ -207,7 +207,8 @@ def main() -> None:
     except click.ClickException as error:
         # Without a command Click has printed the help instead.
         message = error.format_message()
-        refuse(f"{message} (see optviz --help)") if message else sys.exit(2)
+        where = getattr(getattr(error, "ctx", None), "command_path", "optviz")
+        refuse(f"{message} (see {where} --help)") if message else sys.exit(2)
     except ValueError as error:
         refuse(str(error))
     except OSError as error:

@@ -20,19 +20,19 @@ class Command(click.Command):
         try:
             if not ctx.resilient_parsing:  # as when a shell completes half a line
                 _, words, given = self.make_parser(ctx).parse_args(args=list(args))
-                self._check(words, given)
+                self._check(ctx, words, given)
             return super().parse_args(ctx, args)
         except click.NoSuchOption as error:
             raise click.UsageError(
-                f"optviz {self.name} has no option {_shown(error.option_name)}"
+                f"{ctx.command_path} has no option {_shown(error.option_name)}"
                 f"{self.hint(error.option_name)}"
             ) from None
 
-    def _check(self, words: list[str], given: list[click.Parameter]) -> None:
+    def _check(self, ctx: click.Context, words: list[str], given: list[click.Parameter]) -> None:
         """Refuse words that no argument takes, and options that are given twice."""
         if words:
             raise click.UsageError(
-                f"optviz {self.name} has no place for the word {_shown(words[0])}"
+                f"{ctx.command_path} has no place for the word {_shown(words[0])}"
                 f"{self.place_of_words()}"
             )
         for param, times in Counter(given).items():
