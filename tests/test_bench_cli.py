@@ -12,6 +12,7 @@ import pytest
 from scipy import stats
 
 import optviz as ov
+from optviz.bench.exports import export
 from optviz.bench.pictures import PICTURES
 from optviz.bench.rank_pictures import finding
 from optviz.bench.report import Report
@@ -302,3 +303,23 @@ def test_settings_that_did_no_better_than_others_say_so(tmp_path: Path) -> None:
     made = ov.bench.report(tmp_path / "r.sqlite")
     (told,) = made.tables()["Scores and settings"].columns["settings"]
     assert told.endswith("(one of 4 that did as well)")
+
+
+def test_what_networks_keep_is_exported_and_told(report: Report, tmp_path: Path) -> None:
+    results = report.results
+    ov.bench.run(results.suite, tmp_path / "r.sqlite", workers=1)
+    lines = export(tmp_path / "r.sqlite", tmp_path / "c.jsonl").read_text().splitlines()
+    rows = [json.loads(line) for line in lines]
+    assert len({tuple(row) for row in rows}) == 1, "the same columns"
+    for row in rows:
+        assert (row["accuracy"] is not None) == row["problem"].startswith("net:")
+    (p,) = (k for k, text in enumerate(results.problems) if text.startswith("net:"))
+    told = report.tables()["Scores and settings"].columns
+    for o, name in enumerate(results.optimizers):
+        ends = [row["accuracy"][-1] for row in rows if row["problem"] == results.problems[p]
+                and row["optimizer"] == name and row["phase"] == "evaluation"]  # fmt: skip
+        np.testing.assert_allclose(np.sort(results.accuracy[p, o]), np.sort(ends), rtol=1e-6)
+        at = [k for k in range(len(told["problem"])) if (told["problem"][k], told["optimizer"][k])
+              == (results.problems[p], name)]  # fmt: skip
+        assert told["median accuracy"][at[0]] == pytest.approx(np.median(ends), rel=1e-6)
+    assert np.isnan(np.delete(results.accuracy, p, axis=0)).all()

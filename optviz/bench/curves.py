@@ -23,6 +23,9 @@ SMOOTH, ILL, MULTI, OWN, NOISY, LEARNING = (
 )  # fmt: skip
 CLASSES = (SMOOTH, ILL, MULTI, OWN, NOISY, LEARNING)
 
+#: What runs of networks keep besides.
+CHANNELS = ("training loss", "validation accuracy")
+
 
 @dataclass(frozen=True)
 class Curves:
@@ -37,7 +40,7 @@ class Curves:
         networks: the validation loss, relative to that of guessing), and its lowest so far; inf
         once a run has diverged.
     extra : ndarray (runs, channels, m)
-        Of networks the training loss and the validation accuracy.
+        `CHANNELS` of networks; nothing of functions.
     """
 
     marks: NDArray[np.int64]

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from optviz.bench.curves import Curves
 from optviz.bench.results import load
 from optviz.bench.scores import score
 from optviz.bench.statistics import rescaled_bootstrap
@@ -54,7 +55,8 @@ def export(store: str | Path, path: str | Path, times: bool = False) -> Path:
     return Table(columns, ("key",), "cells").save(target)
 
 
-CURVES = ("marks", "values", "best")
+#: What a row of .jsonl has besides; the last two of networks only, null for others.
+CURVES = ("marks", "values", "best", "training_loss", "accuracy")
 
 
 def _rows(store: Store, times: bool) -> Iterator[dict[str, Any]]:
@@ -65,12 +67,16 @@ def _rows(store: Store, times: bool) -> Iterator[dict[str, Any]]:
         row["area"] = None if none else float(score(curves, "area")[0])
         row["final"] = None if none else float(score(curves, "final")[0])
         row["diverged"] = None if none else bool(np.isinf(curves.values[0, -1]))
-        for name, part in zip(CURVES, (None,) * 3 if none else (
-                curves.marks, curves.values[0], np.minimum.accumulate(curves.best[0])),
-                              strict=True):  # fmt: skip
-            row[name] = None if part is None else [
-                v if np.isfinite(v) else None for v in part.tolist()]  # fmt: skip
-        yield row
+        parts = [] if none else map(_numbers, _curves(curves))
+        yield row | dict.fromkeys(CURVES) | dict(zip(CURVES, parts, strict=False))
+
+
+def _curves(curves: Curves) -> list[Real]:
+    return [curves.marks, curves.values[0], np.minimum.accumulate(curves.best[0]), *curves.extra[0]]
+
+
+def _numbers(part: Real) -> list[float | None]:
+    return [v if np.isfinite(v) else None for v in part.tolist()]
 
 
 def _filled(name: str, value: Any) -> Any:

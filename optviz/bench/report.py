@@ -153,14 +153,16 @@ class Report:
     def _by_problem(self) -> Table:
         r = self.results
         p, o, _ = r.scores.shape
-        with np.errstate(all="ignore"):
-            medians = np.array([[np.nanmedian(row) if not np.isnan(row).all() else np.nan
-                                 for row in part] for part in r.scores])  # fmt: skip
+        medians, accuracy = (
+            np.array([[np.nanmedian(row) if not np.isnan(row).all() else np.nan
+                       for row in part] for part in of]) for of in (r.scores, r.accuracy)
+        )  # fmt: skip
         chosen = [[_settings(r, i, j) for j in range(o)] for i in range(p)]
         edge = [[_at_edge(r, i, j) for j in range(o)] for i in range(p)]
         columns = {
             "problem": np.repeat(r.problems, o), "optimizer": np.tile(r.optimizers, p),
-            "median score": medians.ravel(), "settings": np.array(chosen).ravel(),
+            "median score": medians.ravel(), "median accuracy": accuracy.ravel(),
+            "settings": np.array(chosen).ravel(),
             "at the edge": np.where(np.array(edge).ravel(), "yes", ""),
             "diverged": r.diverged.ravel(), "failed": r.failed.ravel(),
             "ms a run": 1e3 * r.seconds.ravel(),

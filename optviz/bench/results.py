@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from optviz.bench.curves import CLASSES, joined
+from optviz.bench.curves import CHANNELS, CLASSES, joined
 from optviz.bench.plan import Status, Task
 from optviz.bench.problems import problem
 from optviz.bench.scores import score, times_to
@@ -53,6 +53,8 @@ class Results(Tabular):
         The same for the suite's own target.
     status : Status
         How many cells there are to be, and how many are.
+    accuracy : ndarray (problems, optimizers, seeds)
+        Of networks that tell classes apart, in validation at the end; nan elsewhere.
     diverged, failed : ndarray (problems, optimizers) of int
         Runs of the evaluation that diverged or left (see `runs.trials.Trials`), and cells of both
         phases that raised an error.
@@ -71,6 +73,7 @@ class Results(Tabular):
     curves: tuple[Real, ...]
     times: Real
     reached: Real
+    accuracy: Real
     status: Status
     diverged: NDArray[np.int64]
     failed: NDArray[np.int64]
@@ -175,11 +178,12 @@ def _read(store: Store, suite: Suite) -> Results:
     seconds = [[spent.get((p, o), np.nan) for o in suite.optimizers] for p in suite.problems]
     status = sum((f.status for row in rows for f in row), Status(0, 0, 0))
     return Results(
-        suite, suite.problems, suite.optimizers, array(lambda f: f.scores),
-        each(lambda f: f.chosen), each(lambda f: f.tuning), each(lambda f: f.tried),
-        marks, curves, array(lambda f: f.times),
-        array(lambda f: f.reached), status, array(lambda f: f.diverged),
-        array(lambda f: f.status.failed), np.array(seconds),
+        suite, suite.problems, suite.optimizers, chosen=each(lambda f: f.chosen),
+        tuning=each(lambda f: f.tuning), tried=each(lambda f: f.tried), marks=marks, curves=curves,
+        status=status, failed=array(lambda f: f.status.failed), seconds=np.array(seconds),
+        scores=array(lambda f: f.scores), times=array(lambda f: f.times),
+        reached=array(lambda f: f.reached), accuracy=array(lambda f: f.accuracy),
+        diverged=array(lambda f: f.diverged),
     )  # fmt: skip
 
 
@@ -196,6 +200,7 @@ class _Found:
     scores: Real
     times: Real
     reached: Real
+    accuracy: Real
     diverged: int
 
 
@@ -204,7 +209,7 @@ def _found(task: Task) -> _Found:
     runs = task.store.curves(cell.key for cell in cells)
     there = [s for s, cell in enumerate(cells) if runs.get(cell.key) is not None]
     marks, values = np.zeros(0, np.int64), np.full((suite.seeds, 0), np.nan)
-    scores, reached = np.full((2, suite.seeds), np.nan)
+    scores, reached, accuracy = np.full((3, suite.seeds), np.nan)
     times = np.full((suite.seeds, len(TARGETS)), np.nan)
     if there:
         one = joined([runs[cells[s].key] for s in there])
@@ -213,11 +218,14 @@ def _found(task: Task) -> _Found:
         scores[there] = score(one, suite.objective, suite.target)
         times[there] = times_to(one, TARGETS)
         reached[there] = times_to(one, np.array([suite.target]))[:, 0]
+        if one.extra.shape[1] == len(CHANNELS):
+            accuracy[there] = one.extra[:, CHANNELS.index("validation accuracy"), -1]
     tuned = task.scores.mean(axis=1) if len(task.tuning) else np.zeros(0)
     return _Found(
-        task.status, dict(cells[0].settings) if cells else {}, tuned,
-        tuple(dict(row[0].settings) for row in task.tuning), marks, values, scores, times, reached,
-        int(np.isinf(values[there][:, -1:]).sum()),
+        status=task.status, chosen=dict(cells[0].settings) if cells else {}, tuning=tuned,
+        tried=tuple(dict(row[0].settings) for row in task.tuning), marks=marks, values=values,
+        scores=scores, times=times, reached=reached, accuracy=accuracy,
+        diverged=int(np.isinf(values[there][:, -1:]).sum()),
     )  # fmt: skip
 
 
