@@ -1,11 +1,12 @@
 """Small changes to the package, one at a time, and whether the tests see them.
 
-`python -m tests.mutate COUNT [SEED] [FOLDER...] [--out FILE]` copies the tree, runs the tests that
-concern the folders (all of `FOLDERS` if none is named) and keeps how long each test took and which
-functions it entered. Then it makes COUNT changes, as many in each folder, and runs for each those
-tests that entered the changed function, the quickest of the nearest file first, and others of the
-same files until `BUDGET` seconds are spent. A change that no test sees asks for a test, or is none:
-read it. `test_mutate.py` says what kinds of changes there are.
+`python -m tests.mutate COUNT [SEED] [FOLDER...] [--out FILE]` copies the tree, runs all fast tests
+once and keeps how long each took and which functions it entered: twenty minutes. Then it makes
+COUNT changes, as many in each folder (all of `FOLDERS` if none is named), and runs for each those
+tests that entered the changed function, the quickest of the nearest file first, and others of that
+file until `BUDGET` seconds are spent. A change that no test sees asks for a test, or is none: read
+it. `--again FILE` makes those changes once more that nobody saw. `test_mutate.py` says what kinds
+of changes there are.
 """
 
 from __future__ import annotations
@@ -37,28 +38,6 @@ ROOT = Path(__file__).parent.parent
 FOLDERS = ("functions", "optimizers", "runs", "studies", "render")
 #: Seconds of tests that a change is given, measured without it, and when it counts as a hang.
 BUDGET, LIMIT = 45, 150
-#: Tests beside `test_NAME.py` that concern a folder, the most telling first; and single files.
-TESTS = {
-    "functions": "functions formula stationary intervals",
-    "optimizers": "rules optimizers schedules rule trajectory",
-    "runs": "race convergence trajectory sweeps findings sensitivity settings",
-    "studies": "findings pictures settings phase basins sensitivity explanation studies",
-    "render": "pictures render marks frames comparing films findings html explanation basins "
-    "sensitivity phase",
-    "functions/proof": "intervals stationary functions",
-    "functions/minima": "functions stationary",
-    "functions/graph": "formula intervals functions",
-    "functions/derive": "formula functions",
-    "functions/quadratic": "phase functions",
-    "runs/explanation": "explanation findings",
-    "studies/phase": "convergence findings studies",
-    "studies/train": "nn_training findings studies",
-    "studies/race": "race pictures findings render trajectory studies",
-    "studies/plot": "race comparing pictures findings render studies",
-    "studies/animate": "films frames render studies",
-    "studies/shown": "comparing points frames render refusals notebook",
-}
-
 #: What only tunes looks, speed or help, and what no reader of a picture would miss.
 LOOKS = {
     "alpha", "antialiased", "capsize", "description", "edgecolor", "edgecolors", "fontsize", "help",
@@ -309,12 +288,18 @@ def sampled(folders: list[str], count: int, rng: random.Random) -> Iterator[Chan
         yield change
 
 
-def files_of_tests(file: str) -> list[str]:
-    """The files of tests that concern a file, nearest first; its own examples before all."""
-    folder, stem = Path(file).parent.name, Path(file).stem
-    names = [stem, *TESTS.get(f"{folder}/{stem}", TESTS[folder]).split()]
-    named = [f"tests/test_{name}.py" for name in dict.fromkeys(names)]
-    return [file, *(name for name in named if (ROOT / name).exists())]
+def files_of_tests() -> list[str]:
+    """All files with fast tests, and those of the package, which have examples."""
+    found = [*(ROOT / "tests").glob("test_*.py"), *(ROOT / "optviz").rglob("*.py")]
+    return [path.relative_to(ROOT).as_posix() for path in sorted(found)]
+
+
+def distance(test: str, file: str) -> int:
+    """How far a test is from a file: its own examples, tests of its name, of its folder, others."""
+    where, stem, folder = test.split("::", 1)[0], Path(file).stem, Path(file).parent.name
+    if where == file:
+        return 0
+    return 1 if where == f"tests/test_{stem}.py" else 2 if folder in where else 3
 
 
 class Selected:
@@ -376,15 +361,29 @@ class Copy:
                 shutil.copy2(ROOT / name, self.tree / name)
         self.changed = 0
 
-    def run(self, files: list[str], wanted: list[str] | None, limit: float) -> dict[str, Any]:
+    def base(self, files: list[str]) -> dict[str, Any]:
+        """All tests without a change, in two children at a time: what `Selected` tells."""
+        halves = [self.begin(files[k::2], None, f"half-{k}") for k in range(2)]
+        parts = [self.end(*half, 7200) for half in halves]
+        failed = [name for part in parts for name in part["failed"]]
+        if any("seconds" not in part for part in parts):
+            return {"failed": failed}
+        both = {key: {**parts[0][key], **parts[1][key]} for key in ("seconds", "entered")}
+        return {"failed": failed, **both}
+
+    def begin(self, files: list[str], wanted: list[str] | None, name: str) -> tuple[int, Path]:
         """The tests in a child of this process, which has Numba and Matplotlib loaded."""
-        told = self.folder / "told.json"
+        told = self.folder / f"{name}.json"
         told.unlink(missing_ok=True)
         child = os.fork()
         if child == 0:
             with suppress(BaseException):
                 self._test(files, wanted, told)
             os._exit(0)
+        return child, told
+
+    def end(self, child: int, told: Path, limit: float) -> dict[str, Any]:
+        """What it told, at most so many seconds later."""
         until = time.monotonic() + limit
         while os.waitpid(child, os.WNOHANG) == (0, 0):
             if time.monotonic() > until:
@@ -396,7 +395,7 @@ class Copy:
 
     def _test(self, files: list[str], wanted: list[str] | None, told: Path) -> None:
         os.setsid()
-        log = os.open(self.folder / "log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        log = os.open(told.with_suffix(".log"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         os.dup2(log, 1)
         os.dup2(log, 2)
         os.chdir(self.tree)
@@ -426,29 +425,52 @@ class Copy:
             self.changed += 1
             stamp = int(kept.st_mtime) + 10 * self.changed
             os.utime(path, (stamp, stamp))
-            failed = self.run(files, wanted, LIMIT)["failed"]
+            failed = self.end(*self.begin(files, wanted, "told"), LIMIT)["failed"]
         finally:
             path.write_bytes(source)
             os.utime(path, ns=(kept.st_atime_ns, kept.st_mtime_ns))
         return failed[0] if failed else None
 
 
-def chosen(change: Change, files: list[str], base: dict[str, Any]) -> list[str]:
-    """The tests for a change: those that entered its function first, and quick ones before slow."""
+def chosen(change: Change, base: dict[str, Any]) -> list[str]:
+    """The tests for a change: those that entered its function, near and quick ones first; then
+    others of its own file of tests."""
     place = f"{change.file}:{change.function}"
 
     def rank(name: str) -> tuple[bool, bool, int, float]:
         seconds = base["seconds"][name]
-        file = files.index(name.split("::", 1)[0])
-        return place not in base["entered"][name], seconds > 1.5, file, seconds
+        return not enters(name), seconds > 1.5, distance(name, change.file), seconds
 
-    mine = [name for name in base["seconds"] if name.split("::", 1)[0] in files]
+    def enters(name: str) -> bool:
+        # What stands in no function is run when its module is imported, by all.
+        return place in base["entered"][name] if change.function else is_near(name)
+
+    def is_near(name: str) -> bool:
+        places = base["entered"][name]
+        return distance(name, change.file) < 2 or any(
+            p.startswith(f"{change.file}:") for p in places
+        )
+
     names, spent = [], 0.0
-    for name in sorted((n for n in mine if n not in base["failed"]), key=rank):
+    for name in sorted((n for n in base["seconds"] if n not in base["failed"]), key=rank):
+        if not (enters(name) or distance(name, change.file) < 2):
+            break
         if spent + base["seconds"][name] <= BUDGET:
             names.append(name)
             spent += base["seconds"][name]
     return names
+
+
+def unseen(file: Path) -> list[Change]:
+    """The changes that nobody saw, of those whose place is as it was."""
+    lines = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+    fields = Change.__dataclass_fields__
+    found = [Change(**{name: line[name] for name in fields}) for line in lines if not line["by"]]
+    return [
+        c
+        for c in found
+        if (ROOT / c.file).read_bytes()[c.begin : c.end].decode(errors="replace") == c.before
+    ]
 
 
 def shown(text: str) -> str:
@@ -461,6 +483,7 @@ def main(words: list[str]) -> None:
     reader.add_argument("count", type=int)
     reader.add_argument("seed", type=int, nargs="?", default=0)
     reader.add_argument("folders", nargs="*", choices=[[], *FOLDERS])
+    reader.add_argument("--again", type=Path, help="results: what nobody saw is tried again")
     reader.add_argument("--out", type=Path, help="results, appended as lines of JSON")
     given = reader.parse_args(words)
     folders = given.folders or list(FOLDERS)
@@ -471,26 +494,29 @@ def main(words: list[str]) -> None:
     with tempfile.TemporaryDirectory() as temporary:
         copy = Copy(Path(temporary).resolve())
         changes = list(sampled(folders, given.count, random.Random(given.seed)))
-        files = list(dict.fromkeys(f for c in changes for f in files_of_tests(c.file)))
+        if given.again:
+            changes = unseen(given.again)[: given.count]
         begun = time.monotonic()
-        base = copy.run(files, None, 3600)
+        base = copy.base(files_of_tests())
         if "seconds" not in base:
-            sys.exit("\n".join([*base["failed"], (copy.folder / "log").read_text()[-3000:]]))
+            sys.exit("\n".join([*base["failed"], *(
+                log.read_text()[-3000:] for log in copy.folder.glob("*.log"))]))  # fmt: skip
         print(f"{len(base['seconds'])} tests, {time.monotonic() - begun:.0f} s", flush=True)
         if base["failed"]:
             print("failing without any change, left out:", *base["failed"], sep="\n  ", flush=True)
         copy.cache.rename(copy.warm)
         for change in changes:
-            begun, near = time.monotonic(), files_of_tests(change.file)
-            names = chosen(change, near, base)
-            by = copy.with_change(change, near, names)
-            of = sum(name.split("::", 1)[0] in near for name in base["seconds"])
+            begun, names = time.monotonic(), chosen(change, base)
+            files = list(dict.fromkeys(name.split("::", 1)[0] for name in names))
+            by = copy.with_change(change, files, names) if names else None
             seconds = time.monotonic() - begun
             what = f"{shown(change.before)} → {shown(change.after) or 'nothing'}"
             where = f"{change.file}:{change.line}"
-            print(f"{seconds:4.0f} s  {where}  {what}  {by or f'UNSEEN by {len(names)} of {of}'}",
+            print(f"{seconds:4.0f} s  {where}  {what}  {by or f'UNSEEN by {len(names)}'}",
                   flush=True)  # fmt: skip
-            table[Path(change.file).parent.name]["seen" if by else "unseen"] += 1
+            table.setdefault(Path(change.file).parent.name, Counter())[
+                "seen" if by else "unseen"
+            ] += 1
             if given.out:
                 line = {**asdict(change), "by": by, "seconds": round(seconds, 1), "tests": names}
                 with given.out.open("a", encoding="utf-8") as out:

@@ -4,7 +4,7 @@ import ast
 
 import pytest
 
-from tests.mutate import FOLDERS, ROOT, Finder, files_of_tests
+from tests.mutate import FOLDERS, ROOT, Finder, distance, files_of_tests
 
 KINDS = [
     ("a < b", "a <= b"),
@@ -63,4 +63,10 @@ def test_changes_lie_where_they_say() -> None:
             functions = {min([f.lineno, *(d.lineno for d in f.decorator_list)])
                          for f in ast.walk(tree) if isinstance(f, ast.FunctionDef)}  # fmt: skip
             assert {c.function for c in finder.changes} <= {0, *functions}
-            assert len(files_of_tests(finder.file)) > 2
+
+
+def test_tests_of_a_file_come_before_others() -> None:
+    files = files_of_tests()
+    assert {"tests/test_race.py", "optviz/runs/race.py"} <= set(files)
+    near = sorted(files, key=lambda name: distance(f"{name}::test", "optviz/runs/race.py"))
+    assert near[:2] == ["optviz/runs/race.py", "tests/test_race.py"]
