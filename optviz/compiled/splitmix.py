@@ -25,14 +25,18 @@ def keys(seed: int, starts: NDArray[np.int64], repeats: int) -> NDArray[np.uint6
 
 def nth(n: int) -> int:
     """The n-th number of the stream that begins at 0."""
+    return int(hashed(np.asarray(n, dtype=np.uint64)))
+
+
+def hashed(n: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """For each n the n-th number of the stream that begins at 0."""
     with np.errstate(over="ignore"):
-        return int(_mixed(np.uint64(n) * GAMMA))
+        return _mixed(n * GAMMA)
 
 
 def uniform(n: NDArray[np.uint64]) -> NDArray[np.float64]:
-    """For each n the n-th number of the stream that begins at 0, as one in [0, 1)."""
-    with np.errstate(over="ignore"):
-        return np.asarray(_mixed(n * GAMMA) >> np.uint64(11)) * 2.0**-53
+    """The same as numbers in [0, 1)."""
+    return np.asarray(hashed(n) >> np.uint64(11)) * 2.0**-53
 
 
 def _mixed(z: NDArray[np.uint64] | np.uint64) -> NDArray[np.uint64]:

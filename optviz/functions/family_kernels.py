@@ -276,12 +276,12 @@ def _chain(weights, size, first, last):  # type: ignore[no-untyped-def]
 
 def outliers_value(path, values):  # type: ignore[no-untyped-def]
     m, n = path.shape
-    row, offs = np.empty(n), np.empty(m)
+    row, offs, points = np.empty(n), np.empty(m), np.ascontiguousarray(path.T)
     values[:] = 0.0
     for sample in range(SAMPLES * n):
         mean = _draw_row(sample, row)
         target = mean + _error(sample)
-        _products(path, row, offs)
+        _products(points, row, offs)
         for k in range(m):
             off = offs[k] - target
             values[k] += np.sqrt(1.0 + off * off) - 1.0
@@ -295,7 +295,7 @@ def outliers_gradient(points, gradient):  # type: ignore[no-untyped-def]
     for sample in range(SAMPLES * n):
         mean = _draw_row(sample, row)
         target = mean + _error(sample)
-        _products(points.T, row, offs)
+        _products(points, row, offs)
         for k in range(m):
             off = offs[k] - target
             offs[k] = off / np.sqrt(1.0 + off * off)
@@ -309,11 +309,11 @@ def outliers_gradient(points, gradient):  # type: ignore[no-untyped-def]
 
 def logistic_value(path, values):  # type: ignore[no-untyped-def]
     m, n = path.shape
-    row, offs = np.empty(n), np.empty(m)
+    row, offs, points = np.empty(n), np.empty(m), np.ascontiguousarray(path.T)
     values[:] = 0.0
     for sample in range(SAMPLES * n):
         sign = _sign(sample, _draw_row(sample, row), n)
-        _products(path, row, offs)
+        _products(points, row, offs)
         for k in range(m):
             margin = sign * offs[k]
             values[k] += max(-margin, 0.0) + log(1.0 + exp(-abs(margin)))
@@ -329,7 +329,7 @@ def logistic_gradient(points, gradient):  # type: ignore[no-untyped-def]
     row, offs, total = np.empty(n), np.empty(m), np.zeros((n, m))
     for sample in range(SAMPLES * n):
         sign = _sign(sample, _draw_row(sample, row), n)
-        _products(points.T, row, offs)
+        _products(points, row, offs)
         for k in range(m):
             offs[k] = -sign / (1.0 + exp(sign * offs[k]))
         for i in range(n):
@@ -341,30 +341,39 @@ def logistic_gradient(points, gradient):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _products(path, row, out):  # type: ignore[no-untyped-def]
-    """The inner products of the points of a path with a row."""
+def _products(points, row, out):  # type: ignore[no-untyped-def]
+    """The inner products of a row with points (n, m)."""
     out[:] = 0.0
     for i in range(row.size):
         for k in range(out.size):
-            out[k] += row[i] * float64(path[k, i])
+            out[k] += row[i] * float64(points[i, k])
+
+
+@inlined
+def _bits(sample, column):  # type: ignore[no-untyped-def]
+    """A hash of the two (SplitMix64), drawn anew at each call, for a whole block."""
+    z = (np.uint64(sample) * np.uint64(2**20) + np.uint64(column)) * GAMMA
+    z = (z ^ (z >> SHIFT_1)) * MIX_1
+    z = (z ^ (z >> SHIFT_2)) * MIX_2
+    return z ^ (z >> SHIFT_3)
 
 
 @inlined
 def _draw(sample, column):  # type: ignore[no-untyped-def]
-    """In [0, 1): a hash of the two (SplitMix64), drawn anew at each call, for a whole block."""
-    z = (np.uint64(sample) * np.uint64(2**20) + np.uint64(column)) * GAMMA
-    z = (z ^ (z >> SHIFT_1)) * MIX_1
-    z = (z ^ (z >> SHIFT_2)) * MIX_2
-    return float64((z ^ (z >> SHIFT_3)) >> np.uint64(11)) * 2.0**-53
+    """In [0, 1)."""
+    return float64(_bits(sample, column) >> np.uint64(11)) * 2.0**-53
 
 
 @inlined
 def _draw_row(sample, row):  # type: ignore[no-untyped-def]
-    """The features of a sample, uniform with variance 1; returns their sum."""
+    """The features of a sample, uniform with variance 1; returns their sum. A hash has four."""
     total = 0.0
-    for i in range(row.size):
-        row[i] = np.sqrt(12.0) * (_draw(sample, i) - 0.5)
-        total += row[i]
+    for column in range((row.size + 3) // 4):
+        bits = _bits(sample, column)
+        for i in range(4 * column, min(4 * column + 4, row.size)):
+            row[i] = np.sqrt(12.0) * (float64(bits & np.uint64(0xFFFF)) * 2.0**-16 - 0.5)
+            bits = bits >> np.uint64(16)
+            total += row[i]
     return total
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from optviz.compiled.splitmix import uniform
+from optviz.compiled.splitmix import hashed, uniform
 
 Real = NDArray[np.float64]
 
@@ -39,9 +39,13 @@ def logistic_data(n: int) -> tuple[Real, Real]:
 
 
 def _features(n: int) -> tuple[Real, NDArray[np.uint64]]:
-    rows = np.arange(SAMPLES * n, dtype=np.uint64) * np.uint64(COLUMNS)
-    columns = np.arange(n, dtype=np.uint64)
-    return np.sqrt(12) * (uniform(rows[:, None] + columns) - 0.5), rows
+    """With the number that the first column of each sample has; four features share a hash."""
+    rows: NDArray[np.uint64] = np.arange(SAMPLES * n, dtype=np.uint64) * np.uint64(COLUMNS)
+    columns: NDArray[np.uint64] = np.arange(-(-n // 4), dtype=np.uint64)
+    bits = hashed(rows[:, None] + columns)
+    parts = [(bits >> np.uint64(16 * k)) & np.uint64(0xFFFF) for k in range(4)]
+    x = np.stack(parts, axis=2).reshape(len(rows), -1)[:, :n] * 2.0**-16
+    return np.sqrt(12) * (x - 0.5), rows
 
 
 def outliers_minimum(n: int) -> Real:
