@@ -22,9 +22,10 @@ from optviz.bench.curves import LEARNING, Problem
 from optviz.bench.problems import problem
 from optviz.optimizers import optimizers as catalogue
 from optviz.optimizers.base import Optimizer
-from optviz.optimizers.parse import parse_optimizer
+from optviz.optimizers.parse import name_and_settings, parse_optimizer
 from optviz.optimizers.schedules import Schedule, parse_schedule
 from optviz.shared.checks import check_whole
+from optviz.shared.settings import split_outside_brackets
 from optviz.shared.text import did_you_mean, listed
 
 #: It changes when cells that were measured before would come out otherwise.
@@ -207,7 +208,7 @@ def schedule_for(text: str, steps: int) -> Schedule | None:
     Examples
     --------
     >>> schedule_for("cosine(1,steps)", 200)
-    Cosine(rate=1, steps=200, final=0)
+    Cosine(rate=1.0, steps=200, final=0.0)
     """
     if text == "constant":
         return None
@@ -253,12 +254,20 @@ def optimizer_of(text: str) -> Optimizer:
 
 
 def is_fixed(suite: Suite, text: str) -> bool:
-    """Whether an optimizer came with its rate, and nothing is left to tune."""
+    """Whether an optimizer came with its rate, or has none, and nothing is left to tune."""
     return suite.tune == "rate" and _has_rate(text)
 
 
 def _has_rate(text: str) -> bool:
-    return f"{optimizer_of(text).rate_name}=" in text.partition(":")[2]
+    optimizer = optimizer_of(text)
+    is_given = optimizer.rate_name in _given(text)
+    return is_given or optimizer.rate_name not in optimizer.hyper
+
+
+def _given(text: str) -> set[str]:
+    """The settings that stand in an optimizer's text."""
+    settings = split_outside_brackets(name_and_settings(text)[1])
+    return {part.partition("=")[0].strip() for part in settings}
 
 
 @functools.lru_cache(maxsize=4096)
@@ -269,7 +278,7 @@ def configurations(suite: Suite, text: str) -> tuple[tuple[tuple[str, float], ..
     if is_fixed(suite, text):
         return ((),)
     optimizer = optimizer_of(text)
-    given = {part.partition("=")[0].strip() for part in text.partition(":")[2].split(",")}
+    given = _given(text)
     known = type(optimizer).hyperparameters(optimizer.convention)
     tuned: dict[str, Any] = {} if _has_rate(text) else {optimizer.rate_name: None}
     if suite.tune == "all":

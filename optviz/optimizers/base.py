@@ -75,6 +75,8 @@ class Optimizer:
     color: ClassVar[str] = ""
     #: The hyperparameter that is tuned, scanned and scheduled.
     rate_name: ClassVar[str] = "lr"
+    #: Whether its kernel can be handed to compiled loops.
+    is_compiled: ClassVar[bool] = True
     _ranges: ClassVar[Mapping[str, Hyper]] = {}
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -217,7 +219,7 @@ class Optimizer:
         """
         defaults = self.defaults[self.convention]
         parts = [
-            f"{name}={_plain(value)}"
+            f"{name}={plain(value)}"
             for name, value in self._hyper.items()
             if value != defaults[name] or name == self.rate_name
         ]
@@ -464,7 +466,8 @@ def _count(name: str, value: Any) -> int:
     return int(number)
 
 
-def _plain(value: Setting) -> str:
+def plain(value: Setting) -> str:
+    """A setting as text."""
     if isinstance(value, bool):
         return str(value).lower()
     return str(value) if isinstance(value, Schedule) else number(value)

@@ -7,12 +7,14 @@ nobody vouches for may not hold one (`names_class`).
 
 from __future__ import annotations
 
+import importlib
 import re
 import sys
 from typing import Any
 
 from optviz.optimizers.base import Optimizer, Setting
 from optviz.optimizers.catalogue import optimizers
+from optviz.optimizers.foreign import READERS, Foreign
 from optviz.optimizers.schedules import KINDS as SCHEDULES
 from optviz.optimizers.schedules import parse_schedule
 from optviz.shared.modules import imported
@@ -22,6 +24,12 @@ from optviz.shared.text import did_you_mean, listed
 #: What a path may have of its own in the text of a race (see `runs/entry.py`).
 OF_PATH = ("start", "steps", "noise", "seed", "tol", "box")
 
+
+#: How optimizers of other libraries are named.
+EXAMPLES = {
+    "torch": "torch:Adam:lr=0.1", "optax": "optax:adam:learning_rate=0.1", "scipy": "scipy:BFGS",
+    "keras": "keras:Adam:learning_rate=0.1",
+}  # fmt: skip
 
 #: A module, a class in it, and what follows.
 _CLASS = re.compile(r"\s*([A-Za-z_][\w.]*):([A-Za-z_]\w*)\s*(?::|$)")
@@ -50,8 +58,10 @@ def parse_optimizer(text: str, *, own: bool = True) -> Optimizer:
     if len(text) > 1000:
         raise ValueError("an optimizer is at most 1000 characters long")
     name, settings = name_and_settings(text)
-    kind = optimizers.get(name.strip().lower())
-    if kind is None and names_class(text) and own:
+    kind: Any = optimizers.get(name.strip().lower())
+    if library := names_library(text):
+        kind = _foreign(library, name)
+    elif kind is None and names_class(text) and own:
         kind = _class(name)
     if kind is None:
         hint = _other_words(text) or did_you_mean(name.strip(), optimizers)
@@ -69,7 +79,8 @@ def parse_optimizer(text: str, *, own: bool = True) -> Optimizer:
         key: text if key == "convention" else _setting(f"{name}: {key}", text)
         for key, text in texts.items()
     }
-    return kind(**values)
+    made: Optimizer = kind(**values)
+    return made
 
 
 def names_class(text: str) -> bool:
@@ -79,7 +90,17 @@ def names_class(text: str) -> bool:
     (True, False, False)
     """
     found = _CLASS.match(text)
-    return found is not None and found[1].lower() not in optimizers
+    return found is not None and found[1].lower() not in (*optimizers, *READERS)
+
+
+def names_library(text: str) -> str:
+    """The library of which a text names an optimizer; "" if it does not.
+
+    >>> names_library("torch:Adam:lr=0.1"), names_library("scipy:L-BFGS-B"), names_library("adam")
+    ('torch', 'scipy', '')
+    """
+    name = text.partition(":")[0].strip().lower()
+    return name if name in READERS else ""
 
 
 def name_and_settings(text: str) -> tuple[str, str]:
@@ -88,7 +109,7 @@ def name_and_settings(text: str) -> tuple[str, str]:
     >>> name_and_settings("adam:lr=0.1"), name_and_settings("mine:QHM:lr=0.1")
     (('adam', 'lr=0.1'), ('mine:QHM', 'lr=0.1'))
     """
-    if names_class(text):
+    if names_class(text) or names_library(text):
         module, _, rest = text.partition(":")
         kind, _, settings = rest.partition(":")
         return f"{module}:{kind}".strip(), settings
@@ -105,6 +126,15 @@ def _class(name: str) -> type[Optimizer]:
 
     kind: type[Optimizer] = imported(module.strip(), attribute, "optimizer", is_optimizer)[0]
     return kind
+
+
+def _foreign(library: str, name: str) -> Any:
+    """What makes an optimizer of another library from settings."""
+    method = name.partition(":")[2].strip()
+    if not method:
+        raise ValueError(f"{library}: say which of its optimizers, as in {EXAMPLES[library]}")
+    reader = importlib.import_module(READERS[library])
+    return lambda **settings: reader.adapted(method, settings)
 
 
 def _other_words(text: str) -> str:
@@ -165,7 +195,7 @@ def optimizer_text(optimizer: Optimizer) -> str:
     """The text that makes the optimizer again: one of a user's own never passes for one of the
     catalogue, and begins with "own.", which nothing reads, if no module has it."""
     text, kind = optimizer.spec(), type(optimizer)
-    if is_of_catalogue(optimizer):
+    if is_of_catalogue(optimizer) or isinstance(optimizer, Foreign):
         return text
     home, name = kind.__module__, kind.__name__
     is_found = getattr(sys.modules.get(home), name, None) is kind and home != "__main__"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -19,8 +19,10 @@ from numpy.typing import NDArray
 from optviz.compiled import jit, sources, splitmix, threads
 from optviz.functions.catalogue import Function
 from optviz.optimizers.base import Optimizer
+from optviz.optimizers.foreign import Walker
 from optviz.runs import block, space_block
-from optviz.runs.block import DIVERGED
+from optviz.runs.block import CONVERGED, DIVERGED, UNFINISHED
+from optviz.runs.descend import record
 
 Real = NDArray[np.float64]
 
@@ -65,7 +67,9 @@ class Job:
         runs = len(self.places) * self.repeats
         ends = Ends.empty(len(self.hypers), runs, self.places.dtype, windows, self.f.n)
         stop = np.zeros(1, np.uint8)
-        pool = threads.thread_pool()
+        # Others' libraries are not made for several threads, and would not be quicker in them.
+        is_ours = self.optimizer.is_compiled
+        pool = threads.thread_pool() if is_ours else ThreadPoolExecutor(1)
         # Here and not in the threads: they would each load kernels and search for minima.
         chunk = functools.partial(self.chunk, self.kernels(), capture_radius(self.f), stop)
         waiting: set[Future[int]] = set()
@@ -84,9 +88,11 @@ class Job:
             stop[0] = 1
             for future in waiting:
                 future.cancel()
+            if not is_ours:
+                pool.shutdown()
         return ends
 
-    def kernels(self) -> tuple[Callable[..., None], ...]:
+    def kernels(self) -> tuple[Any, ...]:
         """The loop, and the kernels that it takes as pointers."""
         real = self.places.dtype
         noise = sources.with_vecmath("compiled/noise.py", "compiled/splitmix.py")
@@ -94,16 +100,22 @@ class Job:
         loop: Callable[..., None] = block.descend_blocks
         if not self.f.is_plane:
             loop = space_block.descend_space_blocks
-        if self.f.is_compiled:
+        if self.f.is_compiled and self.optimizer.is_compiled:
             takes = block.DESCEND_BLOCKS.replace("PERTURB", noise.PERTURB)
             loop = jit.compiled(loop, takes, real)
         # A division by estimate rounds otherwise in a vector than beside it: with it, the last bits
         # of a float32 run would depend on its place in the block.
-        step = self.optimizer.kernel(real, jit.FASTMATH)
+        is_walker = isinstance(self.optimizer, Walker)
+        step = None if is_walker else self.optimizer.kernel(real, jit.FASTMATH)
         return loop, step, self.f.gradient_kernel(real), self.f.value_kernel(), perturb
 
     def parts(self) -> Iterator[tuple[slice, slice]]:
         """The combinations and the starts of each chunk."""
+        if not self.optimizer.is_compiled:
+            for row in range(len(self.hypers)):
+                for first in range(len(self.places)):
+                    yield slice(row, row + 1), slice(first, first + 1)
+            return
         # Several chunks for each thread, so that none waits long for the last; but to begin one
         # takes Python a sixth of a millisecond.
         total, count = len(self.hypers) * len(self.places) * self.repeats, threads.thread_count()
@@ -125,7 +137,7 @@ class Job:
         return rows, slice(starts.start * self.repeats, starts.stop * self.repeats)
 
     def chunk(
-        self, kernels: tuple[Callable[..., None], ...], radius: float, stop: NDArray[np.uint8],
+        self, kernels: tuple[Any, ...], radius: float, stop: NDArray[np.uint8],
         ends: Ends, rows: slice, starts: slice,
     ) -> int:  # fmt: skip
         """Some of the runs, in this thread; the number of runs done."""
@@ -134,18 +146,45 @@ class Job:
         keys = splitmix.keys(self.seed, numbers, self.repeats) if self.noise else NO_KEYS
         least = self.tol**2 if self.tol > 0 else -1.0
         longest = LONG if self.f.is_total else -1.0
+        places = np.repeat(self.places[starts], self.repeats, axis=0)
+        bounds = np.array([self.steps, least, self.early_leaving, self.noise, longest])
         with np.errstate(all="ignore"):
-            loop(
-                *pointers,
-                np.repeat(self.places[starts], self.repeats, axis=0), keys, self.initial[rows],
-                self.hypers[rows], self.scheduled[rows],
-                np.array([self.steps, least, self.early_leaving, self.noise, longest]),
-                self.window, stop, ends.final, ends.steps, ends.outcomes, ends.peaks,
-                self.limits, ends.left,
-            )  # fmt: skip
+            for lanes in self.together(len(places)):
+                mine = ends.part(slice(None), lanes)
+                if isinstance(self.optimizer, Walker):
+                    self.walk(self.optimizer, places[lanes], rows, mine)
+                    continue
+                loop(
+                    *pointers, places[lanes], keys[lanes], self.initial[rows], self.hypers[rows],
+                    self.scheduled[rows], bounds, self.window, stop, mine.final, mine.steps,
+                    mine.outcomes, mine.peaks, self.limits, mine.left,
+                )  # fmt: skip
             if not stop[0]:
                 ends.judge(self.f, radius)
         return ends.values.size
+
+    def together(self, count: int) -> list[slice]:
+        """Which runs of a chunk step together: all, or each by itself where an optimizer of another
+        library sees them as one array."""
+        if self.optimizer.is_compiled:
+            return [slice(None)]
+        return [slice(k, k + 1) for k in range(count)]
+
+    def walk(self, optimizer: Walker, start: Real, rows: slice, ends: Ends) -> None:
+        """One run of an optimizer that has the loop itself."""
+        names = list(optimizer.hyper)
+        (hyper,) = self.hypers[rows]
+        one = optimizer.fresh(**dict(zip(names, hyper.tolist(), strict=True)))
+        points, last = record(self.f, one, start, hyper[None], self.steps)
+        count = abs(int(last[0]))
+        ends.final[0] = points[:, count] if last[0] >= 0 else np.nan
+        ends.steps[0] = count
+        ended = CONVERGED if count < self.steps else UNFINISHED
+        ends.outcomes[0] = ended if last[0] >= 0 else DIVERGED
+        if len(self.limits):
+            path = points[0, : count + (last[0] >= 0)]
+            outside = ((path < self.limits[:, 0]) | (path > self.limits[:, 1])).any(axis=1)
+            ends.left[0] = int(outside.argmax())
 
 
 @dataclass(frozen=True)

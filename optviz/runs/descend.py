@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from optviz.compiled import jit
 from optviz.functions.base import GRADIENT, Function
 from optviz.optimizers.base import Optimizer
+from optviz.optimizers.foreign import Walker
 from optviz.optimizers.rule import STEP
 from optviz.shared.checks import as_real
 
@@ -50,19 +52,62 @@ def record(
     ends : ndarray (n,)
         The last step of each run; −t if step t diverged.
     """
+    if isinstance(optimizer, Walker):
+        if len(scheduled) or len(noises) or tol or box:
+            raise ValueError(
+                f"{optimizer.name} makes its own way: noise, tol, box and schedules are not for it"
+            )
+        return _walked(f, optimizer, starts, steps)
     limits = np.array(f.bounds, dtype=float) if box else NO_BOX
     points = np.empty((len(starts), steps + 1, f.n))
     ends = np.empty(len(starts), dtype=np.int64)
     loop: Callable[..., None] = descend if f.is_plane else descend_space
-    if f.is_compiled:
+    if f.is_compiled and optimizer.is_compiled:
         loop = jit.compiled(loop, DESCEND)
+    gradient = f.gradient_kernel() if optimizer.is_compiled else plain_gradient(f)
     with np.errstate(all="ignore"):
         loop(
-            optimizer.kernel(), f.gradient_kernel(), np.ascontiguousarray(starts, dtype=float),
+            optimizer.kernel(), gradient, np.ascontiguousarray(starts, dtype=float),
             optimizer.initial_state(f.n), np.array(hypers, dtype=float, order="C"), scheduled,
             noises, tol, limits, points, ends,
         )  # fmt: skip
     return points, ends
+
+
+def _walked(
+    f: Function, optimizer: Walker, starts: Real, steps: int
+) -> tuple[Real, NDArray[np.int64]]:
+    """The same of optimizers that have the loop; where one ends by itself it has converged."""
+    points = np.empty((len(starts), steps + 1, f.n))
+    ends = np.full(len(starts), steps, dtype=np.int64)
+    value, slope = plain_function(f)
+    for run, start in enumerate(starts):
+        found, _ = optimizer.walk(value, slope, np.array(start, dtype=float), steps)
+        good = np.isfinite(found).all(axis=1)
+        count = len(found) if good.all() else int(good.argmin())
+        points[run, :count] = found[:count]
+        ends[run] = count - 1 if count == len(found) else -count
+    return points, ends
+
+
+def plain_function(f: Function) -> tuple[Callable[[Real], float], Callable[[Real], Real]]:
+    """f and its gradient at one point (n,), as others want them; in the plane those of `f(x, y)`
+    and `f.gradient(x, y)`, which the compiled kernels equal but for the last bit."""
+    if not f.is_plane:
+        space: Any = f
+        return space, space.gradient
+    return (lambda p: float(f(*p))), (lambda p: f.gradient(*p))
+
+
+def plain_gradient(f: Function) -> Callable[[Real, Real], None]:
+    """The same as a kernel, for points (n, m)."""
+    if not f.is_plane:
+        return f.gradient_kernel()
+
+    def gradient(points: Real, out: Real) -> None:
+        out[:] = f.gradient(*points)
+
+    return gradient
 
 
 def scheduled_rates(optimizer: Optimizer, steps: int) -> Real:

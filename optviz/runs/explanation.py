@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from optviz.optimizers.base import Optimizer
+from optviz.optimizers.foreign import Foreign, Walker
 from optviz.runs.trajectory import Trajectory, coordinates
 from optviz.shared.table import Table, Tabular
 
@@ -94,22 +96,30 @@ def take_apart(t: Trajectory) -> Explanation:
         raise ValueError(f"explain takes 1 to {MAX_STEPS} steps, not {len(t.points) - 1!r}")
     optimizer, n = t.optimizer, len(t.points) - 1
     assert optimizer is not None
+    if isinstance(optimizer, Walker):
+        raise ValueError(
+            f"{optimizer.name} evaluates the function within its steps: there is no gradient by "
+            "which one could be explained"
+        )
     noises = np.random.default_rng(t.seed).normal(0, t.noise, (t.steps, 2)) if t.noise else None
-    schedule, kernel = optimizer.schedule, optimizer.kernel()
-    state, hyper = optimizer.initial_state(2), optimizer.hyper_vector()
-    states = [state.copy()]
+    run: Any = OurRun(optimizer)
+    rate: Any = None  # it stands in the settings
+    if isinstance(optimizer, Foreign):
+        run = optimizer.begin(t.points[0].copy(), optimizer.settings(optimizer.hyper_vector()))
+        rate = optimizer.hyper.get(optimizer.rate_name)
+    schedule = optimizer.schedule
+    states = [_state_of(run)]
     gradients, carried = np.empty((n, 2)), np.empty((n, 2))
     for k in range(n):
         if schedule is not None:
-            hyper[0] = schedule(k)
+            rate = schedule(k)
         gradients[k] = t.function.gradient(*t.points[k])
         if noises is not None:
             gradients[k] += noises[k]
-        coasting = t.points[k].copy()
-        kernel(coasting, np.zeros(2), state.copy(), hyper.copy(), k + 1)
-        carried[k] = coasting - t.points[k]
-        kernel(t.points[k].copy(), gradients[k].copy(), state, hyper, k + 1)
-        states.append(state.copy())
+        place = t.points[k].copy()
+        carried[k] = run.copy().step(place, np.zeros(2), rate) - place
+        run.step(place, gradients[k].copy(), rate)
+        states.append(_state_of(run))
     # A zero gradient makes 0/0 of some rules (AdaDelta has none carried over then).
     carried = np.where(np.isfinite(carried), carried, 0.0)
     fresh = np.diff(t.points, axis=0) - carried
@@ -117,3 +127,32 @@ def take_apart(t: Trajectory) -> Explanation:
     np.divide(-fresh, gradients, out=rates, where=gradients != 0)
     shape = (n + 1, len(optimizer.slots), 2)
     return Explanation(t, gradients, carried, fresh, rates, np.array(states).reshape(shape))
+
+
+class OurRun:
+    """One run of an optimizer of ours, a `Stepper`; its state (slots, 2) can be seen."""
+
+    def __init__(self, optimizer: Optimizer) -> None:
+        self.kernel, self.t = optimizer.kernel(), 0
+        self.state, self.hyper = optimizer.initial_state(2), optimizer.hyper_vector()
+
+    def step(self, x: Real, g: Real, rate: float | None) -> Real:
+        """The place after x."""
+        self.t += 1
+        if rate is not None:
+            self.hyper[0] = rate
+        out = x.copy()
+        self.kernel(out, g, self.state, self.hyper, self.t)
+        return out
+
+    def copy(self) -> OurRun:
+        """Another that goes on by itself."""
+        other = object.__new__(OurRun)
+        other.kernel, other.t = self.kernel, self.t
+        other.state, other.hyper = self.state.copy(), self.hyper.copy()
+        return other
+
+
+def _state_of(run: Any) -> Real:
+    """What can be seen of a run's state: of another library's nothing."""
+    return run.state.copy() if isinstance(run, OurRun) else np.zeros((0, 2))

@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from optviz.compiled import jit, sources, splitmix
 from optviz.functions.base import Function
 from optviz.optimizers.base import Optimizer
+from optviz.optimizers.foreign import Walker
 from optviz.optimizers.rule import STEP
-from optviz.runs.descend import scheduled_rates
+from optviz.runs.descend import plain_function, scheduled_rates
 
 Real = NDArray[np.float64]
 
@@ -136,23 +137,58 @@ def run_trials(
     values, best = np.full(shape, np.inf), np.full(shape, np.inf)
     ends = np.zeros(shape[:2], dtype=np.int64)
     kind, size = noise
-    loop, *pointers = _kernels(f, optimizer)
+    if size and isinstance(optimizer, Walker):
+        raise ValueError(f"{optimizer.name} makes its own way: there is no noise for it")
     for c in range(count):
         one = optimizer.fresh(**settings[c])
-        with np.errstate(all="ignore"):
-            loop(
-                *pointers, made.starts, made.turns, made.shifts, made.keys,
-                one.initial_state(1)[:, 0].astype(float), one.hyper_vector(),
-                scheduled_rates(one, steps), NOISES.index(kind), float(size), floor, marks,
-                values[c], best[c], ends[c],
-            )  # fmt: skip
+        if isinstance(one, Walker):
+            _walk(f, one, made, marks, floor, values[c], best[c], ends[c])
+            continue
+        loop, *pointers = _kernels(f, one)
+        # One of another library takes what steps together for one array.
+        each = len(made.starts) if one.is_compiled else 1
+        for first in range(0, len(made.starts), each):
+            part = slice(first, first + each)
+            with np.errstate(all="ignore"):
+                loop(
+                    *pointers, made.starts[part], made.turns[part], made.shifts[part],
+                    made.keys[part], one.initial_state(1)[:, 0].astype(float),
+                    one.hyper_vector(), scheduled_rates(one, steps), NOISES.index(kind),
+                    float(size), floor, marks, values[c, part], best[c, part], ends[c, part],
+                )  # fmt: skip
     return Trials(values, best, ends)
+
+
+def _walk(
+    f: Function, optimizer: Walker, made: Copies, marks: NDArray[np.int64], floor: float,
+    values: Real, best: Real, ends: NDArray[np.int64],
+) -> None:  # fmt: skip
+    """The same of optimizers that have the loop: a mark is a number of evaluations, and what
+    stands there is the last point that was reached with so many."""
+    value, slope = plain_function(f)
+    for k, (start, turn, shift) in enumerate(
+        zip(made.starts, made.turns, made.shifts, strict=True)
+    ):
+        points, counts = optimizer.walk(
+            lambda z, turn=turn, shift=shift: value(turn @ z + shift),  # type: ignore[misc]
+            lambda z, turn=turn, shift=shift: turn.T @ slope(turn @ z + shift),  # type: ignore[misc]
+            start, int(marks[-1]),
+        )  # fmt: skip
+        with np.errstate(all="ignore"):
+            heights = f.values_along(points @ turn.T + shift)
+        good = np.isfinite(heights) & (heights >= floor)
+        count = len(good) if good.all() else int(good.argmin())
+        at = np.searchsorted(counts, marks, side="right") - 1
+        kept = at < count
+        values[k, kept] = heights[at[kept]]
+        best[k, kept] = np.minimum.accumulate(heights[:count])[at[kept]]
+        ends[k] = 0 if count == len(good) else int(counts[count])
 
 
 def _kernels(f: Function, optimizer: Optimizer) -> tuple[Callable[..., Any], ...]:
     perturb = jit.compiled(*_noise())
     loop, turn, turn_back = descend_trials, _turned, _turned_back
-    if f.is_compiled:
+    if f.is_compiled and optimizer.is_compiled:
         loop = jit.compiled(descend_trials, DESCEND_TRIALS.replace("PERTURB", _noise()[1]))
         turn, turn_back = jit.compiled(turned, TURNED), jit.compiled(turned_back, TURNED_BACK)
     kernels = optimizer.kernel(), f.gradient_kernel(), f.value_kernel(), perturb

@@ -165,7 +165,8 @@ def from_json(text: str) -> Study:
     """
     data = read_json(text)
     head = {
-        name: data.pop(name, None) for name in ("optviz", "format", "study", "edited", "finding")
+        name: data.pop(name, None)
+        for name in ("optviz", "format", "study", "edited", "finding", "libraries")
     }
     if head["format"] is None:
         raise SpecError("this file was made before files had a format number: draw it anew")
@@ -178,6 +179,16 @@ def from_json(text: str) -> Study:
         known = f"{did_you_mean(name[:40], LISTED)}; there are {listed(LISTED)}"
         raise SpecError(f"no study is called {name[:40]!r}{known}")
     return studies[name].from_data(data)
+
+
+def _compare_libraries(path: Path, study: Study) -> None:
+    """Say where another version of a library made a picture."""
+    then = read_json(metadata.read(path)).get("libraries")
+    for name, here in study.libraries().items():
+        there = str(then.get(name))[:40] if isinstance(then, dict) else "an unknown version"
+        if there != here:
+            warnings.warn(f"{path.name} was made with {name} {there}, and here is {here}: digits "
+                          "may differ", Hint, stacklevel=3)  # fmt: skip
 
 
 def replay(
@@ -195,6 +206,7 @@ def replay(
         warnings.warn(f"{path.name} was {EDITED}", Hint, stacklevel=2)
     if getattr(study, "noise", 0) and getattr(study, "seed", 0) is None:
         raise SpecError("its noise had no seed: this path cannot be made again")
+    _compare_libraries(path, study)
     target = Path(to) if to is not None else path.with_name(f"{path.stem}-again{path.suffix}")
     if target.suffix.lower() not in formats_of(study):
         known = listed(formats_of(study))

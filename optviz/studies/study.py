@@ -30,6 +30,7 @@ import optviz
 from optviz.functions.base import Function
 from optviz.functions.catalogue import function, function_text
 from optviz.functions.families import is_family
+from optviz.optimizers.foreign import Foreign
 from optviz.optimizers.parse import names_class
 from optviz.runs.entry import Entry
 from optviz.shared.settings import parse_whole
@@ -229,7 +230,20 @@ class Study(BaseModel):
     def to_json(self) -> str:
         """The specification: ASCII JSON in one line."""
         head = {"optviz": optviz.__version__, "format": FORMAT, "study": self.name}
-        return json.dumps({**head, **self.texts()})
+        others = {"libraries": found} if (found := self.libraries()) else {}
+        return json.dumps({**head, **others, **self.texts()})
+
+    def libraries(self) -> dict[str, str]:
+        """The versions of other libraries whose optimizers take part."""
+        found: dict[str, str] = {}
+        for name in type(self).model_fields:
+            value = getattr(self, name)
+            for item in value if isinstance(value, list | tuple) else [value]:
+                runner = getattr(item, "runner", None)
+                if isinstance(runner, Foreign):
+                    library, _, version = runner.library.partition(" ")
+                    found[library] = version
+        return found
 
     def command(self) -> str:
         """The command line that makes this study again."""

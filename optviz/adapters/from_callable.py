@@ -1,0 +1,83 @@
+"""Anything with `update(params, grads)` as an optimizer of ours, such as the course's classes."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from optviz.adapters.making import class_of, is_number, numbers
+from optviz.optimizers.foreign import Foreign, Stepper
+
+Array = NDArray[Any]
+
+
+class OwnRun:
+    """An object of the user's, which keeps its own state."""
+
+    def __init__(self, owner: Any, update: Callable[..., Any] | None, rate_name: str) -> None:
+        self.owner, self.function, self.rate_name = owner, update, rate_name
+
+    def step(self, x: Array, g: Array, rate: float | None) -> Array:
+        """The place after x."""
+        if rate is not None and getattr(self.owner, self.rate_name, rate) != rate:
+            setattr(self.owner, self.rate_name, rate)
+        params = {"x": x.copy()}
+        (self.function or self.owner.update)(params, {"x": g})
+        return np.array(params["x"], dtype=x.dtype)
+
+    def copy(self) -> OwnRun:
+        """Another that goes on by itself."""
+        return OwnRun(copy.deepcopy(self.owner), self.function, self.rate_name)
+
+
+class Own(Foreign):
+    """Somebody's own; see `optviz.adapters.callable`."""
+
+    library: ClassVar[str] = "Python"
+    #: A class, an object, or a function.
+    kind: ClassVar[Any] = None
+
+    def begin(self, x: Array, settings: dict[str, Any]) -> Stepper:
+        """A new object, a copy of one, or the function."""
+        if isinstance(self.kind, type):
+            return OwnRun(self.kind(**{**self.fixed, **settings}), None, self.rate_name)
+        if hasattr(self.kind, "update"):
+            owner = copy.deepcopy(self.kind)
+            for name, value in settings.items():
+                setattr(owner, name, value)
+            return OwnRun(owner, None, self.rate_name)
+        return OwnRun(None, self.kind, self.rate_name)
+
+
+def adapted(update: Any, settings: Mapping[str, Any]) -> Foreign:
+    """What `optviz.adapters.callable` returns."""
+    if isinstance(update, type):
+        try:
+            made = update(**settings)
+        except Exception as error:
+            raise ValueError(f"{update.__name__}: {type(error).__name__}: {error}") from None
+        if not callable(getattr(made, "update", None)):
+            raise ValueError(f"{update.__name__} has no method update(params, grads)")
+        return class_of(Own, update.__name__, settings, rate=_rate(made), kind=update,
+                        numbers=numbers(update))  # fmt: skip
+    if settings:
+        raise ValueError(f"settings are for a class, not for {update!r:.60}")
+    if callable(getattr(update, "update", None)):
+        own = {k: v for k, v in vars(update).items() if not k.startswith("_")
+               and is_number(v)}  # fmt: skip
+        # A counter is state, and no setting.
+        rate = _rate(update)
+        own = {rate: own[rate]} if rate in own else {}
+        return class_of(Own, type(update).__name__, {}, rate=rate, kind=update, numbers=own)
+    if not callable(update):
+        raise ValueError(f"{update!r:.60} is no function update(params, grads), and has none")
+    name = getattr(update, "__name__", "own").strip("<>")
+    return class_of(Own, name, {}, rate="lr", kind=staticmethod(update), numbers={})
+
+
+def _rate(owner: Any) -> str:
+    return next((name for name in ("lr", "learning_rate", "eta") if hasattr(owner, name)), "lr")

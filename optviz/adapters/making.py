@@ -1,0 +1,84 @@
+"""What the adapters share: a class for each foreign optimizer, and the search for libraries."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import math
+import re
+from collections.abc import Mapping
+from importlib.metadata import version
+from types import ModuleType
+from typing import Any
+
+from optviz.optimizers.foreign import Foreign
+from optviz.optimizers.hyper import positive
+from optviz.shared.text import did_you_mean, listed
+
+
+def library(name: str) -> ModuleType:
+    """A library by its module, or one line that says how to get it."""
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        if getattr(error, "name", name) not in (name, None):
+            raise ValueError(f"{name} cannot be imported: {error}") from None
+        raise ValueError(f"{name} is not installed: pip install {name}") from None
+
+
+def told(name: str) -> str:
+    """A library with its version."""
+    return f"{name} {version(name)}"
+
+
+def named(what: str, home: Any, name: str, fits: Any) -> Any:
+    """What is called so in a module; upper and lower case are the same.
+
+    Raises
+    ------
+    ValueError
+        With what there is.
+    """
+    known = {key.lower(): key for key, value in vars(home).items()
+             if not key.startswith("_") and fits(value)}  # fmt: skip
+    if name.lower() not in known:
+        hint = did_you_mean(name, known.values())
+        raise ValueError(f"{what} has no {name!r}{hint}; it has {listed(sorted(known.values()))}")
+    return getattr(home, known[name.lower()])
+
+
+def numbers(make: Any) -> dict[str, float | bool]:
+    """What a class or function takes that is a number or a flag unless told."""
+    try:
+        parameters = inspect.signature(make).parameters.values()
+    except (TypeError, ValueError):  # one in C tells nothing
+        return {}
+    return {p.name: p.default for p in parameters if is_number(p.default)}
+
+
+def is_number(value: Any) -> bool:
+    """Whether it is a flag or a finite number."""
+    return isinstance(value, bool | int | float) and math.isfinite(value)
+
+
+def class_of(
+    base: type[Foreign], name: str, settings: Mapping[str, Any], *, rate: str,
+    numbers: Mapping[str, float | bool], origin: str = "", **more: Any,
+) -> Foreign:  # fmt: skip
+    """An optimizer of a class of its own.
+
+    Its hyperparameters are `numbers`, with the library's defaults, and what else is a number in
+    `settings`, the rate first; what is none is `fixed`, and no text can tell it.
+    """
+    given = {k: v for k, v in settings.items() if is_number(v)}
+    fixed = {k: v for k, v in settings.items() if k not in given}
+    usual = {**given, **numbers}
+    whole = frozenset(k for k, v in usual.items() if isinstance(v, int))
+    defaults = {k: v if isinstance(v, bool) else float(v) for k, v in usual.items()}
+    if rate in defaults:
+        defaults = {rate: positive(defaults.pop(rate)), **defaults}
+    cls: type[Foreign] = type(re.sub(r"\W", "", name), (base,), {
+        "defaults": {"": defaults}, "rate_name": rate, "fixed": fixed, "whole": whole,
+        "origin": "" if fixed else origin, "__module__": base.__module__, **more,
+    })  # fmt: skip
+    return cls(**given)

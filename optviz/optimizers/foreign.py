@@ -1,0 +1,141 @@
+"""Optimizers of other libraries: steps are made by them, one array at a time.
+
+What they are made from stands in `optviz/adapters`; here is what all of them share. A class is made
+for each, whose hyperparameters are the numbers that its library takes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from optviz.optimizers.base import Optimizer, Setting, plain
+from optviz.optimizers.schedules import Schedule
+
+Array = NDArray[Any]
+
+#: What a text begins with, and the module that reads the rest.
+READERS: Mapping[str, str] = {
+    "torch": "optviz.adapters.from_torch", "optax": "optviz.adapters.from_optax",
+    "keras": "optviz.adapters.from_keras", "scipy": "optviz.adapters.from_scipy",
+}  # fmt: skip
+
+
+class Stepper(Protocol):
+    """One run: it has the state, and makes a step from any place."""
+
+    def step(self, x: Array, g: Array, rate: float | None) -> Array:
+        """The place after x, where the gradient is g; `rate` is that of the step, if there is
+        one."""
+
+    def copy(self) -> Stepper:
+        """Another that goes on from here by itself."""
+
+
+class Foreign(Optimizer):
+    """An optimizer of another library.
+
+    A subclass says how a run begins. It has no rule of one coordinate: loops over it are plain
+    Python, and of its state nothing is told.
+    """
+
+    is_compiled: ClassVar[bool] = False
+    #: Where it is from: "torch 2.13.0".
+    library: ClassVar[str] = ""
+    #: Its text without settings, such as "torch:Adam"; "" if only Python can make it.
+    origin: ClassVar[str] = ""
+    #: What else was given that is no number: it is the same in all of the class.
+    fixed: ClassVar[Mapping[str, Any]] = {}
+    #: Settings whose default is a whole number, which the library may count with.
+    whole: ClassVar[frozenset[str]] = frozenset()
+    rules: ClassVar[Mapping[str, Any]] = {"": None}
+
+    def __init__(self, *args: Setting, convention: str = "", **settings: Setting) -> None:
+        super().__init__(*args, convention=convention, **settings)
+
+    def begin(self, x: Array, settings: dict[str, Any]) -> Stepper:
+        """A run from x."""
+        raise NotImplementedError
+
+    # -- as other optimizers ------------------------------------------------------------------
+
+    @property
+    def name(self) -> str:
+        """Its text without settings."""
+        return self.origin or f"own.{type(self).__name__}"
+
+    @property
+    def slots(self) -> tuple[str, ...]:
+        """None that anybody could see."""
+        return ()
+
+    def spec(self) -> str:
+        """Its text, as the command line takes it."""
+        defaults = self.defaults[self.convention]
+        parts = [f"{name}={plain(value)}" for name, value in self._hyper.items()
+                 if value != defaults[name] or name == self.rate_name]  # fmt: skip
+        return f"{self.name}:{','.join(parts)}" if parts else self.name
+
+    def kernel_source(self) -> str:
+        """What a run depends on besides the settings: the library, and what was given."""
+        return f"{self.library} {self.name} {sorted(self.fixed.items())!r}"
+
+    def hyper_vector(self) -> NDArray[np.float64]:
+        """The settings in their order; a scheduled rate as its first value."""
+        values = [v(0) if isinstance(v, Schedule) else v for v in self._hyper.values()]
+        return np.array(values, dtype=np.float64)
+
+    def settings(self, hyper: Array) -> dict[str, Any]:
+        """The settings by name from their vector, of the types that the library wants."""
+        defaults = self.defaults[self.convention]
+        out: dict[str, Any] = dict(zip(self._hyper, hyper.tolist(), strict=True))
+        for name, value in out.items():
+            if isinstance(defaults[name], bool):
+                out[name] = bool(value)
+            elif name in self.whole and value.is_integer():
+                out[name] = int(value)
+        return out
+
+    def kernel(
+        self, dtype: Any = np.float64, fastmath: frozenset[str] | None = None
+    ) -> Callable[..., Any]:
+        """The step of one run at a time, in plain Python, which begins anew where t is 1."""
+        run: Stepper | None = None
+        place = list(self._hyper).index(self.rate_name) if self.rate_name in self._hyper else None
+
+        def step(x: Array, grad: Array, state: Array, hyper: Array, t: int) -> None:
+            nonlocal run
+            if t == 1 or run is None:
+                run = self.begin(x.copy(), self.settings(hyper))
+            x[:] = run.step(x, grad.copy(), None if place is None else float(hyper[place]))
+
+        return step
+
+    def update(self, *_: Any, **__: Any) -> None:
+        """There is none: in a program of one's own the library itself does that."""
+        raise ValueError(f"{type(self).__name__} is for pictures: use {self.library} itself")
+
+    def state_dict(self) -> dict[str, Any]:
+        """There is none."""
+        raise ValueError(f"{type(self).__name__} has no state_dict: use {self.library} itself")
+
+
+class Walker(Foreign):
+    """One that has the loop itself, and evaluates the function wherever it likes."""
+
+    def walk(
+        self, value: Callable[[Array], float], slope: Callable[[Array], Array], x: Array, steps: int
+    ) -> tuple[Array, NDArray[np.int64]]:
+        """The points (k + 1, n) from x on, k at most `steps`; and for each how many evaluations had
+        been made, of the function or of its gradient, whichever are more."""
+        raise NotImplementedError
+
+    def kernel(self, *_: Any, **__: Any) -> Callable[..., Any]:
+        """There is none: a step is not made of a gradient alone."""
+        raise ValueError(
+            f"{self.name} evaluates the function within its steps: here a step is made of one "
+            "gradient"
+        )
