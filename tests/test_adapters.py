@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-import dataclasses
-import json
 import subprocess
 import sys
 from importlib.metadata import version
@@ -13,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.text import Text
 from scipy.optimize import minimize as scipy_minimize
 
 import optviz as ov
@@ -349,6 +347,17 @@ def test_a_foreign_optimizer_is_no_rule() -> None:
     assert set(READERS) == {"torch", "optax", "keras", "scipy"}
     with pytest.raises(ValueError, match="is for pictures"):
         made.update({}, {})
-    assert copy.copy(made).hyper == made.hyper
-    assert dataclasses.is_dataclass(ov.Trajectory)
-    assert json.dumps(made.hyper)
+
+
+def test_pictures_say_whose_they_are_and_what_cannot_be_seen() -> None:
+    walker, own = ov.adapters.scipy("BFGS"), ov.adapters.callable(Momentum, lr=0.01)
+
+    def words(figure: Any) -> str:
+        return " ".join(text.get_text() for text in figure.findobj(Text)).replace("\n", " ")
+
+    told = words(ov.plot([ov.minimize("beale", o, steps=20) for o in (walker, own, ov.Adam())]))
+    assert f"book convention, scipy {version('scipy')}" in told
+    told = words(ov.plot(ov.basins("himmelblau", walker, size=(6, 6))))
+    assert "ScipyBFGS: done by tests of its own" in told
+    told = words(ov.plot(ov.explain("beale", own, steps=4)))
+    assert "your own: its state is not seen" in told

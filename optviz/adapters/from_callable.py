@@ -37,7 +37,6 @@ class OwnRun:
 class Own(Foreign):
     """Somebody's own; see `optviz.adapters.callable`."""
 
-    library: ClassVar[str] = "Python"
     #: A class, an object, or a function.
     kind: ClassVar[Any] = None
 

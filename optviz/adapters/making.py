@@ -77,6 +77,7 @@ def class_of(
     defaults = {k: v if isinstance(v, bool) else float(v) for k, v in usual.items()}
     if rate in defaults:
         defaults = {rate: positive(defaults.pop(rate)), **defaults}
+    more.setdefault("equation", f"{more.get('library') or 'your own'}: its state is not seen")
     cls: type[Foreign] = type(re.sub(r"\W", "", name), (base,), {
         "defaults": {"": defaults}, "rate_name": rate, "fixed": fixed, "whole": whole,
         "origin": "" if fixed else origin, "__module__": base.__module__, **more,

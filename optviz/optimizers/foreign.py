@@ -43,7 +43,7 @@ class Foreign(Optimizer):
     """
 
     is_compiled: ClassVar[bool] = False
-    #: Where it is from: "torch 2.13.0".
+    #: Where it is from: "torch 2.13.0"; "" for somebody's own.
     library: ClassVar[str] = ""
     #: Its text without settings, such as "torch:Adam"; "" if only Python can make it.
     origin: ClassVar[str] = ""
@@ -116,11 +116,13 @@ class Foreign(Optimizer):
 
     def update(self, *_: Any, **__: Any) -> None:
         """There is none: in a program of one's own the library itself does that."""
-        raise ValueError(f"{type(self).__name__} is for pictures: use {self.library} itself")
+        raise ValueError(
+            f"{type(self).__name__} is for pictures here: use {self.library or 'it'} itself"
+        )
 
     def state_dict(self) -> dict[str, Any]:
         """There is none."""
-        raise ValueError(f"{type(self).__name__} has no state_dict: use {self.library} itself")
+        raise ValueError(f"{type(self).__name__} has no state_dict here")
 
 
 class Walker(Foreign):

@@ -12,13 +12,14 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
+from optviz.optimizers.foreign import Walker
 from optviz.render import style
 from optviz.render.layout import AXIS, Box
 from optviz.render.sheet import Sheet
 from optviz.render.style import Look
 from optviz.render.theme import Theme
 from optviz.runs.basins import WITHOUT, Basins
-from optviz.shared.text import labels, percent, rounded
+from optviz.shared.text import labels, listed, percent, rounded
 
 #: One for each minimum, in this order: distinct for the colour-blind, and told apart from black.
 HUES = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
@@ -249,8 +250,12 @@ def _choices(b: Basins) -> list[str]:
         f"done when ‖∇f‖ ≤ {s.tol:g}" if s.tol else "all steps made",
         "★ minimum, ○ local minimum, × saddle",
     ]
+    walkers = [style.called(one.optimizer) for one in b.sweeps if isinstance(one.optimizer, Walker)]
+    if walkers:
+        whose = "its" if len(walkers) == 1 else "their"
+        parts.append(f"{listed(walkers)}: done by tests of {whose} own")
     if len(b.stationary.saddles) > MAX_SADDLES:
-        parts[-1] = f"★ minimum, ○ local minimum, {len(b.stationary.saddles)} saddles not marked"
+        parts[3] = f"★ minimum, ○ local minimum, {len(b.stationary.saddles)} saddles not marked"
     parts.append(style.noise_text(s.noise, s.seed))
     if tuned := [remark for remark in b.remarks if remark.startswith("best of")]:
         parts.append(style.tuning_text(f, tuned[0], s.steps, s.noise) + " near the start")

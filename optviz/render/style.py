@@ -8,6 +8,7 @@ from typing import Literal
 
 from optviz.functions.catalogue import Function
 from optviz.optimizers.base import Optimizer, Setting
+from optviz.optimizers.foreign import Foreign
 from optviz.optimizers.schedules import Schedule
 from optviz.render.theme import Theme, hex_of, shade
 from optviz.runs.trajectory import Trajectory
@@ -291,11 +292,13 @@ def formula(f: Function) -> str:
 
 
 def conventions_text(optimizers: Sequence[Who]) -> str:
-    """ "book convention", "book, torch conventions"; nothing where there is none."""
+    """ "book convention", "book, torch conventions", and the versions of others' libraries; nothing
+    where there is none."""
     names = list(dict.fromkeys(o.convention for o in optimizers if o.convention))
-    if not names:
-        return ""
-    return f"{', '.join(names)} convention{'s' if len(names) > 1 else ''}"
+    plural = "s" if len(names) > 1 else ""
+    parts = [f"{', '.join(names)} convention{plural}"] if names else []
+    libraries = [o.library for o in optimizers if isinstance(o, Foreign) and o.library]
+    return ", ".join([*parts, *dict.fromkeys(libraries)])
 
 
 def noise_text(noise: float, seed: int | None) -> str:
