@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from optviz.optimizers.base import Optimizer
 from optviz.optimizers.foreign import Foreign
 
-__all__ = ["callable", "keras", "optax", "scipy", "torch"]
+__all__ = ["as_optax", "as_torch", "callable", "keras", "optax", "scipy", "torch"]
 
 
 def torch(optimizer: Any, **settings: Any) -> Foreign:
@@ -133,3 +134,42 @@ def callable(update: Any, **settings: Any) -> Foreign:
     from optviz.adapters.from_callable import adapted
 
     return adapted(update, settings)
+
+
+def as_torch(params: Any, optimizer: str | Optimizer) -> Any:
+    """One of ours as a `torch.optim.Optimizer`.
+
+    It has parameter groups with settings of their own, closures, `state_dict`, and obeys
+    PyTorch's schedulers. Parameters are stepped where they lie: nothing is copied.
+
+    Parameters
+    ----------
+    params
+        Tensors of float32 or float64 on the CPU, or groups of them, as PyTorch's take them:
+        `model.parameters()`, `[{"params": …, "lr": 0.1}]`.
+    optimizer
+        Or its text. A schedule of its own is obeyed as well.
+
+    Raises
+    ------
+    ValueError
+        If PyTorch is not installed, a parameter is none of these, or a setting does not fit.
+    """
+    from optviz.adapters.to_torch import adapted
+
+    return adapted(params, optimizer)
+
+
+def as_optax(optimizer: str | Optimizer) -> Any:
+    """One of ours as an `optax.GradientTransformation`, whose `update` needs the parameters.
+
+    It works under `jit` and `vmap` through a callback, which runs the compiled kernel on the host.
+
+    Raises
+    ------
+    ValueError
+        If optax is not installed, or an array is neither float32 nor float64.
+    """
+    from optviz.adapters.to_optax import adapted
+
+    return adapted(optimizer)
