@@ -5,7 +5,7 @@ once and keeps how long each took and which functions it entered: twenty minutes
 COUNT changes, as many in each folder (all of `FOLDERS` if none is named), and runs for each those
 tests that entered the changed function, the quickest of the nearest file first, and others of that
 file until `BUDGET` seconds are spent. A change that no test sees asks for a test, or is none: read
-it. `--again FILE` makes those changes once more that nobody saw. `test_mutate.py` says what kinds
+it. `--again FILE` makes those changes once more that nobody saw, with `--slow` for the slow tests. `test_mutate.py` says what kinds
 of changes there are.
 """
 
@@ -350,8 +350,8 @@ class Selected:
 class Copy:
     """A copy of the tree with a cache of its own, put back as it was after each change."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.tree = folder, folder / "tree"
+    def __init__(self, folder: Path, marked: str) -> None:
+        self.folder, self.tree, self.marked = folder, folder / "tree", marked
         self.cache, self.warm = folder / "cache", folder / "warm"
         listed = subprocess.run(["git", "ls-files", "-z", "-co", "--exclude-standard"], cwd=ROOT,
                                 capture_output=True, text=True, check=True).stdout  # fmt: skip
@@ -405,8 +405,7 @@ class Copy:
             del sys.modules[name]
         plugin = Selected(self.tree, wanted)
         options = ["-q", "-p", "no:cacheprovider", *(["-x"] if wanted else [])]
-        without = ["-m", "not slow and not peers and not browser"]
-        code = pytest.main([*options, *without, *files], plugins=[plugin])
+        code = pytest.main([*options, "-m", self.marked, *files], plugins=[plugin])
         result = plugin.told()
         if code not in (0, 1, 5) and not result["failed"]:
             result["failed"] = [f"pytest ended with {code}"]
@@ -484,6 +483,7 @@ def main(words: list[str]) -> None:
     reader.add_argument("seed", type=int, nargs="?", default=0)
     reader.add_argument("folders", nargs="*", choices=[[], *FOLDERS])
     reader.add_argument("--again", type=Path, help="results: what nobody saw is tried again")
+    reader.add_argument("--slow", action="store_true", help="by the slow tests instead")
     reader.add_argument("--out", type=Path, help="results, appended as lines of JSON")
     given = reader.parse_args(words)
     folders = given.folders or list(FOLDERS)
@@ -492,7 +492,8 @@ def main(words: list[str]) -> None:
 
     table: dict[str, Counter[str]] = {folder: Counter() for folder in folders}
     with tempfile.TemporaryDirectory() as temporary:
-        copy = Copy(Path(temporary).resolve())
+        speed = "slow" if given.slow else "not slow"
+        copy = Copy(Path(temporary).resolve(), f"{speed} and not peers and not browser")
         changes = list(sampled(folders, given.count, random.Random(given.seed)))
         if given.again:
             changes = unseen(given.again)[: given.count]
