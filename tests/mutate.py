@@ -5,8 +5,8 @@ once and keeps how long each took and which functions it entered: twenty minutes
 COUNT changes, as many in each folder (all of `FOLDERS` if none is named), and runs for each those
 tests that entered the changed function, the quickest of the nearest file first, and others of that
 file until `BUDGET` seconds are spent. A change that no test sees asks for a test, or is none: read
-it. `--again FILE` makes those changes once more that nobody saw, with `--slow` for the slow tests. `test_mutate.py` says what kinds
-of changes there are.
+it. `--again FILE` makes those changes once more that nobody saw, with `--slow` for the slow tests.
+`test_mutate.py` says what kinds of changes there are.
 """
 
 from __future__ import annotations
