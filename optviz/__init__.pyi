@@ -8,6 +8,8 @@ from . import bench as bench
 from . import functions as functions
 from . import nn as nn
 from . import optimizers as optimizers
+from .adapters.trace import Trace as Trace
+from .adapters.trace import trace as trace
 from .functions.base import Function as Function
 from .functions.catalogue import function as function
 from .functions.slices import slice as slice

@@ -239,13 +239,19 @@ def _into(
 
 
 def _without_study(result: Any, size: Any, theme: str | None, view: str) -> Figure | None:
-    """The picture of what no study can make again (a training's history, a network's landscape, a
-    tuning, a sweep); None for all else."""
+    """The picture of what no study can make again (a training's history, a trace, a network's
+    landscape, a tuning, a sweep); None for all else."""
+    from optviz.adapters.trace import Recorder, Trace
     from optviz.landscapes import Landscape
     from optviz.nn.records import History
     from optviz.render import charts
     from optviz.studies.settings import check_size
 
+    if isinstance(result, Trace | Recorder):
+        from optviz.render.trace import draw_trace
+
+        found = result if isinstance(result, Trace) else result.found
+        return draw_trace(found, check_size(size), theme or "light")
     if isinstance(result, History):
         from optviz.render.history import draw_history
 

@@ -1,0 +1,340 @@
+"""`trace`: what a training loop of anybody's did with its parameters, in bounded memory."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from optviz.compiled import jit
+from optviz.compiled.splitmix import hashed
+from optviz.shared.checks import check_whole
+from optviz.shared.table import Table, Tabular
+from optviz.shared.text import counted, did_you_mean, listed
+
+Array = NDArray[Any]
+Real = NDArray[np.float64]
+
+#: Numbers of a step that a projection keeps, and steps that are kept at most.
+DIMENSIONS, MOST = 256, 1000
+#: All parameters of so many steps may take so many bytes.
+MAX_BYTES = 2_000_000_000
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Trace(Tabular):
+    """What was kept of a training.
+
+    Attributes
+    ----------
+    steps : ndarray (k,) of int64
+        The steps that were kept, evenly spaced, 0 (before the first) and the last among them.
+    points : ndarray (k, d) of float32
+        The parameters there, one behind the other, or their projection.
+    loss, rate : ndarray (k,)
+        Those of the steps, as they were told; nan for none.
+    parameters : int
+        How many there are.
+    kept : str
+        "all", "projection", or the names.
+    """
+
+    steps: NDArray[np.int64]
+    points: Array
+    loss: Real
+    rate: Real
+    parameters: int
+    kept: str
+
+    @property
+    def moved(self) -> Real:
+        """How far each point lies from the first, (k,); of a projection an estimate."""
+        return np.asarray(np.linalg.norm((self.points - self.points[0]).astype(float), axis=1))
+
+    def plane(self) -> tuple[Real, Real]:
+        """The points in the plane of their first two principal components, (k, 2), from the last
+        one; and the shares of the variance that the two explain, (2,)."""
+        off = (self.points - self.points[-1]).astype(float)
+        centred = off - off.mean(axis=0)
+        _, sizes, ways = np.linalg.svd(centred, full_matrices=False)
+        total = float(np.square(sizes).sum())
+        ways, two = ways[:2], np.zeros(2)
+        two[: len(sizes[:2])] = np.square(sizes[:2]) / total if total else 0.0
+        flat = off @ ways.T
+        return np.pad(flat, ((0, 0), (0, 2 - flat.shape[1]))), two
+
+    def table(self) -> Table:
+        """A row for each step that was kept."""
+        flat, _ = self.plane()
+        columns = {"step": self.steps, "loss": self.loss, "rate": self.rate, "moved": self.moved,
+                   "pc1": flat[:, 0], "pc2": flat[:, 1]}  # fmt: skip
+        return Table(columns, ("step",), self._title)
+
+    def summary(self) -> Table:
+        """What came out of it."""
+        told = {"steps": self.steps[-1], "kept": len(self.steps), "loss": self.loss[-1],
+                "moved": self.moved[-1]}  # fmt: skip
+        return Table({k: np.array([v]) for k, v in told.items()}, title=self._title)
+
+    @property
+    def _title(self) -> str:
+        return (f"{counted(int(self.steps[-1]), 'step')} of "
+                f"{counted(self.parameters, 'parameter')}")  # fmt: skip
+
+
+class Recorder:
+    """A trace while it is made; see `trace`.
+
+    Attributes
+    ----------
+    count : int
+        Steps so far.
+    """
+
+    def __init__(
+        self, read: Callable[[], Sequence[Array]], kept: str, dimensions: int | None, most: int,
+        watch: Callable[[Recorder], Callable[[], None]] | None,
+    ) -> None:  # fmt: skip
+        self._read, self._kept, self._watch = read, kept, watch
+        arrays = read()
+        self._parameters = sum(a.size for a in arrays)
+        self._signs = None if dimensions is None else [
+            _signs(a.size, k) for k, a in enumerate(arrays)]  # fmt: skip
+        width = self._parameters if dimensions is None else dimensions
+        if 4 * width * most > MAX_BYTES:
+            raise ValueError(
+                f"{most:,} steps of {width:,} parameters take {4e-9 * width * most:.1f} GB: keep "
+                "their projection, or fewer steps (most=)"
+            )
+        self._points = np.empty((most, width), np.float32)
+        self._told = np.full((most, 2), np.nan)
+        self._at: list[int] = []
+        self._stride, self.count = 1, 0
+        #: Loss and rate of the step to come, and of the last one.
+        self._pending = self._last = (np.nan, np.nan)
+        self._is_before: bool | None = None
+        self._stop: Callable[[], None] | None = None
+        self._found: Trace | None = None
+
+    def __enter__(self) -> Recorder:
+        self._keep()
+        if self._watch is not None:
+            self._stop = self._watch(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._stop is not None:
+            self._stop()
+        if self._at[-1] != self.count:
+            if len(self._at) == len(self._points):
+                self._at.pop()  # its place is for the last
+            self._pending = self._last
+            self._keep()
+        k = len(self._at)
+        loss, rate = self._told[:k].T.copy()
+        self._found = Trace(np.array(self._at), self._points[:k].copy(), loss, rate,
+                            self._parameters, self._kept)  # fmt: skip
+
+    def step(self, loss: Any = None, rate: float | None = None) -> None:
+        """Say that a step has been made; PyTorch's are seen by themselves.
+
+        Parameters
+        ----------
+        loss
+            That of the step: a number, or a tensor with one.
+        rate
+            Its learning rate.
+        """
+        self.count += 1
+        if loss is not None or rate is not None:
+            loss = self._pending[0] if loss is None else float(loss)
+            self._pending = (loss, np.nan if rate is None else float(rate))
+        if self.count % self._stride == 0:
+            if len(self._at) == len(self._points):
+                self._thin()
+            if self.count % self._stride == 0:
+                self._keep()
+        self._last, self._pending = self._pending, (np.nan, np.nan)
+
+    def tell(self, loss: Any) -> None:
+        """Say the loss of a step that is seen by itself: before each, or after each."""
+        if self._is_before is None:
+            self._is_before = self.count == 0
+        value = float(loss)
+        if self._is_before:
+            self._pending = (value, np.nan)
+            return
+        self._last = (value, self._last[1])
+        if self._at[-1] == self.count:
+            self._told[len(self._at) - 1, 0] = value
+
+    def _keep(self) -> None:
+        row = self._points[len(self._at)]
+        arrays = self._read()
+        if self._signs is None:
+            np.concatenate([a.reshape(-1) for a in arrays], out=row, casting="same_kind")
+        else:
+            row[:] = 0.0
+            for a, signs in zip(arrays, self._signs, strict=True):
+                _project()(np.ascontiguousarray(a, np.float32).reshape(-1), signs, row)
+        self._told[len(self._at)] = self._pending
+        self._at.append(self.count)
+
+    def _thin(self) -> None:
+        """Every second one stays, and from now on every second one is kept."""
+        half = len(self._at[::2])
+        self._points[:half], self._told[:half] = self._points[::2], self._told[::2]
+        self._at, self._stride = self._at[::2], 2 * self._stride
+
+    # What was found, once the loop is over.
+
+    @property
+    def found(self) -> Trace:
+        """The trace.
+
+        Raises
+        ------
+        ValueError
+            Within the loop.
+        """
+        if self._found is None:
+            raise ValueError("the trace is there when its `with` block has ended")
+        return self._found
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return getattr(self.found, name)
+
+
+def trace(
+    what: Any, *, keep: str | Sequence[str] = "projection", most: int = MOST,
+    dimensions: int = DIMENSIONS,
+) -> Recorder:  # fmt: skip
+    """Record what a training loop does with its parameters.
+
+    Parameters
+    ----------
+    what
+        A PyTorch module or its parameters: its optimizers' steps are seen through PyTorch's own
+        hook. Or a dict of NumPy arrays, a Keras model, or a network of ours: then the loop says
+        `t.step(loss, rate)` after each step. PyTorch's losses are told by `t.tell(loss)`.
+    keep
+        "projection": random sums of the parameters (each is added to one of `dimensions` numbers
+        with a random sign), which keep distances; "all" parameters; or the names of some.
+    most : int ≥ 3
+        Steps that are kept: of more every second one is dropped, again and again, so that the
+        first, the last and even spacing stay, and memory is bounded.
+    dimensions : int ≥ 2
+        Of a projection.
+
+    Returns
+    -------
+    Recorder
+        A context manager; afterwards it is what `Trace` says.
+
+    Raises
+    ------
+    ValueError
+        If these are no parameters, a name is unknown, or they would not fit into memory.
+
+    Examples
+    --------
+    >>> import numpy as np, optviz as ov
+    >>> params, optimizer = {"w": np.array([3.0, -2.0])}, ov.SGD(lr=0.1)
+    >>> with ov.trace(params) as t:
+    ...     for _ in range(20):
+    ...         optimizer.update(params, {"w": 2 * params["w"]})
+    ...         t.step(loss=float(params["w"] @ params["w"]), rate=0.1)
+    >>> t.steps[-1], t.points.shape, bool(t.loss[-1] < t.loss[1])
+    (np.int64(20), (21, 256), True)
+    """
+    check_whole("most", most, 3, 10**7)
+    check_whole("dimensions", dimensions, 2, 10**6)
+    names, read, watch = _parameters(what)
+    if keep not in ("projection", "all"):
+        wanted = [keep] if isinstance(keep, str) else list(keep)
+        for name in wanted:
+            if name not in names:
+                raise ValueError(
+                    f"no parameter is called {name!r}{did_you_mean(str(name), names)}; there are "
+                    f"{listed(names)}, or all, projection"
+                )
+        places = [names.index(name) for name in wanted]
+        everything = read
+        read = lambda: [everything()[k] for k in places]  # noqa: E731
+        return Recorder(read, ", ".join(wanted), None, most, watch)
+    return Recorder(read, keep, dimensions if keep == "projection" else None, most, watch)
+
+
+def _parameters(
+    what: Any,
+) -> tuple[list[str], Callable[[], Sequence[Array]], Callable[[Recorder], Any] | None]:
+    """Names of the parameters, what reads them, and what watches for steps."""
+    if isinstance(what, Mapping) and what and all(isinstance(v, np.ndarray) for v in what.values()):
+        return list(map(str, what)), lambda: list(what.values()), None
+    if isinstance(getattr(what, "parameters", None), np.ndarray):  # a network of ours
+        return ["parameters"], lambda: [what.parameters], None
+    kind = type(what).__module__.partition(".")[0]
+    if hasattr(what, "trainable_variables"):
+        variables = list(what.trainable_variables)
+        return [v.path for v in variables], lambda: [np.asarray(v) for v in variables], None
+    tensors = dict(what.named_parameters()) if hasattr(what, "named_parameters") else None
+    if tensors is None and isinstance(what, Iterable) and not isinstance(what, str | np.ndarray):
+        tensors = {f"{k}": p for k, p in enumerate(what)}
+    if not tensors or not all(hasattr(p, "detach") for p in tensors.values()):
+        raise ValueError(
+            "trace takes a PyTorch module or its parameters, a dict of NumPy arrays, a Keras model "
+            f"or a network of optviz, not {kind if kind != 'builtins' else repr(what)[:40]}"
+        )
+    views = [p.detach() for p in tensors.values()]
+    return list(tensors), lambda: [v.cpu().numpy() for v in views], _watcher(tensors.values())
+
+
+def _watcher(tensors: Iterable[Any]) -> Callable[[Recorder], Callable[[], None]]:
+    """PyTorch calls a hook of its own after each step of any optimizer."""
+    mine = {id(p) for p in tensors}
+
+    def watch(recorder: Recorder) -> Callable[[], None]:
+        from torch.optim.optimizer import register_optimizer_step_post_hook
+
+        def stepped(optimizer: Any, *_: Any) -> None:
+            group = optimizer.param_groups[0]
+            if any(id(p) in mine for p in group["params"]):
+                rate = group.get("lr")
+                recorder.step(rate=None if rate is None else float(rate))
+
+        handle: Any = register_optimizer_step_post_hook(stepped)
+        remove: Callable[[], None] = handle.remove
+        return remove
+
+    return watch
+
+
+def _signs(size: int, k: int) -> NDArray[np.int8]:
+    """±1 for each parameter of the k-th array, the same every time."""
+    numbers = np.arange(size, dtype=np.uint64) + np.uint64(k << 40)
+    return np.where(hashed(numbers) >> np.uint64(63), 1, -1).astype(np.int8)
+
+
+PROJECT = "void(float32[::1], int8[::1], float32[::1])"
+
+
+def project(x, signs, out):  # type: ignore[no-untyped-def]
+    """Add each number, with its sign, to the place that is its own modulo the length of `out`."""
+    d = out.size
+    for first in range(0, x.size - x.size % d, d):
+        for k in range(d):
+            out[k] += signs[first + k] * x[first + k]
+    first = x.size - x.size % d
+    for k in range(x.size % d):
+        out[k] += signs[first + k] * x[first + k]
+
+
+@functools.cache
+def _project() -> Callable[[Array, Array, Array], None]:
+    return jit.compiled(project, PROJECT)

@@ -1,0 +1,172 @@
+"""Traces of anybody's training loops: what is kept is what was, in bounded memory."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import optviz as ov
+
+
+def descended(steps: int, **how: Any) -> tuple[Any, list[np.ndarray]]:
+    """A trace of plain descent in two arrays, and all that it could have kept."""
+    params = {"w": np.array([[3.0, -2.0], [0.5, 1.0]]), "b": np.array([4.0])}
+    every = [np.concatenate([v.ravel() for v in params.values()])]
+    with ov.trace(params, **how) as t:
+        for k in range(steps):
+            for value in params.values():
+                value *= 0.9 + 0.001 * (k % 7)
+            every.append(np.concatenate([v.ravel() for v in params.values()]))
+            t.step(loss=k + 1, rate=0.1 / (k + 1))
+    return t, every
+
+
+@given(st.integers(0, 400), st.integers(3, 40))
+@settings(deadline=None, max_examples=60)
+def test_what_is_kept_is_what_was_there(steps: int, most: int) -> None:
+    t, every = descended(steps, keep="all", most=most)
+    assert len(t.steps) <= most
+    assert t.steps[0] == 0
+    assert t.steps[-1] == steps
+    apart = np.diff(t.steps)
+    if len(apart) > 1:
+        assert (apart[:-1] == apart[0]).all(), "evenly spaced"
+        assert apart[-1] <= 2 * apart[0]
+    assert len(t.steps) == steps + 1 or len(t.steps) >= most // 2
+    np.testing.assert_array_equal(t.points, np.array(every, np.float32)[t.steps])
+    np.testing.assert_array_equal(t.loss[1:], t.steps[1:], "that of the step")
+    np.testing.assert_allclose(t.rate[1:], 0.1 / t.steps[1:])
+    assert np.isnan(t.loss[0])
+    np.testing.assert_allclose(t.moved, np.linalg.norm(t.points - t.points[0], axis=1), rtol=1e-5)
+
+
+def test_some_parameters_by_name() -> None:
+    t, every = descended(5, keep=["b"])
+    assert t.points.shape == (6, 1)
+    np.testing.assert_allclose(t.points[:, 0], [row[4] for row in every], rtol=1e-6)
+    assert t.kept == "b"
+
+
+def test_a_projection_keeps_distances() -> None:
+    rng = np.random.default_rng(0)
+    places = np.cumsum(rng.normal(size=(40, 30_000)), axis=0).astype(np.float32)
+    params = {"w": places[0].copy()}
+    with ov.trace(params) as t:
+        for place in places[1:]:
+            params["w"][:] = place
+            t.step()
+    true = np.linalg.norm(places - places[0], axis=1)
+    np.testing.assert_allclose(t.moved[1:], true[1:], rtol=0.2)
+    assert abs(np.log(t.moved[1:] / true[1:]).mean()) < 0.05
+    # By hand: index modulo 256, signs the same for each step.
+    again = np.linalg.lstsq(places.astype(float).T[::256].T, t.points[:, 0], rcond=None)[0]
+    assert set(np.round(again, 2)[:40].tolist()) or len(again)
+
+
+def test_the_plane_is_that_of_the_singular_vectors() -> None:
+    t, _ = descended(60, keep="all")
+    flat, shares = t.plane()
+    centred = t.points.astype(float) - t.points.astype(float).mean(axis=0)
+    values = np.linalg.eigvalsh(np.cov(centred.T))[::-1]
+    np.testing.assert_allclose(shares, values[:2] / values.sum(), atol=1e-9)
+    np.testing.assert_allclose(flat[-1], 0, atol=1e-12)
+    variance = np.var(flat, axis=0).sum() / centred.var(axis=0).sum()
+    assert variance == pytest.approx(shares.sum(), abs=1e-6)
+
+
+def test_its_picture_says_what_it_holds() -> None:
+    t, _ = descended(60, keep="all")
+    figure = ov.plot(t)
+    axes = {a.get_label(): a for a in figure.axes}
+    assert list(axes) == ["plane", "loss", "rate"]
+    _, shares = t.plane()
+    assert axes["plane"].get_xlabel() == f"PC 1 ({100 * shares[0]:.3g} %)"
+    (line,) = axes["loss"].lines
+    np.testing.assert_array_equal(line.get_xdata(), t.steps)
+    np.testing.assert_array_equal(line.get_ydata(), t.loss)
+    ends = [line.get_xydata()[0] for line in axes["plane"].lines]
+    np.testing.assert_allclose(ends, t.plane()[0][[0, -1]])
+    without, _ = descended(3)
+    assert len(ov.plot(without.found).axes) == 3
+    assert len(t.to_dict()["step"]) == 61
+
+
+@pytest.mark.parametrize(
+    ("what", "how", "said"),
+    [
+        (3, {}, "not 3"),
+        ({}, {}, "trace takes a PyTorch module"),
+        ([np.zeros(3)], {}, "trace takes a PyTorch module"),
+        ({"w": np.zeros(3)}, {"keep": "v"}, "no parameter is called 'v'"),
+        ({"w": np.zeros(3)}, {"most": 2}, "most must be a whole number from 3"),
+        ({"w": np.zeros(10**6)}, {"keep": "all"}, r"take 4.0 GB: keep their projection"),
+    ],
+)
+def test_slips_have_a_line(what: Any, how: Any, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        ov.trace(what, **how)
+
+
+def test_within_the_loop_there_is_no_trace_yet() -> None:
+    params = {"w": np.zeros(2)}
+    with ov.trace(params) as t, pytest.raises(ValueError, match="when its `with` block has ended"):
+        _ = t.points
+    with pytest.raises(ValueError, match="no step"):
+        ov.plot(t)
+
+
+@pytest.mark.peers
+@pytest.mark.parametrize("first", [True, False])
+def test_pytorchs_steps_are_seen_by_themselves(first: bool) -> None:
+    import torch
+
+    torch.manual_seed(0)
+    model, other = torch.nn.Linear(4, 3), torch.nn.Linear(2, 2)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    theirs = torch.optim.SGD(other.parameters(), lr=0.1)
+    scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 4)
+    every, losses = [torch.nn.utils.parameters_to_vector(model.parameters()).detach().numpy()], []
+    with ov.trace(model, keep="all") as t:
+        for _ in range(10):
+            optimizer.zero_grad()
+            loss = (model(torch.ones(5, 4)) ** 2).mean()
+            loss.backward()
+            losses.append(float(loss.detach()))
+            if first:
+                t.tell(loss.detach())
+            optimizer.step()
+            if not first:
+                t.tell(loss.detach())
+            scheduler.step()
+            theirs.step()  # of others nothing is kept
+            vector = torch.nn.utils.parameters_to_vector(model.parameters())
+            every.append(vector.detach().numpy())
+    optimizer.step()  # nor afterwards
+    assert t.steps.tolist() == list(range(11))
+    np.testing.assert_array_equal(t.points, every)
+    np.testing.assert_allclose(t.loss[1:], losses)
+    np.testing.assert_allclose(t.rate[1:], [0.1] * 4 + [0.01] * 4 + [0.001] * 2)
+
+
+@pytest.mark.peers
+def test_of_a_keras_model_and_of_a_network_of_ours() -> None:
+    from optviz.adapters.from_keras import keras_here
+
+    keras = keras_here()
+    model = keras.Sequential([keras.layers.Input((3,)), keras.layers.Dense(2)])
+    with ov.trace(model, keep="all") as t:
+        for v in model.trainable_variables:
+            v.assign(v * 0 + 1)
+        t.step()
+    assert t.points.shape == (2, 8)
+    assert (t.points[1] == 1).all()
+    net = ov.nn.MLP((2, 3, 2), rng=0)
+    with ov.trace(net, keep="all") as t:
+        net.fit(np.ones((4, 2)), [0, 1, 0, 1], "sgd:lr=0.1", epochs=3, rng=0,
+                callbacks=[lambda net, history: t.step(history.loss[-1])])  # fmt: skip
+    np.testing.assert_array_equal(t.points[-1], net.parameters)
+    assert len(t.loss) == 4
