@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 
+from benchmarks import adapter_engines as adapters
 from benchmarks import course_engines as course
 from benchmarks import film_engines as films
 from benchmarks import image_engines as images
@@ -270,6 +271,25 @@ SUITES = {
 }  # fmt: skip
 
 
+ADAPTERS = {
+    "as-torch": Task(
+        "Adam as a PyTorch optimizer, 1,000,000 float32 parameters",
+        {OURS: adapters.step_million(adapters.ours),
+         "PyTorch (fused)": adapters.step_million(adapters.fused)},
+        {"PyTorch (fused)": 1.0},
+        warm_calls=5,
+        tolerance=1e-4,
+    ),
+    "trace": Task(
+        "a traced loop in PyTorch, 784-300-100-10, batch 128, every step kept",
+        {OURS: adapters.loop(True), "PyTorch (not traced)": adapters.loop(False)},
+        {"PyTorch (not traced)": 0.95},
+        unit="step",
+        per_call=adapters.STEPS,
+    ),
+}  # fmt: skip
+
+
 def film(title: str, optimizers: tuple[str, ...], suffix: str) -> Task:
     """Our film of a race, and Matplotlib's of the very same figure."""
     return Task(
@@ -315,5 +335,15 @@ PROCESSES = {
 }  # fmt: skip
 
 TASKS = (
-    PATH | UPDATES | SWEEPS | NETWORKS | IMAGES | COURSE | LANDSCAPES | SUITES | FILMS | PROCESSES
+    PATH
+    | UPDATES
+    | SWEEPS
+    | NETWORKS
+    | IMAGES
+    | COURSE
+    | LANDSCAPES
+    | SUITES
+    | ADAPTERS
+    | FILMS
+    | PROCESSES
 )

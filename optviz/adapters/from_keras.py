@@ -6,7 +6,7 @@ import json
 import os
 import sys
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -52,7 +52,7 @@ class KerasRun:
                 self.config[RATE] = rate
                 self.optimizer.learning_rate = rate
             self.optimizer.apply([keras.ops.convert_to_tensor(g)], [self.variable])
-            return np.array(keras.ops.convert_to_numpy(self.variable.value))
+            return values_of([self.variable])[0]
 
     def copy(self) -> KerasRun:
         """Another that goes on by itself."""
@@ -72,6 +72,14 @@ class Keras(Foreign):
     def begin(self, x: Array, settings: dict[str, Any]) -> Stepper:
         """A variable and its optimizer."""
         return KerasRun(self.kind, {**self.config, **settings}, x)
+
+
+@_quiet()
+def values_of(variables: Sequence[Any]) -> list[Array]:
+    """What variables hold."""
+    import keras
+
+    return [np.array(keras.ops.convert_to_numpy(v.value)) for v in variables]
 
 
 def keras_here() -> Any:

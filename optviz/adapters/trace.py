@@ -281,8 +281,10 @@ def _parameters(
         return ["parameters"], lambda: [what.parameters], None
     kind = type(what).__module__.partition(".")[0]
     if hasattr(what, "trainable_variables"):
+        from optviz.adapters.from_keras import values_of
+
         variables = list(what.trainable_variables)
-        return [v.path for v in variables], lambda: [np.asarray(v) for v in variables], None
+        return [v.path for v in variables], lambda: values_of(variables), None
     tensors = dict(what.named_parameters()) if hasattr(what, "named_parameters") else None
     if tensors is None and isinstance(what, Iterable) and not isinstance(what, str | np.ndarray):
         tensors = {f"{k}": p for k, p in enumerate(what)}
