@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -53,7 +54,7 @@ def loop(traced: bool) -> Engine:
         torch.set_num_threads(2)
         torch.manual_seed(0)
         parts: list[Any] = []
-        for a, b in zip(SIZES[:-2], SIZES[1:-1], strict=True):
+        for a, b in pairwise(SIZES[:-1]):
             parts += [torch.nn.Linear(a, b), torch.nn.BatchNorm1d(b), torch.nn.ReLU(),
                       torch.nn.Dropout(0.3)]  # fmt: skip
         model = torch.nn.Sequential(*parts, torch.nn.Linear(*SIZES[-2:]))

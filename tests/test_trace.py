@@ -18,8 +18,8 @@ def descended(steps: int, **how: Any) -> tuple[Any, list[np.ndarray]]:
     every = [np.concatenate([v.ravel() for v in params.values()])]
     with ov.trace(params, **how) as t:
         for k in range(steps):
-            for key in params:
-                params[key][:] *= 0.9 + 0.001 * (k % 7)
+            for array in params.values():
+                array[:] = array * (0.9 + 0.001 * (k % 7))
             every.append(np.concatenate([v.ravel() for v in params.values()]))
             t.step(loss=k + 1, rate=0.1 / (k + 1))
     return t, every
@@ -67,10 +67,10 @@ def test_a_projection_keeps_distances() -> None:
 def test_each_parameter_goes_to_one_place_with_a_sign() -> None:
     params = {"w": np.zeros(7), "b": np.zeros(7)}
     with ov.trace(params, dimensions=5) as t:
-        for key in params:
+        for array in params.values():
             for k in range(7):
                 params["w"][:] = params["b"][:] = 0
-                params[key][k] = 1
+                array[k] = 1
                 t.step()
     assert (np.abs(t.points[1:]).sum(axis=1) == 1).all()
     assert np.abs(t.points[1:]).argmax(axis=1).tolist() == 2 * [0, 1, 2, 3, 4, 0, 1]
