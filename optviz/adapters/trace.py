@@ -319,8 +319,9 @@ def _watcher(tensors: Iterable[Any]) -> Callable[[Recorder], Callable[[], None]]
 
 def _signs(size: int, k: int) -> NDArray[np.int8]:
     """±1 for each parameter of the k-th array, the same every time."""
-    numbers = np.arange(size, dtype=np.uint64) + np.uint64(k << 40)
-    return np.where(hashed(numbers) >> np.uint64(63), 1, -1).astype(np.int8)
+    numbers = np.arange(-(-size // 64), dtype=np.uint64) + np.uint64(k << 40)
+    bits = np.unpackbits(hashed(numbers).astype("<u8").view(np.uint8))[:size]
+    return 2 * bits.astype(np.int8) - 1
 
 
 PROJECT = "void(float32[::1], int8[::1], float32[::1])"
@@ -329,12 +330,10 @@ PROJECT = "void(float32[::1], int8[::1], float32[::1])"
 def project(x, signs, out):  # type: ignore[no-untyped-def]
     """Add each number, with its sign, to the place that is its own modulo the length of `out`."""
     d = out.size
-    for first in range(0, x.size - x.size % d, d):
-        for k in range(d):
-            out[k] += signs[first + k] * x[first + k]
-    first = x.size - x.size % d
-    for k in range(x.size % d):
-        out[k] += signs[first + k] * x[first + k]
+    for first in range(0, x.size, d):
+        part, sign = x[first : first + d], signs[first : first + d]  # so that it is vectorised
+        for k in range(part.size):
+            out[k] += np.float32(sign[k]) * part[k]
 
 
 @functools.cache
