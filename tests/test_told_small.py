@@ -1,0 +1,182 @@
+"""Small things that pictures and findings tell, each computed from the result another way."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+
+import optviz as ov
+from optviz.nn.records import History
+from optviz.render.history import finding as told_of_history
+from optviz.shared.text import percent, rounded
+
+
+def labelled(figure: Any, label: str) -> Any:
+    return next(a for a in figure.axes if a.get_label() == label)
+
+
+# -- runs ------------------------------------------------------------------------------------------
+
+
+def test_a_sweep_in_n_dimensions_fills_its_blocks() -> None:
+    """Several runs in a block, several blocks, and one run that is left over."""
+    starts = np.random.default_rng(0).uniform(-1, 1, (513, 2 + 1))
+    s = ov.sweep("sphere:n=3", "sgd:lr=0.25", starts, steps=3)
+    np.testing.assert_allclose(s.final[0] if s.final.ndim == 3 else s.final, starts / 8, rtol=1e-12)
+
+
+def test_windows_that_would_not_fit_into_memory_are_refused() -> None:
+    with pytest.raises(ValueError, match="GB are free"):
+        ov.sweep("bowl", "sgd:lr=0.1", np.zeros((4_000_000, 2)), steps=1000, runs=50,
+                 windows=np.arange(1, 1001))  # fmt: skip
+
+
+def test_a_plane_without_the_minimum_says_how_far_off_it_lies() -> None:
+    t = ov.minimize("rosenbrock:n=6", "adam:lr=0.05", steps=40)
+    figure = ov.plot(t)
+    words = " ".join(text.get_text() for text in figure.texts).replace("\n", " ")
+    assert "and the minimum" in words
+    f = ov.function("sphere:n=4")
+    through = ov.slice(f, np.zeros(4), np.eye(4)[0], np.eye(4)[1])
+    assert len(through.minima) == 1
+
+
+def test_a_schedule_has_its_shares_in_every_sentence() -> None:
+    """One explanation by hand: the share that is carried over, and how rates differ."""
+    e = ov.explain("himmelblau", ov.Momentum(lr=0.01), steps=12)
+    carried = np.linalg.norm(e.carried, axis=1).sum()
+    share = carried / (carried + np.linalg.norm(e.fresh, axis=1).sum())
+    assert (
+        ov.study("explain", optimizer="momentum:lr=0.01", on="beale")
+        .finding(e)
+        .startswith(f"{percent(share, 0)} of the displacements")
+    )
+
+
+# -- optimizers ------------------------------------------------------------------------------------
+
+
+def test_texts_of_a_thousand_characters_are_read_and_longer_ones_not() -> None:
+    text = "sgd:lr=0.1"
+    assert ov.parse_optimizer(text + "0" * (1000 - len(text))).lr == 0.1
+    with pytest.raises(ValueError, match="at most 1000"):
+        ov.parse_optimizer(text + "0" * (1001 - len(text)))
+
+
+def test_a_state_with_junk_in_its_numbers_is_refused() -> None:
+    optimizer, params = ov.Momentum(), {"w": np.ones(3)}
+    optimizer.update(params, {"w": np.ones(3)})
+    data = json.loads(optimizer.state_json())
+    entry = next(v for v in data.values() if isinstance(v, dict) and v.get("base64"))
+    entry["base64"] = entry["base64"][:4] + "!" + entry["base64"][4:]
+    assert base64.b64decode(entry["base64"]), "which forgives it"
+    with pytest.raises(ValueError, match="state"):
+        optimizer.fresh().load_state_json(json.dumps(data))
+
+
+# -- functions -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("wrong", [0.0, 0.5e-3, 2e-3])
+def test_a_small_component_of_a_gradient_is_compared_by_itself(wrong: float) -> None:
+    def f(x: float, y: float) -> float:
+        return x**2 + 1e-3 * y
+
+    ov.function(f, gradient=lambda x, y: (2 * x, 1e-3))
+    with pytest.raises(ValueError, match="disagree"):
+        ov.function(f, gradient=lambda x, y: (2 * x, wrong))
+
+
+# -- pictures --------------------------------------------------------------------------------------
+
+
+def test_the_history_without_validation_tells_of_its_training() -> None:
+    nothing = np.full(3, np.nan)
+
+    def history(accuracy: Any) -> History:
+        return History(np.array([3.0, 2.0, 1.0]), np.zeros(3), accuracy, nothing, nothing,
+                       np.full(3, 0.1), 3, False, 30)  # fmt: skip
+
+    assert told_of_history(history(np.array([0.1, 0.5, 0.75]))).startswith("Training accuracy 75")
+    assert told_of_history(history(nothing)).startswith(f"Training loss {rounded(1.0)}")
+
+
+def test_the_surface_of_a_landscape_spans_its_colours() -> None:
+    net = ov.nn.MLP((2, 4, 2), rng=0)
+    rng = np.random.default_rng(0)
+    land = ov.landscape(net, rng.normal(size=(20, 2)), rng.integers(0, 2, 20), size=(9, 9), rng=0)
+    figure = ov.plot(land, view="surface")
+    (surface,) = (c for a in figure.axes for c in a.collections
+                  if type(c).__name__ == "Poly3DCollection")  # fmt: skip
+    low, high = surface.get_clim()
+    assert low < high
+
+
+def test_the_map_of_who_does_not_end_anywhere_has_no_colour_of_a_minimum() -> None:
+    b = ov.basins("himmelblau", "sgd:lr=0.01", size=(20, 20), steps=500)
+    figure = ov.plot(b)
+    texts = [t.get_text() for t in figure.findobj(lambda a: hasattr(a, "get_text"))]
+    shares = [float(t.split(" %")[0]) for t in texts if " %  (" in t]
+    wanted = [100 * (b.sweeps[0].basin == k).mean() for k in range(4)]
+    assert sorted(shares) == pytest.approx(sorted(wanted), abs=0.06)
+
+
+# -- studies ---------------------------------------------------------------------------------------
+
+
+def test_accuracies_stand_with_the_best_first() -> None:
+    study = ov.study("init-training", data="moons:n=120", layers=[2, 6, 2], epochs=4,
+                     inits=["he", "zeros", "xavier"], runs=1)  # fmt: skip
+    result = study.run(None)
+    accuracy = result.accuracy()
+    told = study.finding(result)
+    places = [told.index(study.inits[k]) for k in np.argsort(-accuracy, kind="stable")]
+    assert places == sorted(places)
+
+
+def test_batch_norm_in_use_has_the_quantiles_of_its_runs() -> None:
+    study = ov.study("bn-inference", data="moons:n=150", layers=1, units=5, epochs=1, runs=4,
+                     largest=8)  # fmt: skip
+    told: list[tuple[int, int]] = []
+    result = study.run(lambda done, of, *_: told.append((done, of)))
+    median, low, high = result.curves()
+    assert result.own.shape == (len(result.sizes), 4)
+    np.testing.assert_allclose(median, np.median(result.own, axis=1))
+    np.testing.assert_allclose(low, np.quantile(result.own, 0.1, axis=1), atol=1e-12)
+    np.testing.assert_allclose(high, np.quantile(result.own, 0.9, axis=1), atol=1e-12)
+    assert told[-1] == (4, 4)
+
+
+def test_the_truth_is_drawn_behind_what_is_fitted() -> None:
+    study = (
+        ov.study("fit", steps=20, runs=1)
+        if "steps" in type(ov.study("fit")).model_fields
+        else (ov.study("fit"))
+    )
+    result = study.run(None)
+    figure = study.draw(result)
+    from optviz.studies.fit import truth
+
+    wanted = truth(result.line)
+    lines = [line for axes in figure.axes for line in axes.lines
+             if len(line.get_xdata()) == len(result.line)]  # fmt: skip
+    assert any(np.allclose(line.get_ydata(), wanted) for line in lines)
+
+
+def test_a_network_that_has_not_been_trained_says_so() -> None:
+    assert ov.study("vanishing", steps=0)._trained() == "before training"
+    assert ov.study("vanishing", steps=5)._trained() != "before training"
+
+
+def test_an_initialiser_that_there_is_not_is_refused_by_every_study_that_takes_one() -> None:
+    from optviz.studies.lookup import studies
+
+    for name in studies:
+        fields = studies[name].model_fields
+        if "init" in fields and "inits" not in fields:
+            with pytest.raises(ValueError, match="init 'hee' is not known"):
+                ov.study(name, init="hee").run(None)
