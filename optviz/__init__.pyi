@@ -33,6 +33,7 @@ from .optimizers.catalogue import Nesterov as Nesterov
 from .optimizers.catalogue import RAdam as RAdam
 from .optimizers.catalogue import RMSProp as RMSProp
 from .optimizers.parse import parse_optimizer as parse_optimizer
+from .optimizers.rule import total as total
 from .runs.axis import Axis as Axis
 from .runs.basins import Basins as Basins
 from .runs.explanation import Explanation as Explanation

@@ -49,7 +49,7 @@ class Run:
     stopped_early: bool = False
 
     def __post_init__(self) -> None:
-        self.parts, self.part_gradients = _parts(self.network, self.optimizer)
+        self.parts, self.part_gradients, self.undecayed = _parts(self.network, self.optimizer)
 
     def is_over(self) -> bool:
         """Whether nothing is left to do."""
@@ -94,9 +94,7 @@ class Run:
         rate = self.rate = self.rate_of_next_step()
         if self.weight_decay:
             network.parameters[: network.decaying] *= 1 - rate * self.weight_decay
-        self.optimizer.update(
-            self.parts, self.part_gradients, undecayed=self.parts.keys() & {"rest"}
-        )
+        self.optimizer.update(self.parts, self.part_gradients, undecayed=self.undecayed)
         self.steps += 1
         if self.records.wants(self.steps):
             self.records.take(self.steps, loss, rate)
@@ -138,15 +136,26 @@ class Run:
         )  # fmt: skip
 
 
-def _parts(network: Model, optimizer: Optimizer) -> tuple[dict[str, Array], dict[str, Array]]:
-    """What the optimizer steps, and its gradients: in two parts if it decays weights itself."""
+def _parts(
+    network: Model, optimizer: Optimizer
+) -> tuple[dict[str, Array], dict[str, Array], list[str]]:
+    """What the optimizer steps, its gradients, and which parts its own decay of weights passes by:
+    all in one, in two where it decays, and array by array where its rule sums over an array."""
     whole, gradients, count = network.parameters, network.gradients, network.decaying
+    if not optimizer.is_elementwise:
+        arrays = [(f"{k} {name}", layer, name) for k, layer in enumerate(network.layers)
+                  for name in layer.params]  # fmt: skip
+        return (
+            {key: layer.params[name] for key, layer, name in arrays},
+            {key: layer.grads[name] for key, layer, name in arrays},
+            [key for key, layer, name in arrays if name not in layer.decays],
+        )
     if "weight_decay" not in optimizer.hyper:
-        return {"parameters": whole}, {"parameters": gradients}
+        return {"parameters": whole}, {"parameters": gradients}, []
     return (
         {"weights": whole[:count], "rest": whole[count:]},
-        {"weights": gradients[:count], "rest": gradients[count:]},
-    )
+        {"weights": gradients[:count], "rest": gradients[count:]}, ["rest"],
+    )  # fmt: skip
 
 
 def _gather(network: Model, x: Any, rows: Array) -> Any:

@@ -17,7 +17,13 @@ from numpy.typing import NDArray
 
 from optviz.compiled import jit, sources
 from optviz.optimizers.hyper import Hyper, ranges_of
-from optviz.optimizers.rule import STEP, Arguments, arguments_of, kernel_source
+from optviz.optimizers.rule import (
+    STEP,
+    Arguments,
+    arguments_of,
+    is_elementwise,
+    kernel_source,
+)
 from optviz.optimizers.schedules import Own, Schedule
 from optviz.optimizers.state import ArrayState
 from optviz.optimizers.state_text import read_state, state_text
@@ -243,6 +249,11 @@ class Optimizer:
     @property
     def _arguments(self) -> Arguments:
         return _arguments(self.rule, tuple(self._hyper))
+
+    @property
+    def is_elementwise(self) -> bool:
+        """Whether the rule sees one coordinate only, and sums nothing over an array."""
+        return is_elementwise(self.rule)
 
     def kernel_source(self) -> str:
         """The Python text of the kernel that the rule becomes."""

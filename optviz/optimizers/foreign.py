@@ -72,6 +72,11 @@ class Foreign(Optimizer):
         """None that anybody could see."""
         return ()
 
+    @property
+    def is_elementwise(self) -> bool:
+        """Nobody knows."""
+        return False
+
     def spec(self) -> str:
         """Its text, as the command line takes it."""
         defaults = self.defaults[self.convention]

@@ -12,7 +12,11 @@ name, hyperparameters, state slots (here `m`), `t` (the step, from 1) and powers
 It returns the new parameter and the new slots in the order of its arguments.
 
 Because a rule sees one coordinate only, the same kernel serves a network's flat parameter vector
-and a block of a thousand independent starts. Everything in it that is the same for all
+and a block of a thousand independent starts. The one exception is `total(…)`, the sum of an
+expression over all coordinates of an array, as in `sqrt(total(g**2))`: it is computed in float64 in
+a loop before the others, and who steps several runs or arrays gives them to the kernel one by one.
+
+Everything in it that is the same for all
 coordinates is computed once, in float64, before the loop, and rounded to the parameter's type
 there: so the loop of a float32 kernel is float32 throughout, and 1 − β₂ keeps its digits.
 """
@@ -25,6 +29,8 @@ import textwrap
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
 
 #: A kernel: x, its gradient, the state (slots, n), the settings and running powers, and t.
 STEP = "void(real[::1], real[::1], real[:, ::1], float64[::1], int64)"
@@ -46,10 +52,12 @@ OVER_ALL = {
     "argmin", "cumsum", "sort", "max", "min", "amax", "amin", "len",
 }  # fmt: skip
 _NO_OTHER = (
-    "a rule sees one coordinate and no other, so it holds no norm, sum or mean over them (of one "
-    "coordinate, the norm is abs(g)); the path of an optimizer that needs them all comes into "
-    "pictures by ov.Trajectory.from_points"
+    "a rule sees one coordinate; what it needs of all of them it sums by total(…): the norm is "
+    "sqrt(total(g**2)), the mean total(g) / total(1), a product of two total(g * m) (of one "
+    "coordinate, the norm is abs(g))"
 )
+#: What is summed over all coordinates.
+TOTAL = "total"
 _STATEMENTS: dict[type[ast.stmt], str] = {
     ast.If: "a rule has no `if` block: write `m = a if test else b`, which asks each coordinate",
     ast.For: "a rule has no loop: write its turns one below the other",
@@ -117,7 +125,9 @@ def kernel_source(rule: Callable[..., Any], hyper: tuple[str, ...]) -> str:
     arguments = arguments_of(rule, hyper)
     statements, result = _body(rule)
     hoist = _Hoist(rule, arguments)
-    loop = [line for statement in statements for line in hoist.statement(statement)]
+    for statement in statements:
+        hoist.loop += hoist.statement(statement)
+    loop = hoist.loop
     new = [ast.unparse(hoist.expression(value)) for value in result]
     if len(new) != 1 + len(arguments.slots):
         expected = ", ".join(["the new parameter", *arguments.slots])
@@ -125,7 +135,6 @@ def kernel_source(rule: Callable[..., Any], hyper: tuple[str, ...]) -> str:
             f"{rule.__qualname__} returns {len(new)} value(s), but its arguments ask for "
             f"{1 + len(arguments.slots)}: {expected} (is a hyperparameter misspelt?)"
         )
-    x, g, *_ = arguments.x, arguments.g
     prologue = [f"{name} = _hyper[{hyper.index(name)}]" for name in arguments.hyper]
     prologue += ["t = float(_t)"] if arguments.uses_t else []
     for k, power in enumerate(arguments.powers, start=len(hyper)):
@@ -136,8 +145,7 @@ def kernel_source(rule: Callable[..., Any], hyper: tuple[str, ...]) -> str:
             f"{power} = {power} if {power} > 1e-300 else 0.0",
             f"_hyper[{k}] = {power}",
         ]
-    reads = [f"{x} = _x[_i]", f"{g} = _grad[_i]"]
-    reads += [f"{slot} = _state[{row}, _i]" for row, slot in enumerate(arguments.slots)]
+    reads = _reads(arguments)
     targets = ["_x[_i]", *(f"_state[{row}, _i]" for row in range(len(arguments.slots)))]
     # All new values are computed before the first is stored, as in the rule's return.
     writes = [f"_new{k} = {value}" for k, value in enumerate(new)]
@@ -155,6 +163,23 @@ def kernel_source(rule: Callable[..., Any], hyper: tuple[str, ...]) -> str:
         *textwrap.indent("\n".join(reads + loop + writes), "        ").splitlines(),
         "",
     ])  # fmt: skip
+
+
+def _reads(arguments: Arguments) -> list[str]:
+    """The lines that fetch what a rule sees of a coordinate."""
+    return [
+        f"{arguments.x} = _x[_i]", f"{arguments.g} = _grad[_i]",
+        *(f"{slot} = _state[{row}, _i]" for row, slot in enumerate(arguments.slots)),
+    ]  # fmt: skip
+
+
+def is_elementwise(rule: Callable[..., Any]) -> bool:
+    """Whether a rule sees one coordinate only, and holds no `total`.
+
+    >>> is_elementwise(lambda x, g, lr: x - lr * g)
+    True
+    """
+    return TOTAL not in rule.__code__.co_names
 
 
 def _body(rule: Callable[..., Any]) -> tuple[list[ast.stmt], list[ast.expr]]:
@@ -190,6 +215,10 @@ class _Hoist:
         self.constants = _constants(rule)
         self.hoisted: dict[str, str] = {}
         self.called: set[str] = set()
+        self.reads = _reads(arguments)
+        #: The lines for each coordinate so far.
+        self.loop: list[str] = []
+        self.totals = 0
 
     def statement(self, node: ast.stmt) -> list[str]:
         """The lines that a statement leaves in the loop (none if it is the same for all)."""
@@ -216,9 +245,26 @@ class _Hoist:
         self.per_coordinate.add(target.id)
         return [line]
 
-    def is_shared(self, node: ast.expr) -> bool:
-        names = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
-        return not names & self.per_coordinate
+    def is_shared(self, node: ast.AST) -> bool:
+        """What is inside a `total` does not count."""
+        if isinstance(node, ast.Call) and _is_total(node):
+            return True
+        if isinstance(node, ast.Name):
+            return node.id not in self.per_coordinate
+        return all(self.is_shared(part) for part in ast.iter_child_nodes(node))
+
+    def total(self, call: ast.Call) -> ast.expr:
+        """The sum of an expression over all coordinates, as far as they are computed here."""
+        if len(call.args) != 1 or call.keywords:
+            raise self.error(call, f"{ast.unparse(call)!r}: total takes one expression")
+        inner = ast.unparse(self.expression(call.args[0]))
+        name = f"_sum{self.totals}"
+        self.totals += 1
+        lines = [*self.reads, *self.loop, f"{name} += {inner}"]
+        self.prologue += [f"{name} = 0.0", "for _i in range(_x.size):",
+                          *(f"    {line}" for line in lines)]  # fmt: skip
+        self.shared.add(name)
+        return ast.Name(name)
 
     def expression(self, node: ast.expr) -> ast.expr:
         """`node` with every largest part that is the same for all coordinates taken out."""
@@ -264,6 +310,8 @@ class _Hoist:
 
         class Check(ast.NodeTransformer):
             def visit_Call(self, call: ast.Call) -> ast.expr:
+                if _is_total(call):
+                    return hoist.total(call)
                 return ast.Call(
                     ast.Name(hoist.function(call)), [self.visit(a) for a in call.args], []
                 )
@@ -302,6 +350,25 @@ class _Hoist:
 
     def error(self, node: ast.AST, what: str) -> RuleError:
         return RuleError(f"{self.rule.__qualname__}, line {getattr(node, 'lineno', '?')}: {what}")
+
+
+def total(values: Any) -> float:
+    """In a rule, the sum of an expression over all coordinates of an array.
+
+    Outside of rules it is the sum of an array, so that a rule can be tried on one.
+
+    >>> import numpy as np
+    >>> total(np.array([1.0, 2.0, 4.0]))
+    7.0
+    """
+    return float(np.sum(values))
+
+
+def _is_total(call: ast.Call) -> bool:
+    match call.func:
+        case ast.Name(name) | ast.Attribute(attr=name):
+            return name == TOTAL
+    return False
 
 
 def _constants(rule: Callable[..., Any]) -> dict[str, float]:

@@ -25,6 +25,10 @@ class Rule(Protocol):
         """The names of the rows of state."""
 
     @property
+    def is_elementwise(self) -> bool:
+        """Whether parts of an array may step apart."""
+
+    @property
     def hyper(self) -> Mapping[str, Any]:
         """The hyperparameters."""
 
@@ -42,7 +46,8 @@ class ArrayState:
     """One parameter's state: in chunks, so that large arrays step on several threads.
 
     Each chunk is contiguous of its own (a kernel on strided state does not vectorise), and the
-    result does not depend on the chunks: a rule sees one coordinate.
+    result does not depend on the chunks: a rule sees one coordinate. One that sums over the array
+    gets it whole.
     """
 
     def __init__(self, optimizer: Rule, key: str, x: Any) -> None:
@@ -59,7 +64,7 @@ class ArrayState:
         """Take the shape and type of `x`."""
         self.shape, self.dtype = x.shape, x.dtype
         self.kernel = self.optimizer.kernel(x.dtype)
-        self.bounds = _chunk_bounds(x.size)
+        self.bounds = _chunk_bounds(x.size) if self.optimizer.is_elementwise else [(0, x.size)]
         self.chunks = [
             self.optimizer.initial_state(stop - start, x.dtype) for start, stop in self.bounds
         ]

@@ -150,23 +150,27 @@ class Job:
         bounds = np.array([self.steps, least, self.early_leaving, self.noise, longest])
         with np.errstate(all="ignore"):
             for lanes in self.together(len(places)):
-                mine = ends.part(slice(None), lanes)
+                mine = place = ends.part(slice(None), lanes)
                 if isinstance(self.optimizer, Walker):
                     self.walk(self.optimizer, places[lanes], rows, mine)
                     continue
+                if not self.optimizer.is_elementwise:  # the loop wants arrays in one piece
+                    mine = ends.like(len(places[lanes]))
                 loop(
                     *pointers, places[lanes], keys[lanes], self.initial[rows], self.hypers[rows],
                     self.scheduled[rows], bounds, self.window, stop, mine.final, mine.steps,
                     mine.outcomes, mine.peaks, self.limits, mine.left,
                 )  # fmt: skip
+                if mine is not place:
+                    place.take(mine)
             if not stop[0]:
                 ends.judge(self.f, radius)
         return ends.values.size
 
     def together(self, count: int) -> list[slice]:
-        """Which runs of a chunk step together: all, or each by itself where an optimizer of another
-        library sees them as one array."""
-        if self.optimizer.is_compiled:
+        """Which runs of a chunk step together: all, or each by itself where an optimizer sees
+        them as one array."""
+        if self.optimizer.is_elementwise:
             return [slice(None)]
         return [slice(k, k + 1) for k in range(count)]
 
@@ -210,6 +214,16 @@ class Ends:
 
     def part(self, rows: slice, runs: slice) -> Ends:
         return Ends(*(getattr(self, field.name)[rows, runs] for field in fields(self)))
+
+    def like(self, runs: int) -> Ends:
+        """Others for so many runs, to be filled."""
+        return Ends.empty(len(self.steps), runs, self.final.dtype, self.peaks.shape[-1],
+                          self.final.shape[-1])  # fmt: skip
+
+    def take(self, other: Ends) -> None:
+        """What stands in others."""
+        for field in fields(self):
+            getattr(self, field.name)[...] = getattr(other, field.name)
 
     def judge(self, f: Function, radius: float) -> None:
         """Fill in values and basins; a run that ended where f has no value diverged."""

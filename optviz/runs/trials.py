@@ -145,8 +145,8 @@ def run_trials(
             _walk(f, one, made, marks, floor, values[c], best[c], ends[c])
             continue
         loop, *pointers = _kernels(f, one)
-        # One of another library takes what steps together for one array.
-        each = len(made.starts) if one.is_compiled else 1
+        # Who sums over an array takes what steps together for one.
+        each = len(made.starts) if one.is_elementwise else 1
         for first in range(0, len(made.starts), each):
             part = slice(first, first + each)
             with np.errstate(all="ignore"):
