@@ -50,7 +50,7 @@ def test_a_suite_from_its_file_to_its_report(run, tmp_path: Path) -> None:
     assert done.stdout.splitlines()[-1] == "a.md"
     assert done.stdout.splitlines()[0] in (tmp_path / "a.md").read_text()
     assert run("bench", "export", "results.sqlite", "-o", "c.csv").stdout == "c.csv\n"
-    assert len((tmp_path / "c.csv").read_text().splitlines()) == 30
+    assert len((tmp_path / "c.csv").read_text().splitlines()) == 29
     done = run("bench", "forget", "results.sqlite", "--optimizer", "sgd")
     assert done.stdout == "14 cells forgotten\n"
     done = run("bench", "retry", "results.sqlite", "--workers", "1")
@@ -323,3 +323,47 @@ def test_what_networks_keep_is_exported_and_told(report: Report, tmp_path: Path)
               == (results.problems[p], name)]  # fmt: skip
         assert told["median accuracy"][at[0]] == pytest.approx(np.median(ends), rel=1e-6)
     assert np.isnan(np.delete(results.accuracy, p, axis=0)).all()
+
+
+FAILS = """
+def never(p):
+    raise RuntimeError("no") if abs(p[0]) < 0 else ArithmeticError("nowhere")
+
+def bowl(p):
+    return float(p @ p)
+"""
+
+
+def test_who_fails_is_told_and_no_ranking_is_claimed_of_it(
+    run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "fails.py").write_text(FAILS)
+    small = ("--optimizer", "sgd", "--optimizer", "adam", "--seeds", "2", "--tuning-seeds", "1",
+             "--configurations", "2", "--steps", "5", "--workers", "1")  # fmt: skip
+    never = run("bench", "run", "quick", "--problem", "fails:never~n=3~minimum=0", *small)
+    assert never.returncode == 1
+    assert "cells failed: optviz bench status" in never.stderr
+    assert "bench report" not in never.stdout
+    told = run("bench", "report", "results.sqlite")
+    assert told.returncode == 2
+    assert "status tells what is left and what failed" in told.stderr
+    both = run("bench", "run", "quick", "--problem", "fails:never~n=3~minimum=0", "--problem",
+               "fails:bowl~n=3~minimum=0", "--name", "both", *small)  # fmt: skip
+    assert both.returncode == 1
+    assert "bench report results.sqlite --suite both" in both.stdout
+    told = run("bench", "report", "results.sqlite", "--suite", "both")
+    assert told.stdout.startswith("On 1 of 2 problems: ")
+
+
+def test_who_comes_with_a_rate_is_not_said_to_be_tuned(tmp_path: Path) -> None:
+    for optimizers, said in (
+        (["sgd:lr=0.1"], "None is tuned: rates are given. Evaluated on 2 seeds"),
+        (["sgd:lr=0.1", "adam"], "Each optimizer without a rate of its own"),
+    ):
+        suite = ov.bench.Suite("some", ["bowl"], optimizers, configurations=2, tuning_seeds=1,
+                               seeds=2, steps=5)  # fmt: skip
+        path = tmp_path / f"{len(optimizers)}.sqlite"
+        ov.bench.run(suite, path, workers=1)
+        assert said in ov.bench.report(path).protocol()
+    with pytest.raises(ValueError, match="it needs three optimizers and three problems"):
+        ov.bench.report(path).save(tmp_path / "c.png", "critical")

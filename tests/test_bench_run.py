@@ -95,6 +95,40 @@ def test_a_schedule_goes_over_the_whole_budget(whole: Path, tmp_path: Path) -> N
     assert "by the schedule cosine(1,steps)" in ov.bench.report(path).protocol()
 
 
+def test_another_spelling_of_what_is_done_is_done(whole: Path, tmp_path: Path) -> None:
+    """Cells are known by what they are: no text makes them twice, or waits for them for ever."""
+    spelled = dataclasses.replace(SMALL, name="spelled", optimizers=("sgd", "adam:beta1=0.9"))
+    copied = tmp_path / "copy.sqlite"
+    copied.write_bytes(whole.read_bytes())
+    before = ov.bench.status(spelled, copied)
+    assert (before.total, before.left) == (84, 0)
+    assert ov.bench.run(spelled, copied, workers=1).done == 84
+    results = ov.bench.load(copied, "spelled")
+    np.testing.assert_array_equal(results.scores[:, 1], ov.bench.load(copied, "small").scores[:, 1])
+
+
+@pytest.mark.parametrize(
+    ("problems", "optimizers", "said"),
+    [
+        (["bowl"], ["adam", "adam:beta1=0.9"], "the same twice, as adam and as adam:beta1=0.9"),
+        (["bowl"], ["sgd:lr=0.1", "sgd: lr=0.10"], "the same twice"),
+        (["bowl"], ["adam", "adam:convention=book"], "the same twice"),
+        (
+            ["quadratic:n=4,condition=1e3", "quadratic:condition=1000,n=4"],
+            ["sgd"],
+            "the same twice",
+        ),
+        (["net:moons~hidden=8", "net:moons~hidden=8~batch=32"], ["sgd"], "the same twice"),
+        (["bowl", "bowl"], ["sgd"], "has bowl twice"),
+        ([], ["sgd"], "problems is empty"),
+    ],
+)
+def test_one_thing_in_two_spellings_is_refused(problems: Any, optimizers: Any, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        ov.bench.Suite("twins", problems, optimizers)
+    ov.bench.Suite("no-twins", ["bowl", "bowl~gaussian=0.1"], ["sgd", "sgd:lr=0.01", "adam"])
+
+
 def test_tuning_seeds_and_evaluation_seeds_never_meet(whole: Path) -> None:
     with Store(whole) as store:
         rows = list(store.rows())

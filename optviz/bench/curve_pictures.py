@@ -17,7 +17,7 @@ from optviz.render.ends import draw_ends
 from optviz.render.learning import draw_curve
 from optviz.render.sheet import Sheet
 from optviz.shared.quantiles import quantiles
-from optviz.shared.text import rounded
+from optviz.shared.text import counted, rounded
 
 Real = NDArray[np.float64]
 
@@ -62,7 +62,7 @@ def curves(results: Results, theme: str = "light") -> Figure:
     more = len(results.problems) - len(shown)
     sheet.small_print([
         "relative to the first value: functions f − f*, networks the validation loss by that of "
-        "guessing", f"median of {results.suite.seeds} seeds",
+        "guessing", f"median of {counted(results.suite.seeds, 'seed')}",
         "band: quartiles" if has_bands else "",
         f"{more} problems more in the table" if more else "",
         "x: evaluations; the value before the first stands left of 1",
@@ -87,15 +87,16 @@ def ecdf(results: Results, theme: str = "light") -> Figure | None:
         axes.plot(at, share, color=color, linewidth=1.8 * look.unit / 13.5)
         ends.append((results.optimizers[o], color, float(at[-1]), float(share[-1])))
     axes.set_xscale("log")
-    axes.set_xlim(1, at[-1])
+    axes.set_xlim(1, max(at[-1], 2))
     axes.set_ylim(0, 1)
     axes.grid(axis="y", color=look.theme.faint, linewidth=0.5)
     axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:g} %")
     axes.set_xlabel("evaluations of the gradient", labelpad=2)
     draw_ends(axes, ends, look)
     sheet.small_print([
-        f"{int(on_functions.sum())} functions × {results.suite.seeds} seeds × {len(TARGETS)} "
-        "targets from 1 to 1e−8 of the first f − f*", "by the lowest f so far",
+        f"{counted(int(on_functions.sum()), 'function')} × "
+        f"{counted(results.suite.seeds, 'seed')} × {len(TARGETS)} targets from 1 to 1e−8 of the "
+        "first f − f*", "by the lowest f so far",
     ])  # fmt: skip
     return done(sheet)
 

@@ -80,6 +80,10 @@ class Problem:
         """Everything that its results depend on, besides the optimizer, seed and budget."""
         raise NotImplementedError
 
+    def same_as(self) -> Any:
+        """What another text of the same problem has too."""
+        return self.text
+
     def rates(self) -> tuple[float, float]:
         """The lowest and the highest rate that is tried."""
         raise NotImplementedError

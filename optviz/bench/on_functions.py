@@ -75,6 +75,10 @@ class OnFunction(Problem):
             kernels, text_of("runs/trials.py"), text_of("compiled/noise.py"),
         ])  # fmt: skip
 
+    def same_as(self) -> Any:
+        """What another text of the same problem has too."""
+        return self.f.formula, self.f.bounds, self.lowest, self.noise
+
     def rates(self) -> tuple[float, float]:
         """Six powers of ten, wider functions higher ones."""
         low, high = (10.0**power * width_of(self.f) for power in USUAL)
@@ -116,10 +120,13 @@ def on_function(text: str, name: str, given: Mapping[str, str]) -> OnFunction:
             f"{text!r}: the options of a function are {listed(known)}, with one noise at most"
         )
     if not is_family(name) and name not in functions and not names_python(name):
-        hint = did_you_mean(name, [*functions, *(f"{family}:n=10" for family in FAMILIES)])
+        hint = did_you_mean(name, [*functions, *(family.example for family in FAMILIES.values())])
         if name.isidentifier() and len(name) > 2:
             raise ValueError(f"no problem is called {name!r}{hint}")
     numbers = {key: parse_number(f"{text}: {key}", value) for key, value in given.items()}
+    for key, value in numbers.items():
+        if not np.isfinite(value):
+            raise ValueError(f"{text!r}: {key} must be a finite number, not {value}")
     if names_python(name) and "minimum" not in numbers:
         raise ValueError(f"{text!r}: add ~minimum=0, its lowest value or what it never falls below")
     f = _own(text, name, numbers) if names_python(name) else function(name)
@@ -137,12 +144,40 @@ def _own(text: str, name: str, numbers: Mapping[str, float]) -> Function:
     low, high = numbers.get("low", -5.0), numbers.get("high", 5.0)
     if not low < high:
         raise ValueError(f"{text!r}: low must lie below high")
-    if "n" not in numbers:
-        return function(name, bounds=((low, high), (low, high)))
-    if numbers["n"] != int(numbers["n"]):
+    n, bounds = numbers.get("n"), (low, high)
+    if n is not None and n != int(n):
         raise ValueError(f"{text!r}: n must be a whole number, such as 10")
-    bounds: Any = (low, high)  # of every coordinate
-    return function(name, n=int(numbers["n"]), bounds=bounds)
+    try:
+        made: Any = function(name, n=None if n is None else int(n),
+                             bounds=(bounds, bounds) if n is None else bounds)  # type: ignore[arg-type]  # fmt: skip
+    except ValueError as error:
+        # What would do in Python is said otherwise here.
+        said = str(error).replace(" (check=False takes it as it is)", "")
+        raise ValueError(said.replace("it is ov.function(f, n=10)", "add ~n=10")) from None
+    _check_lowest(text, made, numbers["minimum"])
+    return made  # type: ignore[no-any-return]
+
+
+def _check_lowest(text: str, f: Any, lowest: float) -> None:
+    """Refuse a minimum above values that are soon found: who goes below it counts as lost."""
+    from scipy.optimize import minimize
+
+    low, high = np.array(f.bounds).T
+    places = low + np.random.default_rng(0).random((200, f.n)) * (high - low)
+    values = f(*places.T) if f.is_plane else f(places)
+    values = np.where(np.isfinite(values), values, np.inf)
+    at, value = places[values.argmin()], float(values.min())
+    with np.errstate(all="ignore"):
+        found = minimize(lambda p: float(np.nan_to_num(f(*p) if f.is_plane else f(p), nan=1e300)),
+                         at, jac=lambda p: np.nan_to_num(f.gradient(*p) if f.is_plane else
+                                                         f.gradient(p)),
+                         method="L-BFGS-B", bounds=f.bounds,
+                         options={"maxfun": 200})  # fmt: skip
+    if found.fun < value:
+        at, value = found.x, float(found.fun)
+    if value < lowest - 1e-9 * max(1.0, abs(lowest)):
+        shown = ", ".join(f"{v:.4g}" for v in at[:4]) + (", …" if len(at) > 4 else "")
+        raise ValueError(f"{text!r}: it is {value:.6g} at ({shown}), below its minimum={lowest:g}")
 
 
 def _module_text(place: str) -> str:

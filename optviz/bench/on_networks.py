@@ -77,6 +77,10 @@ class OnNetwork(Problem):
         return "\n".join([self.text, digest.hexdigest(), text_of("bench/on_networks.py"),
                           *texts_of("nn")])  # fmt: skip
 
+    def same_as(self) -> Any:
+        """What another text of the same problem has too."""
+        return type(self), self.data, self.hidden, self.batch, self.conv
+
     def rates(self) -> tuple[float, float]:
         """Six powers of ten."""
         return 1e-5, 10.0

@@ -60,7 +60,7 @@ class Task:
 
     def __init__(self, suite: Suite, store: Store, on: str, text: str) -> None:
         self.suite, self.store, self.on, self.text = suite, store, on, text
-        self.known = store.known(on, text)
+        self.known = store.known(cell.key for row in self.tuning for cell in row)
 
     @functools.cached_property
     def tuning(self) -> list[list[Cell]]:
@@ -100,7 +100,9 @@ class Task:
             if np.isnan(self.scores).all():
                 return []
             best = configurations(self.suite, self.text)[chosen(self.scores)]
-        return self._cells(best, range(self.suite.seeds))
+        cells = self._cells(best, range(self.suite.seeds))
+        self.known |= self.store.known(cell.key for cell in cells)
+        return cells
 
     def _misses(self, row: Sequence[Cell]) -> bool:
         return any(cell.key not in self.known for cell in row)
@@ -116,8 +118,8 @@ class Task:
     def jobs(self) -> list[Job]:
         """The next ones; none if it is done."""
         rows = [row for row in self.tuning if self._misses(row)]
-        if not rows and self._misses(self.evaluation or []):
-            rows = [self.evaluation or []]
+        if not rows and (cells := self.evaluation) and self._misses(cells):
+            rows = [cells]
         if not rows:
             return []
         # Networks take their time: a setting a job. What is compiled takes all at once.

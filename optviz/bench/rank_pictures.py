@@ -27,6 +27,8 @@ def finding(results: Results) -> str:
     best = [results.optimizers[k] for k in found.best()]
     rest = len(results.optimizers) - len(best)
     so_far = f"So far {status.done:,} of {status.total:,} runs. " if status.left else ""
+    if found.problems < len(results.problems):
+        so_far += f"On {found.problems} of {counted(len(results.problems), 'problem')}: "
     return so_far + _told(results, found, best, rest)
 
 
@@ -77,7 +79,8 @@ def ranking(results: Results, theme: str = "light") -> Figure:
                        fontsize=0.9 * look.font, color=look.theme.ink)  # fmt: skip
     sheet.small_print([
         f"suite {results.suite.name}", objective_of(results),
-        "rank within a problem and a seed, 1 is best; n: how many of these",
+        "rank within a problem and a seed, 1 is best; n: how many of these; a problem may be in "
+        "several classes",
         "thick lines: 95 % intervals for other seeds of the same problems (rescaled bootstrap)",
         "thin ones: for other problems of the kind (Student's t; three are needed)",
         "shaded: not told apart from the best at 5 % (Nemenyi)",
@@ -106,6 +109,7 @@ def critical(results: Results, theme: str = "light") -> Figure | None:
     for side in ("left", "right", "bottom"):
         axes.spines[side].set_visible(False)
     axes.spines["top"].set_visible(True)
+    axes.spines["top"].set_color(look.theme.quiet)
     for k, group in enumerate(found.groups):
         ends = found.ranks[[group[0], group[-1]]]
         axes.plot(ends, [0.5 + 0.5 * k] * 2, color=look.theme.ink, linewidth=0.3 * look.font,
@@ -129,8 +133,10 @@ def critical(results: Results, theme: str = "light") -> Figure | None:
     return done(sheet)
 
 
-def improvement(results: Results, theme: str = "light") -> Figure:
+def improvement(results: Results, theme: str = "light") -> Figure | None:
     """Probability that the row is better than the column."""
+    if len(results.optimizers) < 2:
+        return None
     found = statistics.improvement(results.scores)
     count = len(results.optimizers)
     order = np.argsort(results.rank().ranks, kind="stable")
@@ -162,8 +168,10 @@ def improvement(results: Results, theme: str = "light") -> Figure:
     return done(sheet)
 
 
-def budgets(results: Results, theme: str = "light") -> Figure:
+def budgets(results: Results, theme: str = "light") -> Figure | None:
     """Mean ranks if the budget, the target, or the number of configurations had been another."""
+    if len(results.optimizers) < 2:
+        return None
     panels: list[tuple[str, Real, Callable[[float], Real], bool]] = [
         ("share of the budget", np.geomspace(0.05, 1, 15), lambda v: ranks_at(results, v), True),
         ("target", np.logspace(-1, -8, 15), lambda v: ranks_to(results, v), True),

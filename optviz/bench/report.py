@@ -21,7 +21,7 @@ import optviz
 from optviz.bench import statistics
 from optviz.bench.problems import problem
 from optviz.bench.results import Results
-from optviz.bench.suite import SUITES, read_suite
+from optviz.bench.suite import SUITES, is_fixed, read_suite
 from optviz.render.output import check_target
 from optviz.shared.files import write_atomically
 from optviz.shared.table import Table
@@ -42,6 +42,14 @@ TITLES: Mapping[str, tuple[str, str]] = {
     "tunability": ("Tuning", "How much depends on tuning, and on the rate."),
     "budgets": ("Sensitivity", "What the ranking would be with another budget, target or tuning."),
 }
+
+
+#: What a picture has nothing to show without.
+NEEDS: Mapping[str, str] = {
+    "critical": "three optimizers and three problems", "improvement": "two optimizers",
+    "budgets": "two optimizers", "ecdf": "a function", "profile": "a function that all have run",
+    "tunability": "an optimizer whose rate is tuned, in more than one configuration",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, repr=False)
@@ -93,7 +101,7 @@ class Report:
                              f"are {listed(PICTURES)}")  # fmt: skip
         figure = PICTURES[name](self.results, theme)
         if figure is None:
-            raise ValueError(f"{name} has nothing to show of this suite")
+            raise ValueError(f"{name} has nothing to show of this suite: it needs {NEEDS[name]}")
         return save_figure(figure, target, dpi=200)
 
     # -- what is told --------------------------------------------------------------------------
@@ -120,19 +128,32 @@ class Report:
         }
         units = {problem(text).unit for text in s.problems}
         budget = listed([
-            *([f"{s.steps:,} gradient evaluations on functions"] if "steps" in units else []),
+            *([f"{counted(s.steps, 'gradient evaluation')} on functions"]
+              if "steps" in units else []),
             *([f"{counted(s.epochs, 'epoch')} of networks"] if "epochs" in units else []),
         ])  # fmt: skip
         return (
             f"{counted(len(s.problems), 'problem')}, {counted(len(s.optimizers), 'optimizer')}. "
-            f"Each optimizer tries {counted(s.configurations, 'configuration')} ({tuned}; the same "
-            f"scrambled Sobol points for all) on {counted(s.tuning_seeds, 'seed')} of each "
-            f"problem; the best is evaluated on {counted(s.seeds, 'other')}. Objective, lower is "
+            f"{self._tuning(tuned)}Objective, lower is "
             f"better: {aim[s.objective]}; a run that diverged, or left for a place where f is "
             f"below f*, counts as ten times its first value to the end. Budget: {budget}. All "
             "optimizers meet the same starts, noise and batches. Each seed shifts and turns a "
             "function anew."
             f"{over}"
+        )
+
+    def _tuning(self, tuned: str) -> str:
+        """Who is tuned, and how; who comes with a rate is not."""
+        s = self.results.suite
+        fixed = [text for text in s.optimizers if is_fixed(s, text)]
+        if len(fixed) == len(s.optimizers):
+            return f"None is tuned: rates are given. Evaluated on {counted(s.seeds, 'seed')}. "
+        who = "Each optimizer" if not fixed else "Each optimizer without a rate of its own"
+        return (
+            f"{who} tries {counted(s.configurations, 'configuration')} ({tuned}; the same "
+            f"scrambled Sobol points for all) on {counted(s.tuning_seeds, 'seed')} of each "
+            f"problem; the best is evaluated on {counted(s.seeds, 'other')}. "
+            + (f"{listed(fixed)}: as given. " if fixed else "")
         )
 
     def tables(self) -> dict[str, Table]:

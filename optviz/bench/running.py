@@ -96,8 +96,10 @@ def _pool(executor: Executor | None, count: int, asked: int | None) -> Iterator[
         pool = ProcessPoolExecutor(count, context, initializer=_begin)
         try:
             yield pool, count
-        finally:
+        except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
+            raise
+        pool.shutdown()
 
 
 def _begin() -> None:

@@ -34,7 +34,7 @@ class Ranking:
         95 % interval for other problems of the kind: `over_problems`; nan with fewer than three.
     apart : float
         Mean ranks that differ by less are not told apart (Nemenyi's critical difference at 5 %).
-    blocks : int
+    blocks, problems : int
         How many there were.
     """
 
@@ -45,6 +45,7 @@ class Ranking:
     wide_high: Real
     apart: float
     blocks: int
+    problems: int
 
     def best(self) -> NDArray[np.int64]:
         """All that are not told apart from the lowest mean rank, the lowest first."""
@@ -74,7 +75,7 @@ def rank(scores: Real, rng: int = 0) -> Ranking:
     blocks = int((~np.isnan(ranks[:, 0])).sum())
     apart = critical_difference(scores.shape[1], blocks)
     wide = over_problems(np.nanmean(ranks, axis=2))
-    return Ranking(_mean(ranks), low, high, *wide, apart, blocks)
+    return Ranking(_mean(ranks), low, high, *wide, apart, blocks, len(ranks))
 
 
 def mean_ranks(scores: Real) -> Real:
@@ -90,7 +91,8 @@ def _full_ranks(scores: Real) -> Real:
     some = (~np.isnan(ranks[:, 0])).any(axis=1)
     if not some.any():
         raise ValueError(
-            "no problem and seed has a score of every optimizer: optviz bench run goes on"
+            "no problem and seed has a score of every optimizer: optviz bench status tells what is "
+            "left and what failed; run and retry go on"
         )
     return np.asarray(ranks[some])
 

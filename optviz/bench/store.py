@@ -149,26 +149,22 @@ class Store:
 
     # -- cells ---------------------------------------------------------------------------------
 
-    def known(self, problem: str, optimizer: str) -> dict[str, bool]:
-        """The cells of a task by key: whether they came to an end without an error."""
-        found = self._rows(
-            "SELECT key, error IS NULL FROM cells WHERE problem = ? AND optimizer = ?",
-            (problem, optimizer),
-        )
-        return {key: bool(good) for key, good in found}
+    def known(self, keys: Iterable[str]) -> dict[str, bool]:
+        """Which cells are there, and whether they came to an end without an error: by their keys,
+        for another text may have measured them."""
+        return {key: bool(good) for key, good in self._of_keys("error IS NULL", keys)}
 
-    def curves(self, keys: Iterable[str]) -> dict[str, Curves | None]:
-        """What came of cells, of those that are known; None for an error."""
-        out: dict[str, Curves | None] = {}
+    def _of_keys(self, what: str, keys: Iterable[str]) -> Iterator[tuple[str, Any]]:
         wanted = list(keys)
         for at in range(0, len(wanted), 500):
             part = wanted[at : at + 500]
             marks = ",".join("?" * len(part))
-            for key, blob in self._rows(
-                f"SELECT key, curves FROM cells WHERE key IN ({marks})", part
-            ):
-                out[key] = None if blob is None else self._unpacked(key, blob)
-        return out
+            yield from self._rows(f"SELECT key, {what} FROM cells WHERE key IN ({marks})", part)
+
+    def curves(self, keys: Iterable[str]) -> dict[str, Curves | None]:
+        """What came of cells, of those that are known; None for an error."""
+        return {key: None if blob is None else self._unpacked(key, blob)
+                for key, blob in self._of_keys("curves", keys)}  # fmt: skip
 
     def _unpacked(self, key: str, blob: bytes) -> Curves:
         try:

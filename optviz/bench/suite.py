@@ -22,7 +22,7 @@ from optviz.bench.curves import LEARNING, Problem
 from optviz.bench.problems import problem
 from optviz.optimizers import optimizers as catalogue
 from optviz.optimizers.base import Optimizer
-from optviz.optimizers.parse import name_and_settings, parse_optimizer
+from optviz.optimizers.parse import name_and_settings, optimizer_text, parse_optimizer
 from optviz.optimizers.schedules import Schedule, parse_schedule
 from optviz.shared.checks import check_whole
 from optviz.shared.settings import split_outside_brackets
@@ -85,8 +85,10 @@ class Suite:
             object.__setattr__(self, "optimizers", tuple(catalogue))
         for name in ("problems", "optimizers"):
             texts = getattr(self, name)
-            if not isinstance(texts, list | tuple) or not texts:
+            if not isinstance(texts, list | tuple):
                 raise ValueError(f"suite {self.name}: {name} must be a list of texts")
+            if not texts:
+                raise ValueError(f"suite {self.name}: {name} is empty")
             if not all(isinstance(text, str) for text in texts):
                 raise ValueError(f"suite {self.name}: {name} must be texts")
             texts = tuple(text.strip() for text in texts)
@@ -105,12 +107,23 @@ class Suite:
         if not isinstance(self.target, int | float) or not 0 < self.target < 1:
             raise ValueError(f"suite {self.name}: target must be a number between 0 and 1")
         schedule_for(self.schedule, 100)
-        for text in self.problems:
-            problem(text)
         for text in self.optimizers:
             _check_optimizer(text)
+        self._refuse_twins("problems", {text: problem(text).same_as() for text in self.problems})
+        self._refuse_twins("optimizers", {
+            text: (optimizer_text(optimizer_of(text)), _has_rate(text)) for text in self.optimizers
+        })  # fmt: skip
         if self.cells > MOST_CELLS:
             raise ValueError(f"suite {self.name} has {self.cells:,} cells, above {MOST_CELLS:,}")
+
+    def _refuse_twins(self, name: str, known_by: Mapping[str, Any]) -> None:
+        """One thing in two spellings would count twice."""
+        first: dict[Any, str] = {}
+        for text, what in known_by.items():
+            if (other := first.setdefault(what, text)) != text:
+                raise ValueError(
+                    f"suite {self.name}: {name} has the same twice, as {other} and as {text}"
+                )
 
     @property
     def cells(self) -> int:
@@ -214,7 +227,10 @@ def schedule_for(text: str, steps: int) -> Schedule | None:
         return None
     if not isinstance(text, str):
         raise ValueError(f"schedule must be constant or such as cosine(1,steps), not {text!r}")
-    made = parse_schedule(re.sub(r"\bsteps\b", str(steps), text))
+    try:
+        made = parse_schedule(re.sub(r"\bsteps\b", str(steps), text))
+    except ValueError as error:
+        raise ValueError(f"{error} (the word steps stands for the budget)") from None
     if made.first() != 1:
         raise ValueError(
             f"schedule {text!r}: its rate must be 1, which is multiplied by each rate that is "

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import time
 import warnings
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from optviz.bench.problems import problem
@@ -30,6 +33,7 @@ class Job:
 
 def work(job: Job) -> list[Measured]:
     """Run a job; a setting that raises is tried seed by seed, and what raises is kept as such."""
+    _warm(job.problem, job.optimizer, job.cells[0][0])
     begun = time.perf_counter()
     try:
         found = _measure(job.cells)
@@ -39,6 +43,13 @@ def work(job: Job) -> list[Measured]:
         return [m for row in job.cells for cell in row for m in _alone(cell)]
     each = (time.perf_counter() - begun) / job.count
     return [Measured(cell, blob, None, each) for cell, blob in found]
+
+
+@functools.lru_cache(maxsize=4096)
+def _warm(on: str, text: str, cell: Cell) -> None:
+    """Load and compile what a task needs, so that its first cells take no longer than others."""
+    with suppress(Exception):  # which the cells themselves will raise
+        _measure(((dataclasses.replace(cell, budget=1),),))
 
 
 def _alone(cell: Cell) -> list[Measured]:

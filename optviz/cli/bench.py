@@ -73,7 +73,8 @@ def run(suite: str, store: Path, name: str | None, workers: int | None, executor
     given = {key: value for key, value in changes.items() if value not in (None, ())}
     if given:
         made = dataclasses.replace(made, **given)
-        made = dataclasses.replace(made, name=name or f"{made.name}-{made.digest()}")
+        made = dataclasses.replace(
+            made, name=f"{made.name}-{made.digest()}" if name is None else name)  # fmt: skip
     if executor not in (None, "dask"):
         raise ValueError(f"executor must be dask, not {executor!r}")
     if scheduler is not None and executor is None:
@@ -89,13 +90,16 @@ def run(suite: str, store: Path, name: str | None, workers: int | None, executor
     except KeyboardInterrupt:
         refuse(f"interrupted: what is done is in {store}; the same command goes on", 130)
     if quiet:
-        return
+        sys.exit(1 if found.failed else 0)
     print(f"{found.done:,} of {found.total:,} cells in {store}, "
           f"{time.monotonic() - begun:.0f} s")  # fmt: skip
     if found.failed:
-        print(f"optviz: {found.failed:,} cells failed: optviz bench status {store} tells why",
-              file=sys.stderr)  # fmt: skip
-    print(f"optviz bench report {store}{_suite_of(store, made.name)}")
+        print(f"optviz: {found.failed:,} cells failed: optviz bench status {store} tells why, "
+              f"optviz bench retry {store} runs them again", file=sys.stderr)  # fmt: skip
+    if found.done:
+        print(f"optviz bench report {store}{_suite_of(store, made.name)}")
+    if found.failed:
+        sys.exit(1)
 
 
 def _suite_of(store: Path, name: str) -> str:
@@ -207,7 +211,8 @@ def merge(stores: tuple[Path, ...], output: Path) -> None:
 @click.option("--problem", metavar="PROBLEM", help="Cells of this one.")
 @click.option("--failed", is_flag=True, help="Cells that raised an error.")
 def forget(store: Path, optimizer: str | None, problem: str | None, failed: bool) -> None:
-    """Remove cells from a STORE, so that they are measured again."""
+    """Remove cells from a STORE, so that they are measured again: those of an optimizer, of a
+    problem, what failed; given together, what is all of these."""
     from optviz.bench import Store
 
     with Store(store) as opened:
@@ -219,7 +224,7 @@ def forget(store: Path, optimizer: str | None, problem: str | None, failed: bool
 @STORE
 @click.option("--workers", type=int, help="Processes; one for each processor unless given.")
 def retry(store: Path, workers: int | None) -> None:
-    """Run again what failed in a STORE."""
+    """Run again what failed in a STORE, and what is missing."""
     from optviz.bench import Store
     from optviz.bench import run as go
 
@@ -239,7 +244,7 @@ def retry(store: Path, workers: int | None) -> None:
 def compare(first: Path, second: Path, suite: str | None, fail: bool) -> None:
     """Tell what became better or worse from the FIRST store to the SECOND."""
     from optviz.bench.exports import compare as beside
-    from optviz.shared.text import rounded
+    from optviz.shared.text import counted, rounded
 
     found = beside(first, second, suite)
     for change in found:
@@ -249,7 +254,7 @@ def compare(first: Path, second: Path, suite: str | None, fail: bool) -> None:
                   f"{rounded(change.high)})")  # fmt: skip
     worse = sum(change.verdict == "worse" for change in found)
     better = sum(change.verdict == "better" for change in found)
-    print(f"{len(found):,} pairs: {better:,} better, {worse:,} worse, "
+    print(f"{counted(len(found), 'pair')}: {better:,} better, {worse:,} worse, "
           f"{len(found) - better - worse:,} not told apart")  # fmt: skip
     if fail and worse:
         sys.exit(1)

@@ -146,7 +146,7 @@ def _studies() -> tuple[list[str], list[list[str]]]:
 def _families() -> tuple[list[str], list[list[str]]]:
     """What there is in n dimensions."""
     rows = [
-        [f"{family.name}:n=10", listed(f"{key}={number(v)}" for key, v in family.settings.items()),
+        [family.example, listed(f"{key}={number(v)}" for key, v in family.settings.items()),
          family.source]
         for family in FAMILIES.values()
     ]  # fmt: skip

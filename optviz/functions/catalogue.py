@@ -184,7 +184,9 @@ def _made(f: Any, gradient: Callable[[Any, Any], Any] | None) -> Function:
     if names_python(f):
         return _imported(module, attribute, gradient)
     if key in FAMILIES:
-        raise ValueError(f"{key} has any number of dimensions: say how many, as in {key}:n=10")
+        raise ValueError(
+            f"{key} has any number of dimensions: say how many, as in {FAMILIES[key].example}"
+        )
     if module.endswith(".py"):
         place = f"{Path(module).stem}:{attribute or 'function'}"
         raise ValueError(f"{f!r}: a Python function is named without .py, as {place}")

@@ -68,7 +68,8 @@ def _width(n: int) -> int:
 def _three_squares(n: int) -> None:
     """Refuse n that are not those of three square layers."""
     if 3 * _width(n) ** 2 != n:
-        at = [3 * size**2 for size in (max(_width(n), 1), _width(n) + 1)]
+        size = max(_width(n), 1)
+        at = [3 * size**2, 3 * (size + 1) ** 2]
         raise ValueError(
             f"linear-network: n must be three times a square, such as {listed(at)}, not {n}: it "
             "has three square layers"
@@ -113,6 +114,11 @@ class Family:
     settings: Mapping[str, float] = field(default_factory=dict)
     largest: int = MAX_N
     check: Callable[[int], None] = lambda n: None
+
+    @property
+    def example(self) -> str:
+        """A text of it."""
+        return f"{self.name}:n={12 if self.check is _three_squares else 10}"
 
 
 FAMILIES: Mapping[str, Family] = {
@@ -249,7 +255,7 @@ def read(text: str) -> tuple[Member, int, tuple[float, float]]:
     family = FAMILIES[_name(name)]
     texts = parse_settings(family.name, settings, known=["n", *family.settings, *ENDS])
     if "n" not in texts:
-        raise ValueError(f"{text!r} lacks its number of dimensions: {family.name}:n=10")
+        raise ValueError(f"{text!r} lacks its number of dimensions: {family.example}")
     try:
         n = parse_whole(texts.pop("n"))
     except ValueError:

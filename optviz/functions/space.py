@@ -331,7 +331,7 @@ def of_python(
     if isinstance(given, tuple) and len(given) == 2 and slope is None:
         both = Both(f)
         made, given = replace(made, _value=both.value, _slope=both.slope), given[0]
-    if np.shape(given) != () or not np.isreal(given):
+    if given is None or np.shape(given) != () or not np.isreal(given):
         raise ValueError(
             f"{name}(p) must give one number for an array of {n} coordinates, or that and the "
             f"gradient, not {_what(given)}: a function of the plane, f(x, y), goes without n"

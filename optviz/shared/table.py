@@ -148,7 +148,7 @@ class Table:
         return target
 
     def _csv(self, comment: bool) -> Iterator[str]:
-        if comment:
+        if comment and self.about:
             yield f"{COMMENT}{json.dumps(self.about)}\n"
         yield f"{','.join(map(_cell, self.columns))}\n"
         for begin in range(0, len(self), BLOCK):
