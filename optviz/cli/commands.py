@@ -123,7 +123,7 @@ def _completer(catalogue: str, field: FieldInfo) -> Any:
 
     def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
         known = _names(catalogue) if catalogue else words
-        return [name for name in known if name.startswith(incomplete.lower())]
+        return [name for name in known if name.lower().startswith(incomplete.lower())]
 
     return complete if catalogue or words else None
 
@@ -132,8 +132,10 @@ def _names(catalogue: str) -> list[str]:
     from optviz.data import datasets
     from optviz.functions import functions
     from optviz.optimizers import optimizers
+    from optviz.optimizers.parse import EXAMPLES
 
-    known: dict[str, Any] = {"optimizers": optimizers, "functions": functions, "data": datasets,
+    # What other libraries have is known when they are imported: an example of each.
+    known: dict[str, Any] = {"optimizers": [*optimizers, *EXAMPLES.values()], "functions": functions, "data": datasets,
                              "themes": THEMES}  # fmt: skip
     return list(known[catalogue])
 
