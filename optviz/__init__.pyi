@@ -5,6 +5,7 @@ __version__: str
 # The first two are mappings as well: `ov.optimizers["adam"]`, `ov.functions["beale"]`.
 from . import adapters as adapters
 from . import bench as bench
+from . import data as data
 from . import functions as functions
 from . import nn as nn
 from . import optimizers as optimizers

@@ -135,8 +135,10 @@ def _names(catalogue: str) -> list[str]:
     from optviz.optimizers.parse import EXAMPLES
 
     # What other libraries have is known when they are imported: an example of each.
-    known: dict[str, Any] = {"optimizers": [*optimizers, *EXAMPLES.values()], "functions": functions, "data": datasets,
-                             "themes": THEMES}  # fmt: skip
+    known: dict[str, Any] = {
+        "optimizers": [*optimizers, *EXAMPLES.values()], "functions": functions, "data": datasets,
+        "themes": THEMES,
+    }  # fmt: skip
     return list(known[catalogue])
 
 
