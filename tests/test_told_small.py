@@ -180,3 +180,69 @@ def test_an_initialiser_that_there_is_not_is_refused_by_every_study_that_takes_o
         if "init" in fields and "inits" not in fields:
             with pytest.raises(ValueError, match="init 'hee' is not known"):
                 ov.study(name, init="hee").run(None)
+
+
+def test_deep_networks_begin_from_the_seed_that_is_given() -> None:
+    for name in ("bn-rates", "covariate-shift"):
+        study: Any = ov.study(name, seed=7)
+        assert study.deep_with(50).seed == 7
+        assert ov.study(name, seed=0).deep_with(50).seed == 0
+
+
+def test_lines_of_what_normalises_end_at_the_largest_batch() -> None:
+    study: Any = ov.study("bn-inference", data="moons:n=150", layers=1, units=5, epochs=1, runs=2,
+                          largest=16)  # fmt: skip
+    result = study.run(None)
+    axes = labelled(ov.plot(result), "error")
+    assert axes.get_xlim() == (1.0, float(result.sizes[-1]))
+    ends = [
+        line.get_xdata()[-1] for line in axes.lines if len(line.get_xdata()) == len(result.sizes)
+    ]
+    assert ends
+    assert set(ends) == {float(result.sizes[-1])}
+
+
+def test_shares_of_pairs_of_units_add_up_to_all() -> None:
+    study: Any = ov.study("dropout-masks", data="moons:n=120", epochs=2, runs=1)
+    result = study.run(None)
+    figure = study.draw(result)
+    (axes,) = (a for a in figure.axes if a.get_xlabel().startswith("absolute correlation"))
+    outlines = [p for p in axes.patches if not p.get_fill()]
+    for patch in outlines:
+        corners = patch.get_xy()
+        heights = corners[1:-1:2, 1]
+        assert heights.sum() == pytest.approx(1, abs=1e-6)
+
+
+def test_sentences_begin_with_one_capital_letter() -> None:
+    for name in ("momentum", "adam", "adagrad", "sgd"):
+        for on in ("beale", "bowl", "himmelblau"):
+            for told in ov.explain(on, f"{name}:lr=0.02", steps=15).sentences:
+                assert told[0] == told[0].upper()
+                assert told[1] == told[1].lower()
+
+
+def test_a_docstring_is_no_statement_of_a_rule() -> None:
+    from optviz.optimizers.rule import kernel_source
+
+    def rule(x, g, lr):
+        """Descends."""
+        step = lr * g
+        return x - step
+
+    assert "step = " in kernel_source(rule, ("lr",))
+
+
+def test_levels_are_for_a_map_and_refused_for_a_surface() -> None:
+    with pytest.raises(ValueError, match="levels"):
+        ov.animate(ov.minimize("bowl", "adam:lr=0.3", steps=5), view="surface", levels=9)
+    assert ov.animate(ov.minimize("bowl", "adam:lr=0.3", steps=5), levels=9) is not None
+
+
+def test_a_page_has_numbers_of_five_digits(tmp_path: Any) -> None:
+    film = ov.animate(ov.minimize("beale", "adam:lr=0.123", steps=6))
+    text = film.save(tmp_path / "f.html").read_text()
+    t = ov.minimize("beale", "adam:lr=0.123", steps=6)
+    for value in (t.points[3, 0], t.values[4]):
+        assert f'"{rounded(float(value), 5)}"' in text
+        assert f'"{rounded(float(value), 6)}"' not in text
