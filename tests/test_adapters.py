@@ -295,6 +295,22 @@ def test_others_race_beside_ours_and_are_tuned(
 
 
 @pytest.mark.peers
+@pytest.mark.parametrize("text", ["torch:Adam:lr=0.01", "optax:adam:learning_rate=0.01"])
+def test_others_train_our_networks(text: str, tmp_path: Path) -> None:
+    x = np.random.default_rng(0).normal(size=(60, 4)).astype(np.float32)
+    y = (x[:, 0] > 0).astype(int)
+    ends = []
+    for optimizer in (text, "adam:lr=0.01,convention=torch"):
+        net = ov.nn.MLP((4, 6, 2), rng=0)
+        net.fit(x, y, optimizer, epochs=4, batch_size=20, rng=0)
+        ends.append(net.parameters.copy())
+    np.testing.assert_allclose(*ends, atol=2e-5)
+    suite = ov.bench.Suite("nets", ["net:moons:n=120~hidden=4", "beale"], [text, "adam:lr=0.01"],
+                           seeds=2, epochs=2, steps=20)  # fmt: skip
+    assert ov.bench.run(suite, tmp_path / "r.sqlite", workers=1).failed == 0
+
+
+@pytest.mark.peers
 def test_a_schedule_is_obeyed_by_all() -> None:
     rates = ov.schedules.Step(0.2, every=5)
     ours = ov.minimize("bowl", ov.SGD(lr=rates), steps=20).points
@@ -345,8 +361,18 @@ def test_a_foreign_optimizer_is_no_rule() -> None:
     made = ov.adapters.callable(Momentum)
     assert isinstance(made, Foreign)
     assert set(READERS) == {"torch", "optax", "keras", "scipy"}
-    with pytest.raises(ValueError, match="is for pictures"):
-        made.update({}, {})
+    with pytest.raises(ValueError, match="no checkpoint can be written"):
+        made.state_dict()
+    with pytest.raises(ValueError, match="evaluates the function within its steps"):
+        ov.adapters.scipy("BFGS").update({}, {})
+    params = {"a": np.ones(3), "b": np.ones((2, 2), np.float32)}
+    plain = {key: value.copy() for key, value in params.items()}
+    ours = ov.Momentum()
+    for _ in range(4):
+        made.update(params, {key: 2 * value for key, value in params.items()})
+        ours.update(plain, {key: 2 * value for key, value in plain.items()})
+    for key, value in params.items():
+        np.testing.assert_allclose(value, plain[key], rtol=1e-6)
 
 
 def test_pictures_say_whose_they_are_and_what_cannot_be_seen() -> None:

@@ -6,7 +6,7 @@ for each, whose hyperparameters are the numbers that its library takes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
@@ -119,15 +119,32 @@ class Foreign(Optimizer):
 
         return step
 
-    def update(self, *_: Any, **__: Any) -> None:
-        """There is none: in a program of one's own the library itself does that."""
-        raise ValueError(
-            f"{type(self).__name__} is for pictures here: use {self.library or 'it'} itself"
-        )
+    def update(
+        self, params: Mapping[str, Array], grads: Mapping[str, Any], undecayed: Iterable[str] = ()
+    ) -> None:
+        """One step, in place, of every array in `params`, each by a run of its own.
+
+        A decay of the library's own falls on all of them, whatever is `undecayed`.
+        """
+        if params.keys() != grads.keys():
+            raise ValueError("params and grads have different keys")
+        hyper = self.hyper_vector()
+        rate = self._hyper.get(self.rate_name)
+        rate = rate(self._steps) if isinstance(rate, Schedule) else rate
+        runs: dict[str, Any] = self._states
+        for key, x in params.items():
+            if key not in runs:
+                runs[key] = self.begin(x.copy(), self.settings(hyper))
+            g = np.array(grads[key], dtype=x.dtype)
+            x[...] = runs[key].step(np.array(x), g, None if rate is None else float(rate))
+        self._steps += 1
 
     def state_dict(self) -> dict[str, Any]:
         """There is none."""
-        raise ValueError(f"{type(self).__name__} has no state_dict here")
+        raise ValueError(
+            f"{type(self).__name__} has no state_dict here: its state is not seen, so that no "
+            "checkpoint can be written"
+        )
 
 
 class Walker(Foreign):
@@ -142,7 +159,12 @@ class Walker(Foreign):
 
     def kernel(self, *_: Any, **__: Any) -> Callable[..., Any]:
         """There is none: a step is not made of a gradient alone."""
-        raise ValueError(
-            f"{self.name} evaluates the function within its steps: here a step is made of one "
-            "gradient"
-        )
+        raise ValueError(self._why_not())
+
+    def update(self, *_: Any, **__: Any) -> None:
+        """There is none."""
+        raise ValueError(self._why_not())
+
+    def _why_not(self) -> str:
+        return (f"{self.name} evaluates the function within its steps: here a step is made of one "
+                "gradient")  # fmt: skip
