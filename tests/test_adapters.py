@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import subprocess
 import sys
 from importlib.metadata import version
@@ -387,3 +388,83 @@ def test_pictures_say_whose_they_are_and_what_cannot_be_seen() -> None:
     assert "ScipyBFGS: done by tests of its own" in told
     told = words(ov.plot(ov.explain("beale", own, steps=4)))
     assert "your own: its state is not seen" in told
+
+
+class Decaying:
+    """A class that lowers its own rate."""
+
+    def __init__(self, lr: float = 0.3) -> None:
+        self.lr = lr
+
+    def update(self, params: dict[str, Any], grads: dict[str, Any]) -> None:
+        for key in params:
+            params[key] -= self.lr * grads[key]
+        self.lr *= 0.9
+
+
+def test_who_changes_its_own_rate_may() -> None:
+    t = ov.minimize("bowl", ov.adapters.callable(Decaying, lr=0.3), steps=6)
+    x, lr = np.array(t.points[0]), 0.3
+    for k in range(6):
+        x, lr = x - lr * ov.function("bowl").gradient(*x), lr * 0.9
+        np.testing.assert_allclose(t.points[k + 1], x, rtol=1e-12, atol=1e-14)
+    scheduled = ov.adapters.callable(Momentum).fresh(lr=ov.schedules.Step(0.2, every=2))
+    ours = ov.Momentum(lr=ov.schedules.Step(0.2, every=2))
+    np.testing.assert_allclose(
+        ov.minimize("bowl", scheduled, steps=9).points,
+        ov.minimize("bowl", ours, steps=9).points,
+        rtol=1e-12,
+        atol=1e-14,
+    )
+
+
+def test_numbers_of_any_kind_are_numbers_and_a_method_has_its_object_copied() -> None:
+    assert ov.adapters.callable(Momentum, lr=np.float32(0.25)).lr == 0.25
+    mine = Momentum()
+    made = ov.adapters.callable(mine.update)
+    ends = [ov.minimize("bowl", made, steps=5).points for _ in range(2)]
+    np.testing.assert_array_equal(*ends)
+    assert mine.v is None
+    with pytest.raises(ValueError, match="returns something"):
+        ov.minimize("bowl", ov.adapters.callable(lambda params, grads: dict(params)), steps=2)
+
+
+def test_those_with_a_text_are_pickled_and_what_only_python_can_make_says_so() -> None:
+    t = pickle.loads(pickle.dumps(ov.minimize("bowl", "scipy:BFGS:gtol=0.01", steps=3)))
+    assert t.optimizer.gtol == 0.01
+    with pytest.raises(TypeError, match="was made in Python"):
+        pickle.dumps(ov.adapters.callable(Momentum))
+    with pytest.raises(ValueError, match="was made in Python, by what no text can say"):
+        parse_optimizer("own.TorchAdam:lr=0.1")
+    with pytest.raises(ValueError, match="ScipyBFGS has no learning rate"):
+        ov.tune("beale", "scipy:BFGS")
+
+
+@pytest.mark.peers
+def test_settings_that_are_no_plain_numbers_count() -> None:
+    import optax
+    import torch
+
+    wanted = ov.minimize("bowl", "torch:Adam:lr=0.25", steps=20).points
+    for rate in (np.float32(0.25), torch.tensor(0.25)):
+        made = ov.adapters.torch(torch.optim.Adam, lr=rate)
+        np.testing.assert_array_equal(ov.minimize("bowl", made, steps=20).points, wanted)
+    by_schedule = ov.adapters.optax(optax.adam, learning_rate=optax.constant_schedule(0.25))
+    plain = ov.adapters.optax(optax.adam, learning_rate=0.25)
+    ends = [ov.minimize("bowl", o, steps=20).points for o in (by_schedule, plain)]
+    np.testing.assert_allclose(*ends, rtol=1e-6)
+    two = [ov.adapters.torch(torch.optim.Adam, lr=0.1, betas=b) for b in ((0.9, 0.99), (0.1, 0.9))]
+    figure = ov.plot([ov.minimize("beale", o, steps=9) for o in two])
+    names = [t.get_text() for legend in figure.legends for t in legend.get_texts()]
+    assert any("betas = (0.9, 0.99)" in name for name in names)
+
+    class Slower(torch.optim.SGD):
+        def step(self, closure: Any = None) -> Any:
+            super().step(closure)
+            for group in self.param_groups:
+                group["lr"] *= 0.9
+
+    t = ov.minimize("bowl", ov.adapters.torch(Slower, lr=0.3), steps=6)
+    np.testing.assert_array_equal(
+        t.points, torch_alone(lambda p: Slower(p, lr=0.3), ov.function("bowl"), 6)
+    )

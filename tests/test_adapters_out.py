@@ -236,3 +236,20 @@ def test_in_float32_and_under_vmap_each_is_as_alone() -> None:
         mine.update(starts, mine.init(starts))
     with pytest.raises(ValueError, match="float32 and float64 arrays, not int32"):
         mine.init(jnp.arange(3))
+
+
+def test_gradients_of_other_shapes_and_groups_that_do_not_fit_are_refused() -> None:
+    import jax.numpy as jnp
+    import torch
+
+    mine = ov.adapters.as_optax("adam:lr=0.1")
+    for shape in (1, 3):
+        with pytest.raises(ValueError, match="a gradient has the shape"):
+            mine.update(jnp.ones(shape), mine.init(jnp.ones(2)), jnp.ones(2))
+    with pytest.raises(ValueError, match="optviz steps arrays, not"):
+        mine.init({"a": 1.0})
+    assert mine.update({}, mine.init({}), {})[0] == {}
+    optimizer = ov.adapters.as_torch([torch.nn.Parameter(torch.zeros(2))], "adam")
+    with pytest.raises(ValueError, match="float16"):
+        optimizer.add_param_group({"params": [torch.nn.Parameter(torch.zeros(2).half())]})
+    assert len(optimizer.param_groups) == 1

@@ -155,6 +155,24 @@ def test_a_network_is_stepped_array_by_array() -> None:
     np.testing.assert_allclose(net.parameters, other.parameters, rtol=1e-6)
 
 
+def test_a_total_from_around_the_rule_is_one_too() -> None:
+    from optviz import total as summed_up
+
+    total = summed_up
+
+    class Inner(ov.Optimizer):
+        defaults = {"lr": 0.1}
+
+        @staticmethod
+        def rule(x, g, lr):
+            return x - lr * g / (np.sqrt(total(g**2)) + 1e-30)
+
+    assert not Inner().is_elementwise
+    assert ov.Adam().is_elementwise
+    t = ov.minimize("beale", Inner(lr=0.05), steps=5)
+    np.testing.assert_allclose(np.linalg.norm(np.diff(t.points, axis=0), axis=1), 0.05, rtol=1e-9)
+
+
 def test_the_others_are_what_they_were() -> None:
     for name, kind in ov.optimizers.items():
         for convention in kind.defaults:

@@ -180,3 +180,47 @@ def test_of_a_keras_model_and_of_a_network_of_ours() -> None:
                 callbacks=[lambda net, history: t.step(history.loss[-1])])  # fmt: skip
     np.testing.assert_array_equal(t.points[-1], net.parameters)
     assert len(t.loss) == 4
+
+
+def test_what_diverged_is_drawn_as_far_as_it_went() -> None:
+    params = {"w": np.array([1.0, -2.0])}
+    with ov.trace(params, keep="all") as t, np.errstate(over="ignore"):
+        for k in range(12):
+            params["w"] *= 1e6 if k > 4 else 0.9
+            t.step()
+    assert t.finite < 13
+    assert np.isnan(t.plane()[0][-1]).all()
+    figure = ov.plot(t)
+    told = " ".join(text.get_text() for text in figure.texts)
+    assert f"no numbers at step {t.steps[t.finite]}" in told
+    with pytest.raises(ValueError, match="one `with` block"), t:
+        pass
+    with pytest.raises(ValueError, match="keep is empty"):
+        ov.trace(params, keep=[])
+
+
+@pytest.mark.peers
+def test_of_several_groups_and_optimizers_each_step_counts_once() -> None:
+    import torch
+
+    model = torch.nn.Sequential(torch.nn.Linear(3, 2), torch.nn.Linear(2, 1))
+    first, last = (torch.optim.SGD([{"params": torch.nn.Linear(1, 1).parameters()},
+                                    {"params": part.parameters(), "lr": lr}], lr=0.5)
+                   for part, lr in zip(model, (0.1, 0.2), strict=True))  # fmt: skip
+    with ov.trace(model, keep="all") as t:
+        for _ in range(4):
+            loss = model(torch.ones(2, 3)).sum()
+            loss.backward()
+            first.step()
+            last.step()
+            t.tell(loss)
+        with pytest.raises(ValueError, match="seen by themselves"):
+            t.step()
+    assert t.steps.tolist() == [0, 1, 2, 3, 4]
+    np.testing.assert_allclose(t.rate[1:], 0.1)
+    assert not np.isnan(t.loss[1:]).any()
+    with ov.trace(model, keep="all") as t:
+        model.double()
+        loss = model(torch.ones(2, 3, dtype=torch.float64)).sum()
+        torch.optim.SGD(model.parameters(), lr=1.0).step()
+    assert t.points.dtype == np.float32

@@ -20,18 +20,28 @@ class OwnRun:
 
     def __init__(self, owner: Any, update: Callable[..., Any] | None, rate_name: str) -> None:
         self.owner, self.function, self.rate_name = owner, update, rate_name
+        #: What was asked for last: a class may change its own rate meanwhile.
+        self.rate: float | None = getattr(owner, rate_name, None)
 
     def step(self, x: Array, g: Array, rate: float | None) -> Array:
         """The place after x."""
-        if rate is not None and getattr(self.owner, self.rate_name, rate) != rate:
+        if rate is not None and rate != self.rate and self.owner is not None:
+            self.rate = rate
             setattr(self.owner, self.rate_name, rate)
         params = {"x": x.copy()}
-        (self.function or self.owner.update)(params, {"x": g})
+        given = (self.function or self.owner.update)(params, {"x": g})
+        if given is not None:
+            raise ValueError(
+                "update(params, grads) returns something, which would be lost: it is to change the "
+                "arrays in params"
+            )
         return np.array(params["x"], dtype=x.dtype)
 
     def copy(self) -> OwnRun:
         """Another that goes on by itself."""
-        return OwnRun(copy.deepcopy(self.owner), self.function, self.rate_name)
+        other = OwnRun(copy.deepcopy(self.owner), self.function, self.rate_name)
+        other.rate = self.rate
+        return other
 
 
 class Own(Foreign):
@@ -54,6 +64,9 @@ class Own(Foreign):
 
 def adapted(update: Any, settings: Mapping[str, Any]) -> Foreign:
     """What `optviz.adapters.callable` returns."""
+    owner = getattr(update, "__self__", None)
+    if owner is not None and getattr(update, "__name__", "") == "update":
+        update = owner  # its method: the object is copied for each run
     if isinstance(update, type):
         try:
             made = update(**settings)

@@ -70,7 +70,7 @@ class Optax(Foreign):
         if not callable(self.make):
             return OptaxRun(lambda _: self.make, x, None)
         given = {**self.fixed, **settings}
-        if RATE not in given:
+        if RATE not in settings:  # or it is a schedule of optax's
             return OptaxRun(lambda _: self.make(**given), x, None)
         return OptaxRun(lambda rate: self.make(**{**given, RATE: rate}), x, given[RATE])
 

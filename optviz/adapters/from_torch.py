@@ -24,6 +24,8 @@ class TorchRun:
 
         self.parameter = torch.nn.Parameter(torch.from_numpy(x))
         self.optimizer = make([self.parameter])
+        #: What was asked for last: an optimizer may change its own rate meanwhile.
+        self.rate: float | None = self.optimizer.param_groups[0].get("lr")
 
     def step(self, x: Array, g: Array, rate: float | None) -> Array:
         """The place after x."""
@@ -32,8 +34,9 @@ class TorchRun:
         with torch.no_grad():
             self.parameter.copy_(torch.from_numpy(x.copy()))
         self.parameter.grad = torch.from_numpy(g)
-        for group in self.optimizer.param_groups:
-            if rate is not None and group.get("lr") != rate:
+        if rate is not None and rate != self.rate:
+            self.rate = rate
+            for group in self.optimizer.param_groups:
                 group["lr"] = rate
         self.optimizer.step()
         return np.array(self.parameter.detach().numpy())

@@ -56,6 +56,16 @@ def numbers(make: Any) -> dict[str, float | bool]:
     return {p.name: p.default for p in parameters if is_number(p.default)}
 
 
+def plain_number(value: Any) -> Any:
+    """A number of NumPy, PyTorch or JAX as Python's; all else as it is."""
+    if isinstance(value, bool | int | float) or getattr(value, "ndim", None) != 0:
+        return value
+    try:
+        return value.item()
+    except (AttributeError, TypeError, ValueError):
+        return value
+
+
 def is_number(value: Any) -> bool:
     """Whether it is a flag or a finite number."""
     return isinstance(value, bool | int | float) and math.isfinite(value)
@@ -70,9 +80,10 @@ def class_of(
     Its hyperparameters are `numbers`, with the library's defaults, and what else is a number in
     `settings`, the rate first; what is none is `fixed`, and no text can tell it.
     """
-    given = {k: v for k, v in settings.items() if is_number(v)}
+    plain = {k: plain_number(v) for k, v in settings.items()}
+    given = {k: v for k, v in plain.items() if is_number(v)}
     fixed = {k: v for k, v in settings.items() if k not in given}
-    usual = {**given, **numbers}
+    usual = {**given, **{k: v for k, v in numbers.items() if k not in fixed}}
     whole = frozenset(k for k, v in usual.items() if isinstance(v, int))
     defaults = {k: v if isinstance(v, bool) else float(v) for k, v in usual.items()}
     if rate in defaults:

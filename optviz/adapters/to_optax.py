@@ -35,6 +35,8 @@ def adapted(optimizer: str | Optimizer) -> Any:
     def init(params: Any) -> OptvizState:
         leaves, tree = jax.tree.flatten(params)
         for leaf in leaves:
+            if not hasattr(leaf, "dtype"):
+                raise ValueError(f"optviz steps arrays, not {leaf!r:.40}: give jnp.asarray(…)")
             if np.dtype(leaf.dtype) not in (np.float32, np.float64):
                 raise ValueError(f"optviz steps float32 and float64 arrays, not {leaf.dtype}")
         slots = [jnp.asarray(made.initial_state(leaf.size, np.dtype(leaf.dtype)).reshape(
@@ -48,6 +50,13 @@ def adapted(optimizer: str | Optimizer) -> Any:
                 "a rule of optviz steps from where it is: update(grads, state, params)"
             )
         leaves, tree = jax.tree.flatten(params)
+        for x, g in zip(leaves, tree.flatten_up_to(grads), strict=True):
+            if jnp.shape(x) != jnp.shape(g):
+                raise ValueError(
+                    f"a gradient has the shape {jnp.shape(g)}, its parameter {jnp.shape(x)}"
+                )
+        if not leaves:
+            return grads, state
         parts = [
             _step(jax, made, *each, state.count) for each in zip(
                 leaves, tree.flatten_up_to(grads), tree.flatten_up_to(state.slots),

@@ -45,9 +45,13 @@ def _kind() -> Any:
             """A group with settings of its own; those that do not fit are refused."""
             super().add_param_group(param_group)
             group = self.param_groups[-1]
-            self.optimizer.fresh(**{name: group[name] for name in self.optimizer.hyper})
-            for p in group["params"]:
-                _check(p)
+            try:
+                self.optimizer.fresh(**{name: group[name] for name in self.optimizer.hyper})
+                for p in group["params"]:
+                    _check(p)
+            except ValueError:
+                self.param_groups.pop()
+                raise
 
         @torch.no_grad()  # type: ignore[untyped-decorator]
         def step(self, closure: Callable[[], Any] | None = None) -> Any:

@@ -53,19 +53,30 @@ class Trace(Tabular):
     @property
     def moved(self) -> Real:
         """How far each point lies from the first, (k,); of a projection an estimate."""
-        return np.asarray(np.linalg.norm((self.points - self.points[0]).astype(float), axis=1))
+        with np.errstate(invalid="ignore", over="ignore"):
+            off = self.points.astype(float) - self.points[0]
+            return np.asarray(np.linalg.norm(off, axis=1))
 
     def plane(self) -> tuple[Real, Real]:
         """The points in the plane of their first two principal components, (k, 2), from the last
-        one; and the shares of the variance that the two explain, (2,)."""
-        off = (self.points - self.points[-1]).astype(float)
+        finite one, nan for those beyond; and the shares of the variance that the two explain."""
+        points = self.points[: self.finite]
+        off = (points - points[-1]).astype(float)
         centred = off - off.mean(axis=0)
         _, sizes, ways = np.linalg.svd(centred, full_matrices=False)
         total = float(np.square(sizes).sum())
         ways, two = ways[:2], np.zeros(2)
         two[: len(sizes[:2])] = np.square(sizes[:2]) / total if total else 0.0
         flat = off @ ways.T
-        return np.pad(flat, ((0, 0), (0, 2 - flat.shape[1]))), two
+        out = np.full((len(self.points), 2), np.nan)
+        out[: len(flat)] = np.pad(flat, ((0, 0), (0, 2 - flat.shape[1])))
+        return out, two
+
+    @property
+    def finite(self) -> int:
+        """How many of the points, from the first on, are finite: less than all have diverged."""
+        good: NDArray[np.bool_] = np.asarray(np.isfinite(self.points).all(axis=1))
+        return len(self.points) if good.all() else max(1, int(good.argmin()))
 
     def table(self) -> Table:
         """A row for each step that was kept."""
@@ -121,6 +132,8 @@ class Recorder:
         self._found: Trace | None = None
 
     def __enter__(self) -> Recorder:
+        if self._at:
+            raise ValueError("a trace is of one `with` block: make another")
         self._keep()
         if self._watch is not None:
             self._stop = self._watch(self)
@@ -129,6 +142,7 @@ class Recorder:
     def __exit__(self, *_: object) -> None:
         if self._stop is not None:
             self._stop()
+            self._stop = None
         if self._at[-1] != self.count:
             if len(self._at) == len(self._points):
                 self._at.pop()  # its place is for the last
@@ -149,6 +163,13 @@ class Recorder:
         rate
             Its learning rate.
         """
+        if self._stop is not None:
+            raise ValueError(
+                "steps of PyTorch's optimizers are seen by themselves: say the loss by t.tell(loss)"
+            )
+        self._made(loss, rate)
+
+    def _made(self, loss: Any = None, rate: float | None = None) -> None:
         self.count += 1
         if loss is not None or rate is not None:
             loss = self._pending[0] if loss is None else float(loss)
@@ -164,7 +185,7 @@ class Recorder:
         """Say the loss of a step that is seen by itself: before each, or after each."""
         if self._is_before is None:
             self._is_before = self.count == 0
-        value = float(loss)
+        value = float(loss.detach() if hasattr(loss, "detach") else loss)
         if self._is_before:
             self._pending = (value, np.nan)
             return
@@ -257,7 +278,9 @@ def trace(
     check_whole("dimensions", dimensions, 2, 10**6)
     names, read, watch = _parameters(what)
     if keep not in ("projection", "all"):
-        wanted = [keep] if isinstance(keep, str) else list(keep)
+        wanted = [keep] if isinstance(keep, str | int) else list(keep)
+        if not wanted:
+            raise ValueError("keep is empty: give names of parameters, all, or projection")
         for name in wanted:
             if name not in names:
                 raise ValueError(
@@ -293,8 +316,12 @@ def _parameters(
             "trace takes a PyTorch module or its parameters, a dict of NumPy arrays, a Keras model "
             f"or a network of optviz, not {kind if kind != 'builtins' else repr(what)[:40]}"
         )
-    views = [p.detach() for p in tensors.values()]
-    return list(tensors), lambda: [v.cpu().numpy() for v in views], _watcher(tensors.values())
+    found = tensors
+
+    def read() -> list[Array]:
+        return [p.detach().float().cpu().numpy() for p in found.values()]
+
+    return list(tensors), read, _watcher(tensors.values())
 
 
 def _watcher(tensors: Iterable[Any]) -> Callable[[Recorder], Callable[[], None]]:
@@ -304,11 +331,18 @@ def _watcher(tensors: Iterable[Any]) -> Callable[[Recorder], Callable[[], None]]
     def watch(recorder: Recorder) -> Callable[[], None]:
         from torch.optim.optimizer import register_optimizer_step_post_hook
 
+        clock: list[Any] = []
+
         def stepped(optimizer: Any, *_: Any) -> None:
-            group = optimizer.param_groups[0]
-            if any(id(p) in mine for p in group["params"]):
+            group = next((g for g in optimizer.param_groups
+                          if any(id(p) in mine for p in g["params"])), None)  # fmt: skip
+            if group is None:
+                return
+            if not clock:
+                clock.append(optimizer)
+            if optimizer is clock[0]:  # of several the first one counts
                 rate = group.get("lr")
-                recorder.step(rate=None if rate is None else float(rate))
+                recorder._made(rate=None if rate is None else float(rate))
 
         handle: Any = register_optimizer_step_post_hook(stepped)
         remove: Callable[[], None] = handle.remove

@@ -204,6 +204,7 @@ def _file_name(study: Study) -> str:
     # Where the rate is a study's own, its optimizer is a text without one.
     names = [e.partition(":")[0] if isinstance(e, str) else e.optimizer.name
              for e in entries[:5] if e is not None]  # fmt: skip
+    names = [name.replace(":", "-").lower() for name in names]  # torch:Adam
     prefix = [] if study.name in ("plot", "animate") else [study.name]
     if study.name == "explain":
         prefix, names = [], [f"{names[0]}-explained"]

@@ -62,6 +62,11 @@ class Foreign(Optimizer):
 
     # -- as other optimizers ------------------------------------------------------------------
 
+    def __reduce__(self) -> Any:
+        if not self.origin:
+            raise TypeError(f"{type(self).__name__} was made in Python: no text makes it again")
+        return _again, (self.spec(),)
+
     @property
     def name(self) -> str:
         """Its text without settings."""
@@ -145,6 +150,12 @@ class Foreign(Optimizer):
             f"{type(self).__name__} has no state_dict here: its state is not seen, so that no "
             "checkpoint can be written"
         )
+
+
+def _again(text: str) -> Any:
+    from optviz.optimizers.parse import parse_optimizer
+
+    return parse_optimizer(text)
 
 
 class Walker(Foreign):

@@ -63,6 +63,8 @@ def parse_optimizer(text: str, *, own: bool = True) -> Optimizer:
         kind = _foreign(library, name)
     elif kind is None and names_class(text) and own:
         kind = _class(name)
+    if kind is None and name.startswith("own."):
+        raise ValueError(f"{name} was made in Python, by what no text can say: run that again")
     if kind is None:
         hint = _other_words(text) or did_you_mean(name.strip(), optimizers)
         raise ValueError(
@@ -185,6 +187,8 @@ def check_rate(optimizer: Optimizer) -> None:
     """
     if (rate := optimizer.rate_name) not in optimizer.hyper:
         kind = type(optimizer).__name__
+        if isinstance(optimizer, Foreign):
+            raise ValueError(f"{kind} has no learning rate that could be tuned or swept")
         raise ValueError(
             f"{kind} has no {rate!r} that could be tuned; if its rate is another of its settings "
             f'({listed(optimizer.hyper)}), say so in the class: rate_name = "…"'

@@ -13,8 +13,9 @@ It returns the new parameter and the new slots in the order of its arguments.
 
 Because a rule sees one coordinate only, the same kernel serves a network's flat parameter vector
 and a block of a thousand independent starts. The one exception is `total(…)`, the sum of an
-expression over all coordinates of an array, as in `sqrt(total(g**2))`: it is computed in float64 in
-a loop before the others, and who steps several runs or arrays gives them to the kernel one by one.
+expression over all coordinates of an array, as in `sqrt(total(g**2))`: a loop before the others
+sums, in float64, terms of the array's type; who steps several runs or arrays gives them to the
+kernel one by one.
 
 Everything in it that is the same for all
 coordinates is computed once, in float64, before the loop, and rounded to the parameter's type
@@ -179,7 +180,8 @@ def is_elementwise(rule: Callable[..., Any]) -> bool:
     >>> is_elementwise(lambda x, g, lr: x - lr * g)
     True
     """
-    return TOTAL not in rule.__code__.co_names
+    code = rule.__code__
+    return TOTAL not in (*code.co_names, *code.co_freevars, *code.co_varnames)
 
 
 def _body(rule: Callable[..., Any]) -> tuple[list[ast.stmt], list[ast.expr]]:
@@ -366,7 +368,7 @@ def total(values: Any) -> float:
 
 def _is_total(call: ast.Call) -> bool:
     match call.func:
-        case ast.Name(name) | ast.Attribute(attr=name):
+        case ast.Name(name) | ast.Attribute(value=ast.Name("ov" | "optviz"), attr=name):
             return name == TOTAL
     return False
 

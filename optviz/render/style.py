@@ -231,6 +231,8 @@ def described(
              if (name == o.rate_name or value != defaults[name] or name in always)
              and name not in without]  # fmt: skip
     convention = [] if o.convention in ("book", "") else [o.convention]
+    if isinstance(o, Foreign):
+        parts += [f"{name} = {value!r}"[:40] for name, value in o.fixed.items()]
     notes = [note for note in (*remarks, *convention, *more) if note]
     text = "  ".join(part for part in (called(o), ", ".join(parts)) if part)
     return f"{text} ({', '.join(notes)})" if notes else text

@@ -27,6 +27,9 @@ def draw_trace(trace: Trace, size: tuple[int, int] | None, theme: str) -> Figure
     sheet = Sheet(size or SIZE, theme, finding(trace), size is None)
     look, color = sheet.look, sheet.look.theme.optimizers["momentum"]
     flat, shares = trace.plane()
+    flat = flat[: trace.finite]
+    if len(flat) < 2:
+        raise ValueError("this trace diverged at once: there is nothing to draw")
     sheet.heading(f"{counted(int(trace.steps[-1]), 'step')} of "
                   f"{counted(trace.parameters, 'parameter')}")  # fmt: skip
     curves = [name for name in ("loss", "rate") if not np.isnan(getattr(trace, name)).all()]
@@ -50,7 +53,8 @@ def draw_trace(trace: Trace, size: tuple[int, int] | None, theme: str) -> Figure
     what = {"all": "all parameters", "projection": f"a random projection to "
             f"{trace.points.shape[1]} dimensions, which keeps distances"}  # fmt: skip
     sheet.small_print([
-        f"{len(trace.steps):,} steps kept, evenly spaced", what.get(trace.kept, trace.kept),
+        f"{len(trace.steps):,} steps kept, evenly spaced but for the last",
+        what.get(trace.kept, trace.kept),
         "plane of the principal components, with their shares of the variance",
         "ring: start, square: end",
     ])  # fmt: skip
@@ -59,6 +63,9 @@ def draw_trace(trace: Trace, size: tuple[int, int] | None, theme: str) -> Figure
 
 def finding(trace: Trace) -> str:
     """How far it went, and how much of that the plane shows."""
+    if trace.finite < len(trace.steps):
+        at = int(trace.steps[trace.finite])
+        return f"Diverged: parameters are no numbers at step {at:,}; the plane shows them before"
     told = f"Moved {rounded(float(trace.moved[-1]))} from the start"
     loss = trace.loss[~np.isnan(trace.loss)]
     if len(loss):
