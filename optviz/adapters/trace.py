@@ -316,12 +316,22 @@ def _parameters(
             "trace takes a PyTorch module or its parameters, a dict of NumPy arrays, a Keras model "
             f"or a network of optviz, not {kind if kind != 'builtins' else repr(what)[:40]}"
         )
-    found = tensors
+    views = [_View(p) for p in tensors.values()]
+    return list(tensors), lambda: [view.read() for view in views], _watcher(tensors.values())
 
-    def read() -> list[Array]:
-        return [p.detach().float().cpu().numpy() for p in found.values()]
 
-    return list(tensors), read, _watcher(tensors.values())
+class _View:
+    """A tensor's numbers as an array of float32, which shares its memory where it can."""
+
+    def __init__(self, tensor: Any) -> None:
+        self.tensor, self.place, self.array = tensor, 0, np.zeros(0, np.float32)
+
+    def read(self) -> Array:
+        if self.tensor.data_ptr() != self.place:  # it may be given other numbers, or another type
+            plain = self.tensor.detach().float().cpu()
+            self.array = plain.numpy()
+            self.place = plain.data_ptr() if plain.data_ptr() == self.tensor.data_ptr() else -1
+        return self.array
 
 
 def _watcher(tensors: Iterable[Any]) -> Callable[[Recorder], Callable[[], None]]:
