@@ -64,7 +64,9 @@ def parse_optimizer(text: str, *, own: bool = True) -> Optimizer:
     elif kind is None and names_class(text) and own:
         kind = _class(name)
     if kind is None and name.startswith("own."):
-        raise ValueError(f"{name} was made in Python, by what no text can say: run that again")
+        raise ValueError(
+            f"no optimizer is called {name!r}: it was made in Python, by what no text can say"
+        )
     if kind is None:
         hint = _other_words(text) or did_you_mean(name.strip(), optimizers)
         raise ValueError(
