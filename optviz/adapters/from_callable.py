@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from optviz.adapters.making import class_of, is_number, numbers
+from optviz.adapters.making import class_of, is_number, numbers, tried
 from optviz.optimizers.foreign import Foreign, Stepper
 
 Array = NDArray[Any]
@@ -68,10 +68,7 @@ def adapted(update: Any, settings: Mapping[str, Any]) -> Foreign:
     if owner is not None and getattr(update, "__name__", "") == "update":
         update = owner  # its method: the object is copied for each run
     if isinstance(update, type):
-        try:
-            made = update(**settings)
-        except Exception as error:
-            raise ValueError(f"{update.__name__}: {type(error).__name__}: {error}") from None
+        made = tried(update.__name__, update, **settings)
         if not callable(getattr(made, "update", None)):
             raise ValueError(f"{update.__name__} has no method update(params, grads)")
         return class_of(Own, update.__name__, settings, rate=_rate(made), kind=update,
@@ -79,11 +76,9 @@ def adapted(update: Any, settings: Mapping[str, Any]) -> Foreign:
     if settings:
         raise ValueError(f"settings are for a class, not for {update!r:.60}")
     if callable(getattr(update, "update", None)):
-        own = {k: v for k, v in vars(update).items() if not k.startswith("_")
-               and is_number(v)}  # fmt: skip
-        # A counter is state, and no setting.
+        # Of its numbers the rate alone: a counter is state, and no setting.
         rate = _rate(update)
-        own = {rate: own[rate]} if rate in own else {}
+        own = {k: v for k, v in vars(update).items() if k == rate and is_number(v)}
         return class_of(Own, type(update).__name__, {}, rate=rate, kind=update, numbers=own)
     if not callable(update):
         raise ValueError(f"{update!r:.60} is no function update(params, grads), and has none")

@@ -15,7 +15,16 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from optviz.adapters.making import class_of, is_number, library, named, numbers, told
+from optviz.adapters.making import (
+    class_of,
+    is_kind,
+    is_number,
+    library,
+    named,
+    numbers,
+    told,
+    tried,
+)
 from optviz.optimizers.foreign import Foreign, Stepper
 
 Array = NDArray[Any]
@@ -106,16 +115,10 @@ def adapted(optimizer: Any, settings: Mapping[str, Any]) -> Foreign:
     keras = keras_here()
     base = keras.optimizers.Optimizer
 
-    def is_kind(value: Any) -> bool:
-        return isinstance(value, type) and issubclass(value, base) and value is not base
-
     if isinstance(optimizer, str):
-        optimizer = named("keras.optimizers", keras.optimizers, optimizer, is_kind)
-    if is_kind(optimizer):
-        try:
-            made = optimizer(**settings)
-        except Exception as error:
-            raise ValueError(f"keras: {type(error).__name__}: {error}") from None
+        optimizer = named("keras.optimizers", keras.optimizers, optimizer, is_kind(base))
+    if is_kind(base)(optimizer):
+        made = tried("keras", optimizer, **settings)
     elif settings or not isinstance(optimizer, base):
         raise ValueError(f"keras: {optimizer!r:.60} is no optimizer, or has its settings already")
     else:

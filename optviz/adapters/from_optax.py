@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from optviz.adapters.making import class_of, library, named, numbers, told
+from optviz.adapters.making import class_of, library, named, numbers, told, tried
 from optviz.optimizers.foreign import Foreign, Stepper
 
 Array = NDArray[Any]
@@ -94,10 +94,8 @@ def adapted(transformation: Any, settings: Mapping[str, Any]) -> Foreign:
     usual = numbers(transformation)
     if RATE in inspect.signature(transformation).parameters:
         usual = {RATE: usual.get(RATE, USUAL), **usual}
-    try:
-        made = transformation(**{**({RATE: usual[RATE]} if RATE in usual else {}), **settings})
-    except Exception as error:
-        raise ValueError(f"optax: {name}: {type(error).__name__}: {error}") from None
+    rate = {RATE: usual[RATE]} if RATE in usual else {}
+    made = tried(f"optax: {name}", transformation, **{**rate, **settings})
     if not isinstance(made, optax.GradientTransformation):
         raise ValueError(f"optax: {name} makes no GradientTransformation")
     origin = f"optax:{name}" if getattr(optax, name, None) is transformation else ""

@@ -84,10 +84,9 @@ def _options(method: str) -> dict[str, Any]:
     from scipy import optimize
 
     modules = [getattr(optimize, name) for name in dir(optimize) if name.startswith("_")]
-    wanted = "_minimize_" + method.lower().replace("-", "").replace("lbfgsb", "lbfgsb")
     found = {key.lower().replace("_", ""): value for module in modules if inspect.ismodule(module)
              for key, value in vars(module).items() if key.startswith("_minimize_")}  # fmt: skip
-    makes = found.get(wanted.replace("_", ""))
+    makes = found.get(f"minimize{method.lower().replace('-', '')}")
     if makes is None:
         return {}
     hidden = {"fun", "x0", "args", "jac", "hess", "hessp", "bounds", "callback", "constraints",

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from optviz.adapters.making import class_of, library, named, numbers, told
+from optviz.adapters.making import class_of, is_kind, library, named, numbers, told, tried
 from optviz.optimizers.foreign import Foreign, Stepper
 
 Array = NDArray[Any]
@@ -65,20 +65,18 @@ def adapted(optimizer: Any, settings: Mapping[str, Any]) -> Foreign:
     torch = library("torch")
     base = torch.optim.Optimizer
     if isinstance(optimizer, str):
-        optimizer = named("torch.optim", torch.optim, optimizer, _is_kind(base))
+        optimizer = named("torch.optim", torch.optim, optimizer, is_kind(base))
     if isinstance(optimizer, base):
         raise ValueError(
             f"{type(optimizer).__name__} has parameters already: give its class and settings, as "
             "in ov.adapters.torch(torch.optim.Adam, lr=0.1), or a function of the parameters"
         )
-    is_class = _is_kind(base)(optimizer)
+    is_class = is_kind(base)(optimizer)
     if not is_class and not callable(optimizer):
         raise ValueError(f"torch optimizer must be a class such as torch.optim.Adam, not "
                          f"{optimizer!r:.60}")  # fmt: skip
-    try:
-        made = optimizer([torch.nn.Parameter(torch.zeros(2, dtype=torch.float64))], **settings)
-    except Exception as error:
-        raise ValueError(f"torch: {type(error).__name__}: {error}") from None
+    parameter = torch.nn.Parameter(torch.zeros(2, dtype=torch.float64))
+    made = tried("torch", optimizer, [parameter], **settings)
     if not isinstance(made, base):
         raise ValueError(f"torch: {optimizer!r:.60} makes no torch.optim.Optimizer")
     kind = type(made).__name__
@@ -97,7 +95,3 @@ def adapted(optimizer: Any, settings: Mapping[str, Any]) -> Foreign:
     is_theirs = getattr(torch.optim, optimizer.__name__, None) is optimizer
     return class_of(Torch, f"Torch{kind}", settings, rate="lr", numbers=numbers(optimizer),
                     origin=f"torch:{optimizer.__name__}" if is_theirs else "", **more)  # fmt: skip
-
-
-def _is_kind(base: type) -> Callable[[Any], bool]:
-    return lambda value: isinstance(value, type) and issubclass(value, base) and value is not base

@@ -6,7 +6,7 @@ import importlib
 import inspect
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from types import ModuleType
 from typing import Any
@@ -45,6 +45,19 @@ def named(what: str, home: Any, name: str, fits: Any) -> Any:
         hint = did_you_mean(name, known.values())
         raise ValueError(f"{what} has no {name!r}{hint}; it has {listed(sorted(known.values()))}")
     return getattr(home, known[name.lower()])
+
+
+def is_kind(base: type) -> Callable[[Any], bool]:
+    """Whether something is a class of a library's optimizers, and not what they all derive from."""
+    return lambda value: isinstance(value, type) and issubclass(value, base) and value is not base
+
+
+def tried(who: str, make: Callable[..., Any], *args: Any, **settings: Any) -> Any:
+    """What is made of settings; what the library says of them, in one line."""
+    try:
+        return make(*args, **settings)
+    except Exception as error:
+        raise ValueError(f"{who}: {type(error).__name__}: {error}") from None
 
 
 def numbers(make: Any) -> dict[str, float | bool]:

@@ -75,24 +75,25 @@ class Trace(Tabular):
     @property
     def finite(self) -> int:
         """How many of the points, from the first on, are finite: less than all have diverged."""
-        good: NDArray[np.bool_] = np.asarray(np.isfinite(self.points).all(axis=1))
-        return len(self.points) if good.all() else max(1, int(good.argmin()))
+        good = np.isfinite(self.points).all(axis=1)
+        return max(1, int(np.logical_and.accumulate(good).sum()))
 
     def table(self) -> Table:
         """A row for each step that was kept."""
         flat, _ = self.plane()
         columns = {"step": self.steps, "loss": self.loss, "rate": self.rate, "moved": self.moved,
                    "pc1": flat[:, 0], "pc2": flat[:, 1]}  # fmt: skip
-        return Table(columns, ("step",), self._title)
+        return Table(columns, ("step",), self.title)
 
     def summary(self) -> Table:
         """What came out of it."""
         told = {"steps": self.steps[-1], "kept": len(self.steps), "loss": self.loss[-1],
                 "moved": self.moved[-1]}  # fmt: skip
-        return Table({k: np.array([v]) for k, v in told.items()}, title=self._title)
+        return Table({k: np.array([v]) for k, v in told.items()}, title=self.title)
 
     @property
-    def _title(self) -> str:
+    def title(self) -> str:
+        """How many steps of how many parameters."""
         return (f"{counted(int(self.steps[-1]), 'step')} of "
                 f"{counted(self.parameters, 'parameter')}")  # fmt: skip
 

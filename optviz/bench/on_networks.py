@@ -11,8 +11,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from optviz.bench.curves import LEARNING, Curves, Problem, Real, text_of, texts_of
-from optviz.data import load_classes
-from optviz.data.regression import SOURCE, regression
+from optviz.data import load_classes, load_numbers
+from optviz.data.regression import SOURCE
 from optviz.nn.comparison import Setup, first_network, shares_of
 from optviz.nn.images import Conv2D, Flatten, MaxPool2D
 from optviz.nn.layers import Activation, Dense
@@ -158,11 +158,11 @@ class OnRegression(OnNetwork):
 
     def identity(self) -> str:
         """The data themselves, and all of the package that trains."""
-        return self._identity(*regression(self.data))
+        return self._identity(*load_numbers(self.data))
 
     def _begin(self, seed: int) -> Begun:
         """65 % train, 15 % validate; all is scaled by what trains. Guessing is the mean."""
-        x, y = regression(self.data)
+        x, y = load_numbers(self.data)
         order = np.random.default_rng([seed, 0, 2]).permutation(len(x))
         count = round(0.65 * len(x))
         train, held_out = order[:count], order[count : round(0.8 * len(x))]
@@ -188,7 +188,7 @@ def on_network(text: str, name: str, given: Mapping[str, str]) -> OnNetwork:
     for size in (*hidden, *conv, batch):
         check_whole(f"{text}: a size", size, 1, 100_000)
     if kind == "fit":
-        regression(data)
+        load_numbers(data)
         return OnRegression(text, data, hidden, batch)
     image = load_classes(data).image
     most = 0 if image is None else int(np.log2(min(image)))

@@ -391,7 +391,8 @@ def _pour(store: Store, out: Store, path: Path) -> int:
         elif here[0][0] != blob and (here[0][0] is None) == (blob is None):
             a, b = (unpack(part).values for part in (here[0][0], blob))
             if not np.allclose(a, b, rtol=TOLERANCE, atol=TOLERANCE, equal_nan=True):
-                at = int(np.argmax(np.abs(np.nan_to_num(a - b))))
+                with np.errstate(invalid="ignore"):  # both are inf where both diverged
+                    at = int(np.argmax(np.abs(np.nan_to_num(a - b))))
                 raise StoreError(
                     f"{path}: {row[1]}, {row[2]}:{row[3]}, seed {row[4]} has {b.flat[at]:.9g} "
                     f"where another store has {a.flat[at]:.9g}: they differ by more than "

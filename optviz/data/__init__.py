@@ -7,7 +7,7 @@
 array([1., 1.], dtype=float32)
 """
 
-from optviz.data.catalogue import datasets, is_made_here, load, load_classes
+from optviz.data.catalogue import datasets, is_made_here, load, load_classes, load_numbers
 from optviz.data.dataset import Dataset
 from optviz.data.generators import blobs, circles, moons, spirals, text
 from optviz.data.loaders import csv, digits, fashion_mnist, images, imdb, mnist, npz
@@ -35,6 +35,7 @@ __all__ = [
     "is_made_here",
     "load",
     "load_classes",
+    "load_numbers",
     "min_max",
     "mnist",
     "moons",

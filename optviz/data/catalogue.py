@@ -26,12 +26,15 @@ from optviz.data.loaders import (
     npz,
 )
 from optviz.data.readers import NpzFile
+from optviz.data.regression import Real, friedman
 from optviz.shared.settings import parse_number, parse_settings, parse_whole
 from optviz.shared.text import did_you_mean, listed
 
 #: So many classes of one sample each are no classes.
 MANY = 10
 
+#: What makes numbers to be fitted.
+to_fit: dict[str, Callable[..., tuple[Real, Real]]] = {"friedman": friedman}
 #: What makes each data set, by the name that `load` takes.
 datasets: dict[str, Callable[..., Dataset]] = {
     "digits": digits,
@@ -135,6 +138,28 @@ def load_classes(text: str | Path | Dataset) -> Dataset:
     return data
 
 
+def load_numbers(text: str) -> tuple[Real, Real]:
+    """Features (n, k) and numbers (n,) to be fitted, from a text such as
+    `friedman:n=500,noise=0.5,seed=1`.
+
+    Raises
+    ------
+    ValueError
+        If a name, a key or a value is unknown.
+
+    Examples
+    --------
+    >>> load_numbers("friedman:n=50")[0].shape
+    (50, 10)
+    """
+    name, _, rest = text.strip().partition(":")
+    maker = to_fit.get(name.strip().lower())
+    if maker is None:
+        hint = did_you_mean(name, to_fit)
+        raise ValueError(f"no numbers to fit are called {name!r}{hint}; there are {listed(to_fit)}")
+    return maker(**_settings(name, maker, rest))
+
+
 @functools.lru_cache(maxsize=2)
 def _made(text: str) -> Dataset:
     data = load(text)
@@ -192,7 +217,7 @@ def _path_and_settings(text: str) -> tuple[str, str]:
     return match[1].strip(), match[2]
 
 
-def _settings(name: str, maker: Callable[..., Dataset], text: str) -> dict[str, Any]:
+def _settings(name: str, maker: Callable[..., Any], text: str) -> dict[str, Any]:
     """The keyword arguments for `maker` from `key=value,key=value`."""
     kinds = {
         "seed" if key == "rng" else key: "int" if key == "rng" else str(parameter.annotation)

@@ -225,11 +225,11 @@ class Optimizer:
         """
         defaults = self.defaults[self.convention]
         parts = [
-            f"{name}={plain(value)}"
+            f"{name}={_plain(value)}"
             for name, value in self._hyper.items()
             if value != defaults[name] or name == self.rate_name
         ]
-        parts += [f"convention={self.convention}"] if self.convention != "book" else []
+        parts += [f"convention={self.convention}"] if self.convention not in ("book", "") else []
         return f"{self.name}:{','.join(parts)}" if parts else self.name
 
     def __repr__(self) -> str:
@@ -477,8 +477,7 @@ def _count(name: str, value: Any) -> int:
     return int(number)
 
 
-def plain(value: Setting) -> str:
-    """A setting as text."""
+def _plain(value: Setting) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     return str(value) if isinstance(value, Schedule) else number(value)

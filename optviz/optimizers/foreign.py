@@ -12,7 +12,9 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from optviz.optimizers.base import Optimizer, Setting, plain
+import optviz
+from optviz.optimizers.base import Optimizer, Setting
+from optviz.optimizers.rule import Arguments
 from optviz.optimizers.schedules import Schedule
 
 Array = NDArray[Any]
@@ -65,7 +67,7 @@ class Foreign(Optimizer):
     def __reduce__(self) -> Any:
         if not self.origin:
             raise TypeError(f"{type(self).__name__} was made in Python: no text makes it again")
-        return _again, (self.spec(),)
+        return optviz.parse_optimizer, (self.spec(),)
 
     @property
     def name(self) -> str:
@@ -73,30 +75,18 @@ class Foreign(Optimizer):
         return self.origin or f"own.{type(self).__name__}"
 
     @property
-    def slots(self) -> tuple[str, ...]:
-        """None that anybody could see."""
-        return ()
+    def _arguments(self) -> Arguments:
+        """There is no rule: neither slots that anybody could see, nor running powers."""
+        return Arguments("x", "g", tuple(self._hyper), (), (), False)
 
     @property
     def is_elementwise(self) -> bool:
         """Nobody knows."""
         return False
 
-    def spec(self) -> str:
-        """Its text, as the command line takes it."""
-        defaults = self.defaults[self.convention]
-        parts = [f"{name}={plain(value)}" for name, value in self._hyper.items()
-                 if value != defaults[name] or name == self.rate_name]  # fmt: skip
-        return f"{self.name}:{','.join(parts)}" if parts else self.name
-
     def kernel_source(self) -> str:
         """What a run depends on besides the settings: the library, and what was given."""
         return f"{self.library} {self.name} {sorted(self.fixed.items())!r}"
-
-    def hyper_vector(self) -> NDArray[np.float64]:
-        """The settings in their order; a scheduled rate as its first value."""
-        values = [v(0) if isinstance(v, Schedule) else v for v in self._hyper.values()]
-        return np.array(values, dtype=np.float64)
 
     def settings(self, hyper: Array) -> dict[str, Any]:
         """The settings by name from their vector, of the types that the library wants."""
@@ -150,12 +140,6 @@ class Foreign(Optimizer):
             f"{type(self).__name__} has no state_dict here: its state is not seen, so that no "
             "checkpoint can be written"
         )
-
-
-def _again(text: str) -> Any:
-    from optviz.optimizers.parse import parse_optimizer
-
-    return parse_optimizer(text)
 
 
 class Walker(Foreign):

@@ -146,7 +146,7 @@ def kernel_source(rule: Callable[..., Any], hyper: tuple[str, ...]) -> str:
             f"{power} = {power} if {power} > 1e-300 else 0.0",
             f"_hyper[{k}] = {power}",
         ]
-    reads = _reads(arguments)
+    reads = hoist.reads
     targets = ["_x[_i]", *(f"_state[{row}, _i]" for row in range(len(arguments.slots)))]
     # All new values are computed before the first is stored, as in the rule's return.
     writes = [f"_new{k} = {value}" for k, value in enumerate(new)]

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from optviz.adapters.trace import Trace
 from optviz.render.learning import draw_curve, finish
 from optviz.render.sheet import Sheet
-from optviz.shared.text import counted, percent, rounded
+from optviz.shared.text import percent, rounded
 
 SIZE = (960, 520)
 
@@ -30,8 +30,7 @@ def draw_trace(trace: Trace, size: tuple[int, int] | None, theme: str) -> Figure
     flat = flat[: trace.finite]
     if len(flat) < 2:
         raise ValueError("this trace diverged at once: there is nothing to draw")
-    sheet.heading(f"{counted(int(trace.steps[-1]), 'step')} of "
-                  f"{counted(trace.parameters, 'parameter')}")  # fmt: skip
+    sheet.heading(trace.title)
     curves = [name for name in ("loss", "rate") if not np.isnan(getattr(trace, name)).all()]
     plane, *others = sheet.grid(1, 1 + len(curves), left=6.0)
     pieces = np.stack([flat[:-1], flat[1:]], axis=1)

@@ -83,8 +83,7 @@ def _walked(
     value, slope = plain_function(f)
     for run, start in enumerate(starts):
         found, _ = optimizer.walk(value, slope, np.array(start, dtype=float), steps)
-        good = np.isfinite(found).all(axis=1)
-        count = len(found) if good.all() else int(good.argmin())
+        count = int(np.logical_and.accumulate(np.isfinite(found).all(axis=1)).sum())
         points[run, :count] = found[:count]
         ends[run] = count - 1 if count == len(found) else -count
     return points, ends

@@ -177,7 +177,7 @@ def _walk(
         with np.errstate(all="ignore"):
             heights = f.values_along(points @ turn.T + shift)
         good = np.isfinite(heights) & (heights >= floor)
-        count = len(good) if good.all() else int(good.argmin())
+        count = int(np.logical_and.accumulate(good).sum())
         at = np.searchsorted(counts, marks, side="right") - 1
         kept = at < count
         values[k, kept] = heights[at[kept]]
