@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import pickle
 import subprocess
 import sys
+import threading
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -86,10 +88,24 @@ def test_sweeps_tuning_and_ensembles_take_a_slower_way_to_the_same_place() -> No
     np.testing.assert_allclose(*space, rtol=1e-9)
     best = [ov.tune("bowl", o, steps=20, budget=11, starts=3).best.lr for o in (mine, ours)]
     assert best[0] == best[1]
-    told = []
-    ov.sweep("bowl", mine, starts, steps=3, progress=lambda done, of: told.append((done, of)))
+
+
+def test_a_slow_sweep_tells_its_progress_while_it_goes() -> None:
+    calls, heard, told = itertools.count(), threading.Event(), []
+
+    def slow(params: dict[str, Any], grads: dict[str, Any]) -> None:
+        # The second start waits until somebody has heard of the first.
+        if next(calls) == 3:
+            heard.wait(60)
+        params["x"] -= 0.1 * grads["x"]
+
+    def progress(done: int, of: int) -> None:
+        told.append((done, of))
+        heard.set()
+
+    ov.sweep("bowl", ov.adapters.callable(slow), np.ones((6, 2)), steps=3, progress=progress)
+    assert told[0] == (1, 6)
     assert told[-1] == (6, 6)
-    assert len(told) > 1
 
 
 def test_what_it_did_is_explained_as_far_as_it_can_be_seen() -> None:
