@@ -26,6 +26,7 @@ from .optimizers.catalogue import AdaGrad as AdaGrad
 from .optimizers.catalogue import Adam as Adam
 from .optimizers.catalogue import Adamax as Adamax
 from .optimizers.catalogue import AdamW as AdamW
+from .optimizers.catalogue import Adan as Adan
 from .optimizers.catalogue import AMSGrad as AMSGrad
 from .optimizers.catalogue import Lion as Lion
 from .optimizers.catalogue import Momentum as Momentum
@@ -34,7 +35,19 @@ from .optimizers.catalogue import Nesterov as Nesterov
 from .optimizers.catalogue import RAdam as RAdam
 from .optimizers.catalogue import RMSProp as RMSProp
 from .optimizers.parse import parse_optimizer as parse_optimizer
+from .optimizers.rule import grand_total as grand_total
 from .optimizers.rule import total as total
+from .optimizers.schedule_free import ScheduleFree as ScheduleFree
+from .optimizers.schedule_free import ScheduleFreeAdamW as ScheduleFreeAdamW
+from .optimizers.searches import Armijo as Armijo
+from .optimizers.searches import ConjugateGradients as ConjugateGradients
+from .optimizers.searches import Newton as Newton
+from .optimizers.searches import Polyak as Polyak
+from .optimizers.searches import Wolfe as Wolfe
+from .optimizers.whole_arrays import LAMB as LAMB
+from .optimizers.whole_arrays import LARS as LARS
+from .optimizers.whole_arrays import BarzilaiBorwein as BarzilaiBorwein
+from .optimizers.whole_arrays import Prodigy as Prodigy
 from .runs.axis import Axis as Axis
 from .runs.basins import Basins as Basins
 from .runs.explanation import Explanation as Explanation

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import optviz as ov
+from tests.catalogue import RULES
 
 pytestmark = pytest.mark.peers
 
@@ -74,7 +75,7 @@ def test_ours_train_a_module_as_pytorchs_do(name: str, dtype: str) -> None:
         np.testing.assert_allclose(p, q, rtol=tolerance, atol=tolerance)
 
 
-@pytest.mark.parametrize("name", ov.optimizers)
+@pytest.mark.parametrize("name", RULES)
 def test_each_of_ours_does_what_it_does_in_numpy(name: str) -> None:
     import torch
 

@@ -486,7 +486,7 @@ def test_bash_completes(tmp_path: Path, words, offers: list[str]) -> None:
     [
         ("optviz an", ["animate"]),
         ("optviz plot --on hi", ["himmelblau"]),
-        ("optviz plot ada", ["adagrad", "adadelta", "adam", "adamax", "adamw"]),
+        ("optviz plot ada", ["adagrad", "adadelta", "adam", "adamax", "adamw", "adan"]),
         ("optviz plot adam --ste", ["--steps"]),
         ("optviz plot adam --theme d", ["dark"]),
         ("optviz train --data moo", ["moons"]),

@@ -14,11 +14,12 @@ from optviz.render.explain import PARTS
 from optviz.render.steps import rows_of
 from optviz.runs.narration import narrate
 from optviz.shared.text import rounded
+from tests.catalogue import PLACED
 from tests.pictures import clashes, part_of, words_of
 from tests.test_optimizers import Tug
 
 
-@pytest.mark.parametrize("name", list(ov.optimizers))
+@pytest.mark.parametrize("name", list(PLACED))
 def test_the_parts_are_those_of_a_loop_of_ones_own(name: str) -> None:
     """Each step by `update`, once with the gradient, and once without from the same state."""
     make = ov.optimizers[name]
@@ -239,7 +240,7 @@ def check_ending(words: str, f, x, new) -> None:
             assert line.max() >= end - tiny
 
 
-@pytest.mark.parametrize("name", list(ov.optimizers))
+@pytest.mark.parametrize("name", list(PLACED))
 @settings(max_examples=10, deadline=None, phases=(Phase.explicit, Phase.generate))
 @given(
     st.sampled_from(["bowl", "rosenbrock", "beale", "himmelblau", "saddle", "rastrigin"]),

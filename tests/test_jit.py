@@ -194,7 +194,7 @@ def test_public_names_are_there() -> None:
         _ = ov.adam
     assert ov.optimizers["adam"] is ov.Adam
     assert ov.functions["bowl"].formula == "x**2/20 + y**2"
-    assert len(ov.optimizers) == 14
+    assert len(ov.optimizers) == 26
     assert dict(ov.optimizers).keys() == set(ov.optimizers)
 
 

@@ -25,6 +25,7 @@ from optviz.nn import MLP, Activation, BatchNorm, Dense, Dropout, Layer, Network
 from optviz.nn.activations import ACTIVATIONS
 from optviz.optimizers.parse import parse_optimizer
 from optviz.shared.archive import read_archive, write_archive
+from tests.catalogue import RULES
 from tests.processes import PEAK
 from tests.reference import layers as paper
 from tests.reference import networks
@@ -414,7 +415,7 @@ def test_layers_of_a_kind_have_different_names() -> None:
     assert len(net.activations(np.ones((2, 2)))) == 5
 
 
-@pytest.mark.parametrize("name", ov.optimizers)
+@pytest.mark.parametrize("name", RULES)
 def test_any_optimizer_steps_it(name: str) -> None:
     x, y = problem(n=40)
     net = MLP((4, 8, 3), batch_norm=True, rng=0)

@@ -28,6 +28,7 @@ from optviz.runs.race import Paths
 from optviz.shared.spec import SpecError
 from optviz.shared.table import Table, Tabular
 from optviz.studies.files import read_study
+from tests.catalogue import RULES
 from tests.test_studies import NAMES, small
 
 MADE: dict[str, Callable[[], Any]] = {
@@ -442,7 +443,7 @@ def test_every_result_is_a_table_and_stands_in_lists_and_sets() -> None:
 
 # -- an optimizer's state --------------------------------------------------------------------
 
-CASES = [(name, convention) for name, cls in ov.optimizers.items() for convention in cls.defaults]
+CASES = [(name, convention) for name, cls in RULES.items() for convention in cls.defaults]
 
 
 @given(

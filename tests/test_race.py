@@ -11,6 +11,7 @@ import optviz as ov
 from optviz.render import curves
 from optviz.runs import tuning
 from optviz.runs.tuning import jittered_starts
+from tests.catalogue import RULES
 from tests.pictures import legend_of, words_of
 
 # -- the choice of a rate -------------------------------------------------------------------
@@ -55,7 +56,7 @@ def test_scores_are_those_of_a_plain_loop(name: str, optimizer, noise: float) ->
 
 @settings(max_examples=10)
 @given(
-    name=st.sampled_from(list(ov.optimizers)), f=st.sampled_from(["bowl", "eggholder", "booth"]),
+    name=st.sampled_from(list(RULES)), f=st.sampled_from(["bowl", "eggholder", "booth"]),
     budget=st.integers(2, 80),
 )  # fmt: skip
 def test_everybody_has_the_same_number_of_rates_of_three_digits(name, f, budget) -> None:

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 import optviz as ov
-from optviz.optimizers.rule import RuleError, kernel_source
+from optviz.optimizers.rule import RuleError, kernel_source, program_of
 
 HALF = 0.5
 
 
 def source(rule, *hyper: str) -> str:
-    return kernel_source(rule, hyper)
+    return kernel_source(program_of(rule, hyper))
 
 
 def test_shared_parts_stand_before_the_loop() -> None:

@@ -26,6 +26,7 @@ from optviz.optimizers import base
 from optviz.runs import block, chunks
 from optviz.runs.axis import Axis, parse_axis
 from optviz.runs.sweep import CONVERGED, DIVERGED, UNFINISHED, Sweep, sweep
+from tests.catalogue import RULES
 from tests.processes import PEAK, interruptible
 
 FIELDS = ("final", "values", "steps_taken", "outcome", "basin")
@@ -64,7 +65,7 @@ def assert_agrees(s: Sweep, k: tuple[int, ...], t: ov.Trajectory) -> None:
 # -- the same runs as minimize --------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", list(ov.optimizers))
+@pytest.mark.parametrize("name", list(RULES))
 def test_ends_are_the_last_points_of_minimize_to_the_bit(name: str) -> None:
     """Every convention, functions on which runs converge, wander and diverge."""
     for convention in ov.optimizers[name]().conventions:
@@ -654,7 +655,10 @@ def test_refusals_name_the_argument_in_one_line(kwargs, says: str) -> None:
 def test_a_scheduled_rate_must_come_first() -> None:
     class Odd(ov.SGD):
         defaults = {"book": {"wait": 1.0, "lr": 0.1}}
-        rules = {"book": lambda x, g, wait, lr: x - lr * g}
+
+        @staticmethod
+        def rule(x, g, wait, lr):
+            return x - lr * g
 
     with pytest.raises(ValueError, match="a scheduled lr must be the first"):
         sweep("bowl", Odd(lr=ov.schedules.Cosine(0.1, 9)))

@@ -223,14 +223,14 @@ def test_sentences_begin_with_one_capital_letter() -> None:
 
 
 def test_a_docstring_is_no_statement_of_a_rule() -> None:
-    from optviz.optimizers.rule import kernel_source
+    from optviz.optimizers.rule import kernel_source, program_of
 
     def rule(x, g, lr):
         """Descends."""
         step = lr * g
         return x - step
 
-    assert "step = " in kernel_source(rule, ("lr",))
+    assert "step = " in kernel_source(program_of(rule, ("lr",)))
 
 
 def test_levels_are_for_a_map_and_refused_for_a_surface() -> None:

@@ -11,6 +11,7 @@ import optviz as ov
 from optviz.render import output
 from optviz.runs.descend import descend
 from optviz.runs.trajectory import MAX_STEPS, parse_point
+from tests.catalogue import RULES
 
 
 def test_gradient_descent_on_a_quadratic_is_a_power() -> None:
@@ -116,7 +117,7 @@ def test_compiled_loop_equals_its_python() -> None:
     descend(
         optimizer.kernel(), f.gradient_kernel(), np.array([f.start], dtype=float),
         optimizer.initial_state(2), optimizer.hyper_vector()[None], np.zeros(0), noises, 0.0,
-        np.zeros((0, 2)), points, ends,
+        np.zeros((0, 2)), -1, points, ends,
     )  # fmt: skip
     np.testing.assert_allclose(points[0], t.points, rtol=1e-13)
     assert ends[0] == 60
@@ -149,7 +150,7 @@ def test_tuning_is_the_mean_log_gap_of_the_runs_themselves() -> None:
     assert found.best.lr == found.rates[k]
 
 
-@pytest.mark.parametrize("name", list(ov.optimizers))
+@pytest.mark.parametrize("name", list(RULES))
 def test_every_optimizer_is_tuned_to_something_that_descends(name: str) -> None:
     found = ov.tune("bowl", ov.optimizers[name](), steps=60)
     t = ov.minimize("bowl", found.best, steps=60)

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from optviz.adapters.making import class_of, is_number, numbers, tried
+from optviz.adapters.making import class_of, is_number, numbers, theirs, tried
 from optviz.optimizers.foreign import Foreign, Stepper
 
 Array = NDArray[Any]
@@ -68,22 +68,22 @@ def adapted(update: Any, settings: Mapping[str, Any]) -> Foreign:
     if owner is not None and getattr(update, "__name__", "") == "update":
         update = owner  # its method: the object is copied for each run
     if isinstance(update, type):
-        made = tried(update.__name__, update, **settings)
+        made = tried(update.__name__, update, **theirs(settings, update))
         if not callable(getattr(made, "update", None)):
             raise ValueError(f"{update.__name__} has no method update(params, grads)")
         return class_of(Own, update.__name__, settings, rate=_rate(made), kind=update,
                         numbers=numbers(update))  # fmt: skip
-    if settings:
+    if theirs(settings, None):
         raise ValueError(f"settings are for a class, not for {update!r:.60}")
     if callable(getattr(update, "update", None)):
         # Of its numbers the rate alone: a counter is state, and no setting.
         rate = _rate(update)
         own = {k: v for k, v in vars(update).items() if k == rate and is_number(v)}
-        return class_of(Own, type(update).__name__, {}, rate=rate, kind=update, numbers=own)
+        return class_of(Own, type(update).__name__, settings, rate=rate, kind=update, numbers=own)
     if not callable(update):
         raise ValueError(f"{update!r:.60} is no function update(params, grads), and has none")
     name = getattr(update, "__name__", "own").strip("<>")
-    return class_of(Own, name, {}, rate="lr", kind=staticmethod(update), numbers={})
+    return class_of(Own, name, settings, rate="lr", kind=staticmethod(update), numbers={})
 
 
 def _rate(owner: Any) -> str:

@@ -22,10 +22,12 @@ from optviz.adapters.making import (
     library,
     named,
     numbers,
+    theirs,
     told,
     tried,
 )
 from optviz.optimizers.foreign import Foreign, Stepper
+from optviz.optimizers.wrappers import OWNERS
 
 Array = NDArray[Any]
 
@@ -66,8 +68,9 @@ class KerasRun:
     def copy(self) -> KerasRun:
         """Another that goes on by itself."""
         other = KerasRun(self.kind, self.config, self.start)
-        for mine, theirs in zip(self.optimizer.variables, other.optimizer.variables, strict=True):
-            theirs.assign(mine)
+        pairs = zip(self.optimizer.variables, other.optimizer.variables, strict=True)
+        for mine, its in pairs:
+            its.assign(mine)
         return other
 
 
@@ -118,8 +121,8 @@ def adapted(optimizer: Any, settings: Mapping[str, Any]) -> Foreign:
     if isinstance(optimizer, str):
         optimizer = named("keras.optimizers", keras.optimizers, optimizer, is_kind(base))
     if is_kind(base)(optimizer):
-        made = tried("keras", optimizer, **settings)
-    elif settings or not isinstance(optimizer, base):
+        made = tried("keras", optimizer, **theirs(settings, optimizer))
+    elif theirs(settings, None) or not isinstance(optimizer, base):
         raise ValueError(f"keras: {optimizer!r:.60} is no optimizer, or has its settings already")
     else:
         made = optimizer
@@ -128,7 +131,7 @@ def adapted(optimizer: Any, settings: Mapping[str, Any]) -> Foreign:
     if isinstance(config.get(RATE), float):
         config[RATE] = float(f"{config[RATE]:.7g}")
     own = {k: v for k, v in numbers(kind).items() if is_number(config.get(k))}
-    given = {k: config[k] for k in own}
+    given = {**{k: v for k, v in settings.items() if k in OWNERS}, **{k: config[k] for k in own}}
     origin = f"keras:{kind.__name__}" if _is_plain(keras, made, own) else ""
     return class_of(Keras, f"Keras{kind.__name__}", given, rate=RATE, numbers=own, origin=origin,
                      library=f"{told('keras')} on {keras.backend.backend()}", kind=kind,

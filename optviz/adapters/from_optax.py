@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from optviz.adapters.making import class_of, library, named, numbers, told, tried
+from optviz.adapters.making import class_of, library, named, numbers, theirs, told, tried
 from optviz.optimizers.foreign import Foreign, Stepper
 
 Array = NDArray[Any]
@@ -82,12 +82,14 @@ def adapted(transformation: Any, settings: Mapping[str, Any]) -> Foreign:
         transformation = named("optax", optax, transformation, _makes_some)
     more: dict[str, Any] = {"library": told("optax")}
     if isinstance(transformation, optax.GradientTransformation):
-        if settings:
+        if theirs(settings, None):
             raise ValueError(
                 "a transformation of optax has its settings already: give what makes it, as in "
                 "ov.adapters.optax(optax.adam, learning_rate=0.1)"
             )
-        return class_of(Optax, "Optax", {}, rate=RATE, numbers={}, make=transformation, **more)
+        return class_of(
+            Optax, "Optax", settings, rate=RATE, numbers={}, make=transformation, **more
+        )
     if not callable(transformation):
         raise ValueError(f"optax: {transformation!r:.60} is no GradientTransformation")
     name = getattr(transformation, "__name__", "optax")
@@ -95,7 +97,7 @@ def adapted(transformation: Any, settings: Mapping[str, Any]) -> Foreign:
     if RATE in inspect.signature(transformation).parameters:
         usual = {RATE: usual.get(RATE, USUAL), **usual}
     rate = {RATE: usual[RATE]} if RATE in usual else {}
-    made = tried(f"optax: {name}", transformation, **{**rate, **settings})
+    made = tried(f"optax: {name}", transformation, **{**rate, **theirs(settings, transformation)})
     if not isinstance(made, optax.GradientTransformation):
         raise ValueError(f"optax: {name} makes no GradientTransformation")
     origin = f"optax:{name}" if getattr(optax, name, None) is transformation else ""

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import inspect
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from optviz.adapters.making import class_of, is_number, told
-from optviz.optimizers.foreign import Foreign, Walker
+from optviz.optimizers.foreign import Foreign
+from optviz.optimizers.walker import Ground, Walker
 from optviz.shared.text import did_you_mean, listed
 
 Array = NDArray[Any]
@@ -21,40 +22,29 @@ METHODS = ("BFGS", "CG", "L-BFGS-B", "Newton-CG", "TNC", "SLSQP", "trust-constr"
 WITHOUT_GRADIENT = ("Nelder-Mead", "Powell", "COBYLA", "COBYQA")
 
 
-class Scipy(Walker):
+class Scipy(Walker, Foreign):
     """One of SciPy's; see `optviz.adapters.scipy`."""
 
     library: ClassVar[str] = "scipy"
     method: ClassVar[str] = ""
 
-    def walk(
-        self, value: Callable[[Array], float], slope: Callable[[Array], Array], x: Array, steps: int
-    ) -> tuple[Array, NDArray[np.int64]]:
+    def walk(self, ground: Ground, x: Array, steps: int) -> tuple[Array, NDArray[np.int64]]:
         """Its iterations, as its callback tells them."""
         from scipy.optimize import minimize
-
-        calls = {"f": 0, "g": 0}
-
-        def counted(what: Callable[[Array], Any], name: str) -> Callable[[Array], Any]:
-            def evaluate(place: Array) -> Any:
-                calls[name] += 1
-                return what(place)
-
-            return evaluate
 
         points, counts = [x.copy()], [0]
 
         def told_of(place: Array, *_: Any) -> None:
             points.append(np.array(place, dtype=float))
-            counts.append(max(calls.values()))
+            counts.append(ground.evaluations)
 
-        jac = counted(slope, "g") if self.method in METHODS else None
+        jac = ground.gradient if self.method in METHODS else None
         # TNC counts evaluations: its way is cut where it has so many steps.
         most = {} if self.method == "TNC" else {"maxiter": steps}
         options = {**self.fixed, **self.settings(self.hyper_vector()), **most}
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")  # that it has not converged yet is what is shown
-            minimize(counted(value, "f"), x, jac=jac, method=self.method, callback=told_of,
+            minimize(ground.f, x, jac=jac, method=self.method, callback=told_of,
                      options=options)  # fmt: skip
         return np.array(points[: steps + 1]), np.array(counts[: steps + 1])
 

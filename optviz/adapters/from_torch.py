@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from optviz.adapters.making import class_of, is_kind, library, named, numbers, told, tried
+from optviz.adapters.making import class_of, is_kind, library, named, numbers, theirs, told, tried
 from optviz.optimizers.foreign import Foreign, Stepper
 
 Array = NDArray[Any]
@@ -76,7 +76,7 @@ def adapted(optimizer: Any, settings: Mapping[str, Any]) -> Foreign:
         raise ValueError(f"torch optimizer must be a class such as torch.optim.Adam, not "
                          f"{optimizer!r:.60}")  # fmt: skip
     parameter = torch.nn.Parameter(torch.zeros(2, dtype=torch.float64))
-    made = tried("torch", optimizer, [parameter], **settings)
+    made = tried("torch", optimizer, [parameter], **theirs(settings, optimizer))
     if not isinstance(made, base):
         raise ValueError(f"torch: {optimizer!r:.60} makes no torch.optim.Optimizer")
     kind = type(made).__name__
@@ -91,7 +91,7 @@ def adapted(optimizer: Any, settings: Mapping[str, Any]) -> Foreign:
     }
     if not is_class:
         rate = {"lr": made.param_groups[0]["lr"]} if "lr" in made.param_groups[0] else {}
-        return class_of(Torch, f"Torch{kind}", {}, rate="lr", numbers=rate, **more)
+        return class_of(Torch, f"Torch{kind}", settings, rate="lr", numbers=rate, **more)
     is_theirs = getattr(torch.optim, optimizer.__name__, None) is optimizer
     return class_of(Torch, f"Torch{kind}", settings, rate="lr", numbers=numbers(optimizer),
                     origin=f"torch:{optimizer.__name__}" if is_theirs else "", **more)  # fmt: skip

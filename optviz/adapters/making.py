@@ -13,6 +13,7 @@ from typing import Any
 
 from optviz.optimizers.foreign import Foreign
 from optviz.optimizers.hyper import positive
+from optviz.optimizers.wrappers import OWNERS
 from optviz.shared.text import did_you_mean, listed
 
 
@@ -47,6 +48,13 @@ def named(what: str, home: Any, name: str, fits: Any) -> Any:
     return getattr(home, known[name.lower()])
 
 
+def theirs(settings: Mapping[str, Any], make: Any) -> dict[str, Any]:
+    """The settings without those that every optimizer has here, unless the library has them too."""
+    own = _parameters(make) if callable(make) else ()
+    names = [p.name for p in own]
+    return {k: v for k, v in settings.items() if k not in OWNERS or k in names}
+
+
 def is_kind(base: type) -> Callable[[Any], bool]:
     """Whether something is a class of a library's optimizers, and not what they all derive from."""
     return lambda value: isinstance(value, type) and issubclass(value, base) and value is not base
@@ -62,11 +70,15 @@ def tried(who: str, make: Callable[..., Any], *args: Any, **settings: Any) -> An
 
 def numbers(make: Any) -> dict[str, float | bool]:
     """What a class or function takes that is a number or a flag unless told."""
+    return {p.name: p.default for p in _parameters(make) if is_number(p.default)}
+
+
+def _parameters(make: Any) -> tuple[inspect.Parameter, ...]:
+    """What a class or function takes; one in C tells nothing."""
     try:
-        parameters = inspect.signature(make).parameters.values()
-    except (TypeError, ValueError):  # one in C tells nothing
-        return {}
-    return {p.name: p.default for p in parameters if is_number(p.default)}
+        return tuple(inspect.signature(make).parameters.values())
+    except (TypeError, ValueError):
+        return ()
 
 
 def plain_number(value: Any) -> Any:
@@ -94,8 +106,9 @@ def class_of(
     `settings`, the rate first; what is none is `fixed`, and no text can tell it.
     """
     plain = {k: plain_number(v) for k, v in settings.items()}
+    around = {k: plain.pop(k) for k in OWNERS if k in plain and k not in numbers}
     given = {k: v for k, v in plain.items() if is_number(v)}
-    fixed = {k: v for k, v in settings.items() if k not in given}
+    fixed = {k: v for k, v in settings.items() if k not in given and k not in around}
     usual = {**given, **{k: v for k, v in numbers.items() if k not in fixed}}
     whole = frozenset(k for k, v in usual.items() if isinstance(v, int))
     defaults = {k: v if isinstance(v, bool) else float(v) for k, v in usual.items()}
@@ -106,4 +119,4 @@ def class_of(
         "defaults": {"": defaults}, "rate_name": rate, "fixed": fixed, "whole": whole,
         "origin": "" if fixed else origin, "__module__": base.__module__, **more,
     })  # fmt: skip
-    return cls(**given)
+    return cls(**given, **around)

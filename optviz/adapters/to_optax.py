@@ -11,6 +11,7 @@ from optviz.adapters.making import library
 from optviz.optimizers.base import Optimizer
 from optviz.optimizers.foreign import Foreign
 from optviz.optimizers.parse import as_optimizer
+from optviz.optimizers.walker import Walker
 
 Array = NDArray[Any]
 
@@ -28,8 +29,15 @@ def adapted(optimizer: str | Optimizer) -> Any:
     """What `optviz.adapters.as_optax` returns."""
     optax, jax = library("optax"), library("jax")
     made = as_optimizer(optimizer).fresh()
+    if isinstance(made, Walker):
+        made.kernel()  # which says why there is none
     if isinstance(made, Foreign):
         raise ValueError(f"{made.name} is no optimizer of ours: optax's go there as they are")
+    if made.grand_totals:
+        raise ValueError(
+            f"{made.spec()} sums over all arrays, and a callback sees one: put "
+            "optax.clip_by_global_norm before it instead of clip_norm, or give it one array"
+        )
     jnp = jax.numpy
 
     def init(params: Any) -> OptvizState:

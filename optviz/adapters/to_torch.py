@@ -7,19 +7,25 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from optviz.adapters.making import library
 from optviz.optimizers.base import Optimizer
 from optviz.optimizers.foreign import Foreign
 from optviz.optimizers.parse import as_optimizer
 from optviz.optimizers.schedules import Schedule
-from optviz.optimizers.state import ArrayState
+from optviz.optimizers.state import ArrayState, step_together
+from optviz.optimizers.walker import Walker
+
+Array = NDArray[Any]
 
 
 def adapted(params: Iterable[Any], optimizer: str | Optimizer) -> Any:
     """What `optviz.adapters.as_torch` returns."""
     library("torch")
     made = as_optimizer(optimizer)
+    if isinstance(made, Walker):
+        made.kernel()  # which says why there is none
     if isinstance(made, Foreign):
         raise ValueError(f"{made.name} is no optimizer of ours: PyTorch's go there as they are")
     return _kind()(params, made.fresh())
@@ -37,6 +43,7 @@ def _kind() -> Any:
             self.optimizer = optimizer
             self._arrays: dict[Any, ArrayState] = {}
             self._steps = 0
+            self._trained: dict[Any, Any] = {}
             usual = {name: v.first() if isinstance(v, Schedule) else v
                      for name, v in optimizer.hyper.items()}  # fmt: skip
             super().__init__(params, usual)
@@ -56,22 +63,23 @@ def _kind() -> Any:
         @torch.no_grad()  # type: ignore[untyped-decorator]
         def step(self, closure: Callable[[], Any] | None = None) -> Any:
             """One step of every parameter that has a gradient."""
+            if self._trained:
+                raise ValueError("the parameters are averages since eval(): call train() to go on")
             loss = None
             if closure is not None:
                 with torch.enable_grad():
                     loss = closure()
-            schedule = self.optimizer.schedule
+            schedule, work = self.optimizer.schedule, []
             for group in self.param_groups:
                 if schedule is not None:
                     group[self.optimizer.rate_name] = float(schedule(self._steps))
                 hyper = [float(group[name]) for name in self.optimizer.hyper]
-                for p in group["params"]:
-                    if p.grad is not None:
-                        self._step(p, hyper)
+                work += [self._prepared(p, hyper) for p in group["params"] if p.grad is not None]
+            step_together(work)
             self._steps += 1
             return loss
 
-        def _step(self, p: Any, hyper: list[float]) -> None:
+        def _prepared(self, p: Any, hyper: list[float]) -> tuple[ArrayState, Array, Array]:
             if p.grad.is_sparse:
                 raise ValueError("optviz steps along dense gradients, and this one is sparse")
             x, g = p.detach().numpy(), p.grad.detach().numpy()
@@ -79,7 +87,24 @@ def _kind() -> Any:
             if state is None:
                 state = self._arrays[p] = ArrayState(self.optimizer, "p", x)
             state.hyper[: len(hyper)] = hyper
-            state.step(x, state.checked_gradient("p", x, g))
+            return state, x, state.checked_gradient("p", x, g)
+
+        @torch.no_grad()  # type: ignore[untyped-decorator]
+        def eval(self) -> None:
+            """Put the averages that `ema`, `swa` and some rules keep in the parameters' place;
+            `train` brings these back. Nothing happens without an average."""
+            row = self.optimizer.shown_slot
+            if row >= 0 and not self._trained:
+                self._trained = {p: p.detach().clone() for p in self._arrays}
+                for p, state in self._arrays.items():
+                    p.copy_(torch.from_numpy(state.slot_arrays()[row]))
+
+        @torch.no_grad()  # type: ignore[untyped-decorator]
+        def train(self) -> None:
+            """Go on where `eval` stopped."""
+            for p, values in self._trained.items():
+                p.copy_(values)
+            self._trained = {}
 
         # Files hold what PyTorch's own do: tensors by parameter.
 

@@ -82,7 +82,8 @@ class Suite:
 
     def __post_init__(self) -> None:
         if self.optimizers in ("all", ("all",), ["all"]):
-            object.__setattr__(self, "optimizers", tuple(catalogue))
+            made = tuple(name for name, kind in catalogue.items() if kind.is_compiled)
+            object.__setattr__(self, "optimizers", made)
         for name in ("problems", "optimizers"):
             texts = getattr(self, name)
             if not isinstance(texts, list | tuple):
@@ -295,7 +296,7 @@ def configurations(suite: Suite, text: str) -> tuple[tuple[tuple[str, float], ..
         return ((),)
     optimizer = optimizer_of(text)
     given = _given(text)
-    known = type(optimizer).hyperparameters(optimizer.convention)
+    known = optimizer.declared
     tuned: dict[str, Any] = {} if _has_rate(text) else {optimizer.rate_name: None}
     if suite.tune == "all":
         tuned |= {name: value.sweep for name, value in known.items()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -70,10 +71,33 @@ class Run:
         has_metric = bool(self.network.loss_function.metric)
         accuracy = correct / n if has_metric else math.nan
         seen = (math.nan, math.nan)
-        if self.held_out is not None:
-            seen = self.network.measure(*self.held_out)
-        self.rows.append((loss / n, penalty / n, accuracy, *seen, self.rate))
-        self.judge(loss / n if self.held_out is None else seen[0])
+        with self.averaged():
+            if self.held_out is not None:
+                seen = self.network.measure(*self.held_out)
+            self.rows.append((loss / n, penalty / n, accuracy, *seen, self.rate))
+            self.judge(loss / n if self.held_out is None else seen[0])
+
+    @contextmanager
+    def averaged(self) -> Iterator[None]:
+        """The network with what the steps have come to, if that is an average; then as it was."""
+        kept = [part.copy() for part in self.parts.values()] if self.has_average else []
+        self.take_average()
+        try:
+            yield
+        finally:
+            for part, values in zip(self.parts.values(), kept, strict=False):
+                part[...] = values
+
+    @property
+    def has_average(self) -> bool:
+        """Whether the optimizer keeps an average of its weights."""
+        return self.optimizer.shown_slot >= 0
+
+    def take_average(self) -> None:
+        """Put it in the network's place."""
+        if self.has_average:
+            for key, values in self.optimizer.evaluation(self.parts).items():
+                self.parts[key][...] = values
 
     @np.errstate(over="ignore", invalid="ignore")
     def gradient(self, rows: Array) -> tuple[float, float, int]:
@@ -123,7 +147,8 @@ class Run:
         return {name: array.copy() for name, array in self.network.state().items()}
 
     def finish(self) -> None:
-        """End with the best parameters, if they were kept."""
+        """End with the best parameters, if they were kept, or with the average of them."""
+        self.take_average()
         if self.best:
             self.network.restore(self.best)
 
@@ -142,7 +167,7 @@ def _parts(
     """What the optimizer steps, its gradients, and which parts its own decay of weights passes by:
     all in one, in two where it decays, and array by array where its rule sums over an array."""
     whole, gradients, count = network.parameters, network.gradients, network.decaying
-    if not optimizer.is_elementwise:
+    if optimizer.sums_each_array:
         arrays = [(f"{k} {name}", layer, name) for k, layer in enumerate(network.layers)
                   for name in layer.params]  # fmt: skip
         return (

@@ -10,6 +10,7 @@ import inspect
 import re
 import zlib
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -17,16 +18,11 @@ from numpy.typing import NDArray
 
 from optviz.compiled import jit, sources
 from optviz.optimizers.hyper import Hyper, ranges_of
-from optviz.optimizers.rule import (
-    STEP,
-    Arguments,
-    arguments_of,
-    is_elementwise,
-    kernel_source,
-)
+from optviz.optimizers.rule import STEP, SUMS, Arguments, Program, kernel_source, program_of
 from optviz.optimizers.schedules import Own, Schedule
-from optviz.optimizers.state import ArrayState
+from optviz.optimizers.state import ArrayState, step_together
 from optviz.optimizers.state_text import read_state, state_text
+from optviz.optimizers.wrappers import AVERAGE, OWNERS, WRAPPERS, wrapped
 from optviz.shared.text import did_you_mean, listed, number
 
 Setting = float | bool | Schedule
@@ -46,6 +42,17 @@ class Optimizer:
         schedule from `optviz.schedules`, or any function of the step (from 0) that gives a rate.
     convention
         Whose formula and defaults: one of `conventions`; "book" unless told.
+    clip_norm : float > 0
+        Every optimizer takes this and the following, and has none of them unless told: gradients
+        whose norm, over all arrays together, is larger are shortened to it (Pascanu et al., 2013).
+    lookahead : int ≥ 1
+        Every so many steps the weights go back towards where they were before them, with the
+        share `slow_step` (0.5) of the way (Zhang et al., 2019).
+    ema : float in [0, 1)
+        What the run has come to is a running mean of its points that keeps this share; gradients
+        are taken where the optimizer is.
+    swa : int ≥ 1
+        The same with the mean of all points from this step on (Izmailov et al., 2018).
 
     Raises
     ------
@@ -81,6 +88,8 @@ class Optimizer:
     color: ClassVar[str] = ""
     #: The hyperparameter that is tuned, scanned and scheduled.
     rate_name: ClassVar[str] = "lr"
+    #: The slot of what a run has come to, where that is not the place of the gradients.
+    comes_to: ClassVar[str] = ""
     #: Whether its kernel can be handed to compiled loops.
     is_compiled: ClassVar[bool] = True
     _ranges: ClassVar[Mapping[str, Hyper]] = {}
@@ -120,18 +129,37 @@ class Optimizer:
                 raise ValueError(f"{kind}: {name} is given twice")
             settings[name] = value
         for name in settings:
-            if name not in defaults:
-                hint = did_you_mean(name, defaults)
+            if name not in defaults and name not in OWNERS:
+                hint = did_you_mean(name, [*defaults, *OWNERS])
                 raise ValueError(
                     f"{kind} in the {convention} convention has no {name!r}{hint}; "
-                    f"it has {listed(defaults)}"
+                    f"it has {listed(defaults)}, and as all have {listed(OWNERS)}"
                 )
         self.convention = convention
         self._hyper: dict[str, Setting] = {}
+        self._wrappers = self._wrappers_of(settings)
+        defaults = {**defaults, **self._around}
         for name, default in defaults.items():
             self._set(name, settings.get(name, default))
         self._states: dict[str, ArrayState] = {}
         self._steps = 0
+
+    def _wrappers_of(self, settings: Mapping[str, Setting]) -> tuple[str, ...]:
+        """What stands around the rule, by the settings that were given."""
+        kind, own = type(self).__name__, self.defaults[self.convention]
+        given = {name for name in settings if name not in own}
+        found = tuple(name for name in WRAPPERS if name in given)
+        for name in sorted(given):
+            if (owner := OWNERS[name]) not in found:
+                raise ValueError(f"{kind}: {name} goes with {owner}=, which is missing")
+        if {"ema", "swa"} <= given:
+            raise ValueError(f"{kind}: ema and swa are two averages: give one of them")
+        return found
+
+    @property
+    def _around(self) -> dict[str, Hyper]:
+        """The settings of its wrappers."""
+        return {k: v for name in self._wrappers for k, v in WRAPPERS[name].settings.items()}
 
     def _set(self, name: str, value: Setting) -> None:
         kind = type(self).__name__
@@ -140,7 +168,8 @@ class Optimizer:
                 raise ValueError(f"{kind}: only {self.rate_name} can be a schedule, not {name}")
             self._hyper[name] = value if isinstance(value, Schedule) else Own(value)
             return
-        self._hyper[name] = self._ranges[name].checked(f"{kind}: {name} must be", value)
+        declared = self._around.get(name) or self._ranges[name]
+        self._hyper[name] = declared.checked(f"{kind}: {name} must be", value)
 
     # Settings are read and changed as attributes: `opt.lr *= 0.5` works in a training loop.
 
@@ -192,6 +221,21 @@ class Optimizer:
         }
 
     @property
+    def declared(self) -> dict[str, Hyper]:
+        """What `hyperparameters` says of each that this one has, those of wrappers too."""
+        return {**self.hyperparameters(self.convention), **self._around}
+
+    @property
+    def told(self) -> tuple[str, ...]:
+        """The hyperparameters that are to be told: the rate, what turns a wrapper on, and what is
+        not as usual."""
+        usual = {**self.defaults[self.convention], **self._around}
+        return tuple(
+            name for name, value in self._hyper.items()
+            if value != usual[name] or name in (self.rate_name, *self._wrappers)
+        )  # fmt: skip
+
+    @property
     def hyper(self) -> dict[str, Setting]:
         """All hyperparameters by name."""
         return dict(self._hyper)
@@ -200,6 +244,15 @@ class Optimizer:
     def slots(self) -> tuple[str, ...]:
         """The names of the rows of the kernel's state, such as ("m", "v")."""
         return self._arguments.slots
+
+    @property
+    def shown_slot(self) -> int:
+        """The row of the state that holds what a run has come to; −1 if that is its place."""
+        slots = self.slots
+        for name in (AVERAGE, self.comes_to):
+            if name in slots:
+                return slots.index(name)
+        return -1
 
     @property
     def steps(self) -> int:
@@ -223,17 +276,12 @@ class Optimizer:
         >>> ov.Adam(lr=0.3, beta1=0.9, convention="torch").spec()
         'adam:lr=0.3,convention=torch'
         """
-        defaults = self.defaults[self.convention]
-        parts = [
-            f"{name}={_plain(value)}"
-            for name, value in self._hyper.items()
-            if value != defaults[name] or name == self.rate_name
-        ]
+        parts = [f"{name}={_plain(self._hyper[name])}" for name in self.told]
         parts += [f"convention={self.convention}"] if self.convention not in ("book", "") else []
         return f"{self.name}:{','.join(parts)}" if parts else self.name
 
     def __repr__(self) -> str:
-        _, _, settings = self.spec().partition(":")
+        settings = self.spec().removeprefix(self.name).removeprefix(":")
         settings = re.sub(r"convention=(\w+)", r"convention='\1'", settings)
         return f"{type(self).__name__}({settings.replace(',', ', ')})"
 
@@ -247,17 +295,31 @@ class Optimizer:
         return function
 
     @property
+    def _program(self) -> Program:
+        return _program(self.rule, tuple(self._hyper), self._wrappers)
+
+    @property
     def _arguments(self) -> Arguments:
-        return _arguments(self.rule, tuple(self._hyper))
+        return self._program.arguments
 
     @property
     def is_elementwise(self) -> bool:
-        """Whether the rule sees one coordinate only, and sums nothing over an array."""
-        return is_elementwise(self.rule)
+        """Whether the rule sees one coordinate only, and sums nothing."""
+        return not (self.sums_each_array or self.grand_totals)
+
+    @property
+    def sums_each_array(self) -> bool:
+        """Whether the rule sums over an array, so that parts of one may not step apart."""
+        return self._program.totals > 0
+
+    @property
+    def grand_totals(self) -> int:
+        """How many sums over all arrays the rule wants."""
+        return self._program.grand_totals
 
     def kernel_source(self) -> str:
         """The Python text of the kernel that the rule becomes."""
-        return kernel_source(self.rule, tuple(self._hyper))
+        return kernel_source(self._program)
 
     def kernel(
         self, dtype: Any = np.float64, fastmath: frozenset[str] | None = None
@@ -270,7 +332,16 @@ class Optimizer:
         """
         kind = np.dtype(dtype).name
         usual = jit.FASTMATH_FLOAT32 if kind == "float32" else jit.FASTMATH
-        return _kernel(self.rule, tuple(self._hyper), kind, fastmath or usual)
+        made: Callable[..., Any] = _kernel(self._program, "step", kind, fastmath or usual)
+        return made
+
+    def kernels_among(self, dtype: Any) -> tuple[Callable[..., Any], Callable[..., Any]]:
+        """Of a rule that sums over all arrays, `sums(x, grad, state, hyper, t, out)`, which adds
+        what is one array's to `out`, and the step that finds what was summed behind `hyper`."""
+        kind = np.dtype(dtype).name
+        flags = jit.FASTMATH_FLOAT32 if kind == "float32" else jit.FASTMATH
+        sums, step = (_kernel(self._program, k, kind, flags) for k in ("sums", "step_among"))
+        return sums, step
 
     def hyper_vector(self) -> NDArray[np.float64]:
         """The kernel's settings in their order, then 1.0 for each running power.
@@ -339,14 +410,34 @@ class Optimizer:
             state = states.get(key) or ArrayState(self, key, x)
             work.append((key, x, state.checked_gradient(key, x, grads[key]), state))
         rate = None if self.schedule is None else float(self.schedule(self._steps))
-        for key, x, grad, state in work:
+        for key, _, _, state in work:
             if rate is not None:
                 state.hyper[list(self._hyper).index(self.rate_name)] = rate
             if key in undecayed and "weight_decay" in self._hyper:
                 state.hyper[list(self._hyper).index("weight_decay")] = 0.0
             states[key] = state
-            state.step(x, grad)
+        step_together([(state, x, grad) for _, x, grad, state in work])
         self._steps += 1
+
+    def evaluation(self, params: Mapping[str, Array]) -> dict[str, Array]:
+        """What the steps have come to, to be evaluated: copies of `params`, or, where the optimizer
+        keeps an average (`ema`, `swa`, or a rule that averages), the averages.
+
+        >>> import numpy as np, optviz as ov
+        >>> opt, params = ov.SGD(lr=1.0, swa=1), {"w": np.zeros(1)}
+        >>> for _ in range(3):
+        ...     opt.update(params, {"w": np.ones(1)})
+        >>> params["w"], opt.evaluation(params)["w"]  # of −1, −2, −3 the mean
+        (array([-3.]), array([-2.]))
+        """
+        row = self.shown_slot
+        return {
+            key: np.array(x) if row < 0 or key not in self._states else self._shown(key, row)
+            for key, x in params.items()
+        }
+
+    def _shown(self, key: str, row: int) -> Array:
+        return self._states[key].slot_arrays()[row]
 
     def state_dict(self) -> dict[str, Any]:
         """All that a later run needs to go on to the bit: a flat dict of arrays and numbers.
@@ -441,20 +532,23 @@ class Optimizer:
 
 
 @functools.cache
-def _arguments(rule: Callable[..., Any], hyper: tuple[str, ...]) -> Arguments:
-    return arguments_of(rule, hyper)
+def _program(
+    rule: Callable[..., Any], hyper: tuple[str, ...], wrappers: tuple[str, ...]
+) -> Program:
+    around = {k for name in wrappers for k in WRAPPERS[name].settings}
+    own = tuple(name for name in hyper if name not in around)
+    return wrapped(replace(program_of(rule, own), hyper=hyper), wrappers)
 
 
 @functools.cache
-def _kernel(
-    rule: Callable[..., Any], hyper: tuple[str, ...], dtype: str, fastmath: frozenset[str]
-) -> Callable[..., Any]:
-    source = kernel_source(rule, hyper)
-    name = rule.__qualname__.replace("<locals>.", "").replace(".", "_").lower()
+def _kernel(program: Program, which: str, dtype: str, fastmath: frozenset[str]) -> Any:
+    source = kernel_source(program)
+    name = program.name.replace("<locals>.", "").replace(".", "_").lower()
     # Numba's cache tells one file from another, but not one set of flags.
     key = source + ",".join(sorted(fastmath))
     module = sources.source_module(name, key, lambda: source)
-    return jit.compiled(module.step, STEP, dtype, fastmath)
+    takes = SUMS if which == "sums" else STEP
+    return jit.compiled(getattr(module, which), takes, dtype, fastmath)
 
 
 def _known_keys(undecayed: Any, params: Mapping[str, Array]) -> frozenset[str]:

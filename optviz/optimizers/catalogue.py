@@ -23,6 +23,9 @@ from numpy import copysign, sign, sqrt
 
 from optviz.optimizers.base import Optimizer
 from optviz.optimizers.hyper import amount, at_most_zero, share, tiny
+from optviz.optimizers.schedule_free import ScheduleFree, ScheduleFreeAdamW
+from optviz.optimizers.searches import Armijo, ConjugateGradients, Newton, Polyak, Wolfe
+from optviz.optimizers.whole_arrays import LAMB, LARS, BarzilaiBorwein, Prodigy
 
 
 class SGD(Optimizer):
@@ -765,6 +768,78 @@ class FTRL(Optimizer):
     rules = {"book": mcmahan, "keras": keras}
 
 
+class Adan(Optimizer):
+    """Nesterov's momentum without a second place for the gradient: means of g and of its changes.
+
+    With d = g − gₜ₋₁: m ← β₁m + (1 − β₁)g, v ← β₂v + (1 − β₂)d, n ← β₃n + (1 − β₃)(g + β₂d)²,
+    all three corrected as Adam's, θ ← (θ − η·(m̂ + β₂v̂)/(√n̂ + ε))/(1 + ηλ).
+    optax: 1 − β₂ stands where β₂ is a factor, the divisor is √(n̂ + ε₀) + ε, and the decay is
+    θ ← θ − η·(… + λθ). Xie, Zhou, Li, Lin and Yan (2022), Adan, algorithm 1, whose β are the shares
+    of what is new, and which starts from the first gradient where the authors' code, and ours,
+    correct the means.
+
+    Parameters
+    ----------
+    lr : float > 0 or Schedule
+        The rate η.
+    beta1, beta2, beta3 : float in [0, 1)
+        The shares of the three running means that are kept.
+    eps : float ≥ 0
+        Keeps the divisor away from zero.
+    weight_decay : float ≥ 0
+        λ.
+    eps_root : float ≥ 0, only in "optax"
+        ε₀.
+    convention : str
+        "book", "optax".
+
+    Examples
+    --------
+    >>> import optviz as ov
+    >>> ov.minimize("sphere", ov.Adan(lr=0.1), start=(1, 2), steps=1).points[-1].round(5)
+    array([0.9, 1.9])
+    """
+
+    defaults = {
+        "book": {
+            "lr": 0.001, "beta1": share(0.98), "beta2": share(0.92), "beta3": share(0.99),
+            "eps": tiny(1e-8), "weight_decay": amount(0.0, 1e-5, 1),
+        },
+        "optax": {
+            "lr": 0.001, "beta1": 0.98, "beta2": 0.92, "beta3": 0.99, "eps": 1e-8,
+            "weight_decay": 0.0, "eps_root": tiny(1e-8),
+        },
+    }  # fmt: skip
+    equation = (
+        "m, v, n: means of g, d = g − gₜ₋₁, (g + β₂d)²,  "
+        "θ ← (θ − η (m̂ + β₂v̂) / (√n̂ + ε)) / (1 + η λ)"
+    )
+
+    @staticmethod
+    def book(x, g, m, v, n, before, lr, beta1, beta2, beta3, eps, weight_decay,
+             beta1_t, beta2_t, beta3_t, t):  # fmt: skip
+        d = g - before if t > 1 else 0
+        m = beta1 * m + (1 - beta1) * g
+        v = beta2 * v + (1 - beta2) * d
+        n = beta3 * n + (1 - beta3) * (g + beta2 * d) ** 2
+        ahead = m / (1 - beta1_t) + beta2 * v / (1 - beta2_t)
+        step = lr * ahead / (sqrt(n / (1 - beta3_t)) + eps)
+        return (x - step) / (1 + lr * weight_decay), m, v, n, g
+
+    @staticmethod
+    def optax(x, g, m, v, n, before, lr, beta1, beta2, beta3, eps, weight_decay, eps_root,
+              beta1_t, beta2_t, beta3_t, t):  # fmt: skip
+        d = g - before if t > 1 else 0
+        m = beta1 * m + (1 - beta1) * g
+        v = beta2 * v + (1 - beta2) * d
+        n = beta3 * n + (1 - beta3) * (g + (1 - beta2) * d) ** 2
+        ahead = m / (1 - beta1_t) + (1 - beta2) * v / (1 - beta2_t)
+        direction = ahead / (sqrt(n / (1 - beta3_t) + eps_root) + eps)
+        return x - lr * (direction + weight_decay * x), m, v, n, g
+
+    rules = {"book": book, "optax": optax}
+
+
 #: Every optimizer by its name on the command line.
 optimizers: dict[str, type[Optimizer]] = {
     kind.__name__.lower(): kind
@@ -783,5 +858,17 @@ optimizers: dict[str, type[Optimizer]] = {
         RAdam,
         Lion,
         FTRL,
+        Adan,
+        LARS,
+        LAMB,
+        ScheduleFree,
+        ScheduleFreeAdamW,
+        Prodigy,
+        BarzilaiBorwein,
+        Polyak,
+        Armijo,
+        Wolfe,
+        Newton,
+        ConjugateGradients,
     )
 }

@@ -6,6 +6,7 @@ for each, whose hyperparameters are the numbers that its library takes.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar, Protocol
 
@@ -13,9 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 import optviz
+from optviz.optimizers import wrappers
 from optviz.optimizers.base import Optimizer, Setting
 from optviz.optimizers.rule import Arguments
 from optviz.optimizers.schedules import Schedule
+from optviz.optimizers.wrappers import apply_after, apply_before, slots_of
 
 Array = NDArray[Any]
 
@@ -76,22 +79,27 @@ class Foreign(Optimizer):
 
     @property
     def _arguments(self) -> Arguments:
-        """There is no rule: neither slots that anybody could see, nor running powers."""
-        return Arguments("x", "g", tuple(self._hyper), (), (), False)
+        """There is no rule: no slots that anybody could see but those of wrappers, and no running
+        powers."""
+        return Arguments("x", "g", tuple(self._hyper), (), slots_of(self._wrappers), False)
 
     @property
     def is_elementwise(self) -> bool:
         """Nobody knows."""
         return False
 
+    sums_each_array, grand_totals = True, 0
+
     def kernel_source(self) -> str:
         """What a run depends on besides the settings: the library, and what was given."""
-        return f"{self.library} {self.name} {sorted(self.fixed.items())!r}"
+        around = inspect.getsource(wrappers) if self._wrappers else ""
+        return f"{self.library} {self.name} {sorted(self.fixed.items())!r}{around}"
 
     def settings(self, hyper: Array) -> dict[str, Any]:
         """The settings by name from their vector, of the types that the library wants."""
         defaults = self.defaults[self.convention]
-        out: dict[str, Any] = dict(zip(self._hyper, hyper.tolist(), strict=True))
+        found = zip(self._hyper, hyper.tolist(), strict=True)
+        out: dict[str, Any] = {name: value for name, value in found if name in defaults}
         for name, value in out.items():
             if isinstance(defaults[name], bool):
                 out[name] = bool(value)
@@ -106,11 +114,16 @@ class Foreign(Optimizer):
         run: Stepper | None = None
         place = list(self._hyper).index(self.rate_name) if self.rate_name in self._hyper else None
 
+        def around(hyper: Array) -> dict[str, float]:
+            return dict(zip(self._hyper, hyper.tolist(), strict=True))
+
         def step(x: Array, grad: Array, state: Array, hyper: Array, t: int) -> None:
             nonlocal run
             if t == 1 or run is None:
                 run = self.begin(x.copy(), self.settings(hyper))
-            x[:] = run.step(x, grad.copy(), None if place is None else float(hyper[place]))
+            g = apply_before(self._wrappers, around(hyper), x, grad.copy())
+            new = run.step(x, g, None if place is None else float(hyper[place]))
+            x[:] = apply_after(self._wrappers, around(hyper), x.copy(), new, state, t)
 
         return step
 
@@ -127,12 +140,27 @@ class Foreign(Optimizer):
         rate = self._hyper.get(self.rate_name)
         rate = rate(self._steps) if isinstance(rate, Schedule) else rate
         runs: dict[str, Any] = self._states
+        slopes = {key: np.array(grads[key], dtype=x.dtype) for key, x in params.items()}
+        if slopes and self._wrappers:
+            whole = np.concatenate([np.ravel(g) for g in slopes.values()])
+            whole = apply_before(self._wrappers, self._hyper, None, whole)
+            parts = np.split(whole, np.cumsum([g.size for g in slopes.values()])[:-1])
+            slopes = {key: part.reshape(slopes[key].shape).astype(slopes[key].dtype)
+                      for key, part in zip(slopes, parts, strict=True)}  # fmt: skip
         for key, x in params.items():
             if key not in runs:
-                runs[key] = self.begin(x.copy(), self.settings(hyper))
-            g = np.array(grads[key], dtype=x.dtype)
-            x[...] = runs[key].step(np.array(x), g, None if rate is None else float(rate))
+                state = np.zeros((len(self.slots), *np.shape(x)), x.dtype)
+                runs[key] = self.begin(x.copy(), self.settings(hyper)), state
+            run, state = runs[key]
+            new = run.step(np.array(x), slopes[key], None if rate is None else float(rate))
+            x[...] = apply_after(
+                self._wrappers, self._hyper, np.array(x), new, state, self._steps + 1
+            )
         self._steps += 1
+
+    def _shown(self, key: str, row: int) -> Array:
+        runs: dict[str, Any] = self._states
+        return np.array(runs[key][1][row])
 
     def state_dict(self) -> dict[str, Any]:
         """There is none."""
@@ -140,26 +168,3 @@ class Foreign(Optimizer):
             f"{type(self).__name__} has no state_dict here: its state is not seen, so that no "
             "checkpoint can be written"
         )
-
-
-class Walker(Foreign):
-    """One that has the loop itself, and evaluates the function wherever it likes."""
-
-    def walk(
-        self, value: Callable[[Array], float], slope: Callable[[Array], Array], x: Array, steps: int
-    ) -> tuple[Array, NDArray[np.int64]]:
-        """The points (k + 1, n) from x on, k at most `steps`; and for each how many evaluations had
-        been made, of the function or of its gradient, whichever are more."""
-        raise NotImplementedError
-
-    def kernel(self, *_: Any, **__: Any) -> Callable[..., Any]:
-        """There is none: a step is not made of a gradient alone."""
-        raise ValueError(self._why_not())
-
-    def update(self, *_: Any, **__: Any) -> None:
-        """There is none."""
-        raise ValueError(self._why_not())
-
-    def _why_not(self) -> str:
-        return (f"{self.name} evaluates the function within its steps: here a step is made of one "
-                "gradient")  # fmt: skip

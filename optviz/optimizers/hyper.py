@@ -30,6 +30,8 @@ class Hyper(float):
         What a sweep over it goes over unless told.
     is_flag : bool
         Whether it is True or False.
+    is_whole : bool
+        Whether it counts something.
     """
 
     def __new__(cls, default: float, *_: Any, **__: Any) -> Hyper:
@@ -39,9 +41,10 @@ class Hyper(float):
         self, default: float, expected: str = "a finite number", low: float = -math.inf,
         high: float = math.inf, excluded: float = math.nan,
         sweep: tuple[float, float, bool] | None = None, is_flag: bool = False,
+        is_whole: bool = False,
     ) -> None:  # fmt: skip
         self.expected, self.low, self.high, self.excluded = expected, low, high, excluded
-        self.sweep, self.is_flag = sweep, is_flag
+        self.sweep, self.is_flag, self.is_whole = sweep, is_flag, is_whole
 
     def with_default(self, default: float) -> Hyper:
         """The same with another default."""
@@ -62,6 +65,7 @@ class Hyper(float):
             number = math.nan
         fits = self.low <= number <= self.high and number != self.excluded
         fits = number in (0, 1) if self.is_flag else fits and math.isfinite(number)
+        fits = fits and (number.is_integer() or not self.is_whole)
         if not fits:
             raise ValueError(f"{must_be} {self.expected}, not {value!r}")
         return bool(value) if self.is_flag else number
@@ -82,6 +86,11 @@ def amount(default: float, *sweep: float) -> Hyper:
     """A number ≥ 0; sweeps, if it has two ends for them, are log-spaced where the first is > 0."""
     ends = (sweep[0], sweep[1], sweep[0] > 0) if sweep else None
     return Hyper(default, "a number ≥ 0", low=0, sweep=ends)
+
+
+def counted(default: float) -> Hyper:
+    """A number of steps."""
+    return Hyper(default, "a whole number ≥ 1", low=1, is_whole=True)
 
 
 def tiny(default: float) -> Hyper:

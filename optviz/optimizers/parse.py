@@ -17,6 +17,7 @@ from optviz.optimizers.catalogue import optimizers
 from optviz.optimizers.foreign import READERS, Foreign
 from optviz.optimizers.schedules import KINDS as SCHEDULES
 from optviz.optimizers.schedules import parse_schedule
+from optviz.optimizers.walker import Walker
 from optviz.shared.modules import imported
 from optviz.shared.settings import parse_number, parse_settings
 from optviz.shared.text import did_you_mean, listed
@@ -58,7 +59,7 @@ def parse_optimizer(text: str, *, own: bool = True) -> Optimizer:
     if len(text) > 1000:
         raise ValueError("an optimizer is at most 1000 characters long")
     name, settings = name_and_settings(text)
-    kind: Any = optimizers.get(name.strip().lower())
+    kind: Any = optimizers.get(re.sub(r"[-_ ]", "", name.lower()))
     if library := names_library(text):
         kind = _foreign(library, name)
     elif kind is None and names_class(text) and own:
@@ -189,7 +190,7 @@ def check_rate(optimizer: Optimizer) -> None:
     """
     if (rate := optimizer.rate_name) not in optimizer.hyper:
         kind = type(optimizer).__name__
-        if isinstance(optimizer, Foreign):
+        if isinstance(optimizer, Foreign | Walker):
             raise ValueError(f"{kind} has no learning rate that could be tuned or swept")
         raise ValueError(
             f"{kind} has no {rate!r} that could be tuned; if its rate is another of its settings "

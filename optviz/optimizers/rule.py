@@ -12,22 +12,28 @@ name, hyperparameters, state slots (here `m`), `t` (the step, from 1) and powers
 It returns the new parameter and the new slots in the order of its arguments.
 
 Because a rule sees one coordinate only, the same kernel serves a network's flat parameter vector
-and a block of a thousand independent starts. The one exception is `total(…)`, the sum of an
-expression over all coordinates of an array, as in `sqrt(total(g**2))`: a loop before the others
-sums, in float64, terms of the array's type; who steps several runs or arrays gives them to the
-kernel one by one.
+and a block of a thousand independent starts. The two exceptions are `total(…)`, the sum of an
+expression over all coordinates of an array, as in `sqrt(total(g**2))`, and `grand_total(…)`, the
+same over all arrays of a model: a loop before the others sums, in float64, terms of the array's
+type; who steps several runs or arrays gives them to the kernel one by one. Of a grand total there
+are three kernels: `step` for an array that is alone, and for one among others `sums`, which adds
+what is this array's, and `step_among`, which finds the sums behind its settings.
 
-Everything in it that is the same for all
-coordinates is computed once, in float64, before the loop, and rounded to the parameter's type
-there: so the loop of a float32 kernel is float32 throughout, and 1 − β₂ keeps its digits.
+Everything in it that is the same for all coordinates is computed once, in float64, before the loop,
+and rounded to the parameter's type there: so the loop of a float32 kernel is float32 throughout,
+and 1 − β₂ keeps its digits.
+
+A program is a rule that was read; `wrappers.py` puts others around it.
 """
 
 from __future__ import annotations
 
 import ast
+import copy
+import functools
 import inspect
 import textwrap
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,6 +41,8 @@ import numpy as np
 
 #: A kernel: x, its gradient, the state (slots, n), the settings and running powers, and t.
 STEP = "void(real[::1], real[::1], real[:, ::1], float64[::1], int64)"
+#: The kernel of grand totals, which also takes where to add them.
+SUMS = "void(real[::1], real[::1], real[:, ::1], float64[::1], int64, float64[::1])"
 #: What a rule may call, all of them functions of NumPy or builtins that Numba knows.
 FUNCTIONS = {
     "abs", "arctan", "copysign", "cos", "cosh", "exp", "expm1", "hypot", "log", "log1p",
@@ -57,8 +65,8 @@ _NO_OTHER = (
     "sqrt(total(g**2)), the mean total(g) / total(1), a product of two total(g * m) (of one "
     "coordinate, the norm is abs(g))"
 )
-#: What is summed over all coordinates.
-TOTAL = "total"
+#: What is summed over all coordinates of an array, and over those of all arrays.
+TOTAL, GRAND_TOTAL = "total", "grand_total"
 _STATEMENTS: dict[type[ast.stmt], str] = {
     ast.If: "a rule has no `if` block: write `m = a if test else b`, which asks each coordinate",
     ast.For: "a rule has no loop: write its turns one below the other",
@@ -106,14 +114,43 @@ def arguments_of(rule: Callable[..., Any], hyper: Collection[str]) -> Arguments:
     )
 
 
-def kernel_source(rule: Callable[..., Any], hyper: tuple[str, ...]) -> str:
-    """The text of a module whose `step` applies `rule` to each coordinate.
+@dataclass(frozen=True, eq=False)
+class Program:
+    """A rule that was read: its statements, and what it returns, the new parameter first."""
+
+    name: str
+    hyper: tuple[str, ...]
+    arguments: Arguments
+    statements: tuple[ast.stmt, ...]
+    result: tuple[ast.expr, ...]
+    #: The numbers that it reads from around it.
+    constants: Mapping[str, float]
+
+    @functools.cached_property
+    def totals(self) -> int:
+        """How many sums over an array it asks for."""
+        return self._count(TOTAL)
+
+    @functools.cached_property
+    def grand_totals(self) -> int:
+        """How many sums over all arrays."""
+        return self._count(GRAND_TOTAL)
+
+    def _count(self, name: str) -> int:
+        return sum(
+            isinstance(part, ast.Call) and _called(part) == name
+            for node in (*self.statements, *self.result) for part in ast.walk(node)
+        )  # fmt: skip
+
+
+def program_of(rule: Callable[..., Any], hyper: tuple[str, ...]) -> Program:
+    """Read a rule.
 
     Parameters
     ----------
     rule
         The update of one coordinate; assignments, arithmetic, conditional expressions, numeric
-        constants and the functions in `FUNCTIONS`.
+        constants, the functions in `FUNCTIONS`, and totals.
     hyper
         The names of the hyperparameters, in the order of the kernel's `hyper` vector; the
         running powers that the rule asks for follow them there.
@@ -121,21 +158,51 @@ def kernel_source(rule: Callable[..., Any], hyper: tuple[str, ...]) -> str:
     Raises
     ------
     RuleError
-        If the rule's source cannot be found or it holds anything else.
+        If the rule's source cannot be found or it does not return what its arguments ask for.
     """
     arguments = arguments_of(rule, hyper)
     statements, result = _body(rule)
-    hoist = _Hoist(rule, arguments)
-    for statement in statements:
-        hoist.loop += hoist.statement(statement)
-    loop = hoist.loop
-    new = [ast.unparse(hoist.expression(value)) for value in result]
-    if len(new) != 1 + len(arguments.slots):
+    if len(result) != 1 + len(arguments.slots):
         expected = ", ".join(["the new parameter", *arguments.slots])
         raise RuleError(
-            f"{rule.__qualname__} returns {len(new)} value(s), but its arguments ask for "
+            f"{rule.__qualname__} returns {len(result)} value(s), but its arguments ask for "
             f"{1 + len(arguments.slots)}: {expected} (is a hyperparameter misspelt?)"
         )
+    return Program(
+        rule.__qualname__, hyper, arguments, tuple(statements), tuple(result), _constants(rule)
+    )
+
+
+def kernel_source(program: Program) -> str:
+    """The text of a module whose `step` applies the program to each coordinate.
+
+    Raises
+    ------
+    RuleError
+        If it holds anything that a rule may not.
+    """
+    kernels = ["step"] + (["sums", "step_among"] if program.grand_totals else [])
+    texts, called = [], {"sqrt"}
+    for kernel in kernels:
+        hoist = _Hoist(program, kernel)
+        texts += ["", "", *_kernel_lines(program, kernel, hoist)]
+        called |= hoist.called - _BUILTIN
+    return "\n".join([
+        f'"""{program.name}, made by optviz from the rule; safe to delete."""',
+        "",
+        f"from numpy import {', '.join(sorted(called))}",
+        *texts,
+        "",
+    ])  # fmt: skip
+
+
+def _kernel_lines(program: Program, kernel: str, hoist: _Hoist) -> list[str]:
+    """The lines of one of the functions."""
+    arguments, hyper = program.arguments, program.hyper
+    # What is read is changed on the way: each kernel takes it afresh.
+    for statement in copy.deepcopy(program.statements):
+        hoist.loop += hoist.statement(statement)
+    new = [ast.unparse(hoist.expression(value)) for value in copy.deepcopy(program.result)]
     prologue = [f"{name} = _hyper[{hyper.index(name)}]" for name in arguments.hyper]
     prologue += ["t = float(_t)"] if arguments.uses_t else []
     for k, power in enumerate(arguments.powers, start=len(hyper)):
@@ -144,26 +211,20 @@ def kernel_source(rule: Callable[..., Any], hyper: tuple[str, ...]) -> str:
             f"{power} = _hyper[{k}] * _hyper[{base}]",
             # Products below the normal range would make every further step slow.
             f"{power} = {power} if {power} > 1e-300 else 0.0",
-            f"_hyper[{k}] = {power}",
         ]
-    reads = hoist.reads
+        # The step keeps the product; who sums before it must leave it.
+        prologue += [] if kernel == "sums" else [f"_hyper[{k}] = {power}"]
     targets = ["_x[_i]", *(f"_state[{row}, _i]" for row in range(len(arguments.slots)))]
     # All new values are computed before the first is stored, as in the rule's return.
     writes = [f"_new{k} = {value}" for k, value in enumerate(new)]
     writes += [f"{target} = _new{k}" for k, target in enumerate(targets)]
-    return "\n".join([
-        f'"""{rule.__qualname__}, made by optviz from the rule; safe to delete."""',
-        "",
-        f"from numpy import {', '.join(sorted(hoist.called - _BUILTIN | {'sqrt'}))}",
-        "",
-        "",
-        "def step(_x, _grad, _state, _hyper, _t):",
-        "    _real = _x.dtype.type",
-        *textwrap.indent("\n".join(prologue + hoist.prologue), "    ").splitlines(),
-        "    for _i in range(_x.size):",
-        *textwrap.indent("\n".join(reads + loop + writes), "        ").splitlines(),
-        "",
-    ])  # fmt: skip
+    lines = hoist.reads + hoist.loop + writes
+    loop = ["for _i in range(_x.size):", *(f"    {line}" for line in lines)]
+    end = [f"_out[{k}] += {name}" for k, name in enumerate(hoist.grand)]
+    body = prologue + hoist.prologue + (end if kernel == "sums" else loop)
+    given = "_x, _grad, _state, _hyper, _t" + (", _out" if kernel == "sums" else "")
+    return [f"def {kernel}({given}):", "    _real = _x.dtype.type",
+            *(f"    {line}" for line in body)]  # fmt: skip
 
 
 def _reads(arguments: Arguments) -> list[str]:
@@ -172,16 +233,6 @@ def _reads(arguments: Arguments) -> list[str]:
         f"{arguments.x} = _x[_i]", f"{arguments.g} = _grad[_i]",
         *(f"{slot} = _state[{row}, _i]" for row, slot in enumerate(arguments.slots)),
     ]  # fmt: skip
-
-
-def is_elementwise(rule: Callable[..., Any]) -> bool:
-    """Whether a rule sees one coordinate only, and holds no `total`.
-
-    >>> is_elementwise(lambda x, g, lr: x - lr * g)
-    True
-    """
-    code = rule.__code__
-    return TOTAL not in (*code.co_names, *code.co_freevars, *code.co_varnames)
 
 
 def _body(rule: Callable[..., Any]) -> tuple[list[ast.stmt], list[ast.expr]]:
@@ -209,18 +260,22 @@ def _body(rule: Callable[..., Any]) -> tuple[list[ast.stmt], list[ast.expr]]:
 class _Hoist:
     """Splits a rule into what is the same for all coordinates and what belongs in the loop."""
 
-    def __init__(self, rule: Callable[..., Any], arguments: Arguments) -> None:
-        self.rule = rule
+    def __init__(self, program: Program, kernel: str = "step") -> None:
+        arguments = program.arguments
+        self.program, self.kernel = program, kernel
         self.prologue: list[str] = []
         self.per_coordinate = {arguments.x, arguments.g, *arguments.slots}
         self.shared = {*arguments.hyper, *arguments.powers, *({"t"} if arguments.uses_t else ())}
-        self.constants = _constants(rule)
+        self.constants = program.constants
         self.hoisted: dict[str, str] = {}
         self.called: set[str] = set()
         self.reads = _reads(arguments)
         #: The lines for each coordinate so far.
         self.loop: list[str] = []
         self.totals = 0
+        #: The names of the sums over all arrays, in their order, and what is made of them.
+        self.grand: list[str] = []
+        self.of_grand: set[str] = set()
 
     def statement(self, node: ast.stmt) -> list[str]:
         """The lines that a statement leaves in the loop (none if it is the same for all)."""
@@ -234,6 +289,8 @@ class _Hoist:
             raise self.error(node, what)
         if not isinstance(target, ast.Name):
             raise self.error(node, "assign to one name at a time")
+        if self.hangs_on_grand(value):
+            self.of_grand.add(target.id)
         if self.is_shared(value):
             if target.id in self.per_coordinate:
                 raise self.error(node, f"{target.id!r} differs between coordinates; use a new name")
@@ -248,8 +305,8 @@ class _Hoist:
         return [line]
 
     def is_shared(self, node: ast.AST) -> bool:
-        """What is inside a `total` does not count."""
-        if isinstance(node, ast.Call) and _is_total(node):
+        """What is inside a total does not count."""
+        if isinstance(node, ast.Call) and _called(node) in (TOTAL, GRAND_TOTAL):
             return True
         if isinstance(node, ast.Name):
             return node.id not in self.per_coordinate
@@ -258,15 +315,34 @@ class _Hoist:
     def total(self, call: ast.Call) -> ast.expr:
         """The sum of an expression over all coordinates, as far as they are computed here."""
         if len(call.args) != 1 or call.keywords:
-            raise self.error(call, f"{ast.unparse(call)!r}: total takes one expression")
-        inner = ast.unparse(self.expression(call.args[0]))
+            raise self.error(call, f"{ast.unparse(call)!r}: {_called(call)} takes one expression")
         name = f"_sum{self.totals}"
         self.totals += 1
+        self.shared.add(name)
+        if _called(call) == GRAND_TOTAL:
+            if self.hangs_on_grand(call.args[0]):
+                # They are summed in one pass.
+                what = "what is summed over all arrays may not hang on another such sum"
+                raise self.error(call, f"{ast.unparse(call)!r}: {what}")
+            self.grand.append(name)
+            if self.kernel == "step_among":
+                program = self.program
+                place = len(program.hyper) + len(program.arguments.powers) + len(self.grand) - 1
+                self.prologue.append(f"{name} = _hyper[{place}]")
+                return ast.Name(name)
+        inner = ast.unparse(self.expression(call.args[0]))
         lines = [*self.reads, *self.loop, f"{name} += {inner}"]
         self.prologue += [f"{name} = 0.0", "for _i in range(_x.size):",
                           *(f"    {line}" for line in lines)]  # fmt: skip
-        self.shared.add(name)
         return ast.Name(name)
+
+    def hangs_on_grand(self, node: ast.AST) -> bool:
+        """Whether a sum over all arrays goes into it."""
+        return any(
+            (isinstance(part, ast.Call) and _called(part) == GRAND_TOTAL)
+            or (isinstance(part, ast.Name) and part.id in self.of_grand)
+            for part in ast.walk(node)
+        )
 
     def expression(self, node: ast.expr) -> ast.expr:
         """`node` with every largest part that is the same for all coordinates taken out."""
@@ -312,7 +388,7 @@ class _Hoist:
 
         class Check(ast.NodeTransformer):
             def visit_Call(self, call: ast.Call) -> ast.expr:
-                if _is_total(call):
+                if _called(call) in (TOTAL, GRAND_TOTAL):
                     return hoist.total(call)
                 return ast.Call(
                     ast.Name(hoist.function(call)), [self.visit(a) for a in call.args], []
@@ -351,7 +427,7 @@ class _Hoist:
         raise self.error(call, f"{ast.unparse(call)!r}: {what}")
 
     def error(self, node: ast.AST, what: str) -> RuleError:
-        return RuleError(f"{self.rule.__qualname__}, line {getattr(node, 'lineno', '?')}: {what}")
+        return RuleError(f"{self.program.name}, line {getattr(node, 'lineno', '?')}: {what}")
 
 
 def total(values: Any) -> float:
@@ -366,11 +442,25 @@ def total(values: Any) -> float:
     return float(np.sum(values))
 
 
-def _is_total(call: ast.Call) -> bool:
+def grand_total(values: Any) -> float:
+    """In a rule, the sum of an expression over all coordinates of all arrays that step together.
+
+    For a path on a function, which is one array, it is `total`; of the parameters of a network,
+    each an array of its own, it is the sum over all of them, as in a gradient's whole norm.
+
+    >>> import numpy as np
+    >>> grand_total(np.array([1.0, 2.0, 4.0]))
+    7.0
+    """
+    return float(np.sum(values))
+
+
+def _called(call: ast.Call) -> str:
+    """The total that a call asks for; "" if it calls anything else."""
     match call.func:
         case ast.Name(name) | ast.Attribute(value=ast.Name("ov" | "optviz"), attr=name):
-            return name == TOTAL
-    return False
+            return name if name in (TOTAL, GRAND_TOTAL) else ""
+    return ""
 
 
 def _constants(rule: Callable[..., Any]) -> dict[str, float]:

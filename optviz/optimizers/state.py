@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -17,6 +17,9 @@ Array = NDArray[Any]
 PARALLEL_SIZE = 400_000
 
 
+NO_SUMS = np.zeros(0)
+
+
 class Rule(Protocol):
     """What a state needs of its optimizer."""
 
@@ -25,8 +28,12 @@ class Rule(Protocol):
         """The names of the rows of state."""
 
     @property
-    def is_elementwise(self) -> bool:
-        """Whether parts of an array may step apart."""
+    def sums_each_array(self) -> bool:
+        """Whether parts of an array may not step apart."""
+
+    @property
+    def grand_totals(self) -> int:
+        """How many sums over all arrays it wants."""
 
     @property
     def hyper(self) -> Mapping[str, Any]:
@@ -34,6 +41,9 @@ class Rule(Protocol):
 
     def kernel(self, dtype: Any) -> Callable[..., Any]:
         """The compiled step."""
+
+    def kernels_among(self, dtype: Any) -> tuple[Callable[..., Any], Callable[..., Any]]:
+        """What adds to sums over all arrays, and the step that is given them."""
 
     def hyper_vector(self) -> NDArray[np.float64]:
         """The kernel's settings and fresh running powers."""
@@ -63,8 +73,12 @@ class ArrayState:
     def _fit(self, x: Array) -> None:
         """Take the shape and type of `x`."""
         self.shape, self.dtype = x.shape, x.dtype
-        self.kernel = self.optimizer.kernel(x.dtype)
-        self.bounds = _chunk_bounds(x.size) if self.optimizer.is_elementwise else [(0, x.size)]
+        whole = [(0, x.size)]
+        if self.optimizer.grand_totals:
+            self.sums, self.kernel = self.optimizer.kernels_among(x.dtype)
+        else:
+            self.kernel = self.optimizer.kernel(x.dtype)
+        self.bounds = whole if self.optimizer.sums_each_array else _chunk_bounds(x.size)
         self.chunks = [
             self.optimizer.initial_state(stop - start, x.dtype) for start, stop in self.bounds
         ]
@@ -106,33 +120,52 @@ class ArrayState:
             gradient = gradient.astype(x.dtype)
         return gradient
 
-    def step(self, x: Array, grad: Array) -> None:
+    def add_sums(self, x: Array, grad: Array, out: Array) -> None:
+        """Add to the sums over all arrays what the coming step has of this one."""
+        flat, slope = np.asarray(x).reshape(-1), np.ascontiguousarray(grad).reshape(-1)
+        for (a, b), chunk in zip(self.bounds, self.chunks, strict=True):
+            part = np.ascontiguousarray(flat[a:b])
+            self.sums(part, slope[a:b], chunk, self.hyper, self.t + 1, out)
+
+    def step(self, x: Array, grad: Array, sums: Array = NO_SUMS) -> None:
+        """One step of the array in place; `sums` are those over all arrays, if the rule has any."""
         self.t += 1
         x = np.asarray(x)  # of a matrix the array: a matrix stays two-dimensional whatever is asked
         if x.flags.c_contiguous:
-            self._step_flat(x.reshape(-1), np.ascontiguousarray(grad).reshape(-1))
+            self._step_flat(x.reshape(-1), np.ascontiguousarray(grad).reshape(-1), sums)
         else:
             flat = x.flatten()
-            self._step_flat(flat, np.ascontiguousarray(grad).reshape(-1))
+            self._step_flat(flat, np.ascontiguousarray(grad).reshape(-1), sums)
             x[...] = flat.reshape(x.shape)
 
-    def _step_flat(self, x: Array, grad: Array) -> None:
+    def _step_flat(self, x: Array, grad: Array, sums: Array) -> None:
+        hyper = np.concatenate([self.hyper, sums]) if len(sums) else self.hyper
         first, *others = zip(self.bounds, self.chunks, strict=True)
-        if not others:
-            self.kernel(x, grad, first[1], self.hyper, self.t)
-            return
         # Each chunk advances the running powers, so each gets its own copy of them.
-        tasks = [(x[a:b], grad[a:b], chunk, self.hyper.copy(), self.t) for (a, b), chunk in others]
+        tasks = [(x[a:b], grad[a:b], chunk, hyper.copy(), self.t) for (a, b), chunk in others]
         futures = [threads.thread_pool().submit(self.kernel, *task) for task in tasks]
         (a, b), chunk = first
-        self.kernel(x[a:b], grad[a:b], chunk, self.hyper, self.t)
+        self.kernel(x[a:b], grad[a:b], chunk, hyper, self.t)
         for future in futures:
             future.result()
+        self.hyper[:] = hyper[: len(self.hyper)]
 
     def slot_arrays(self) -> list[Array]:
         """Each slot as one array in the parameter's shape."""
         rows = np.concatenate(self.chunks, axis=1)
         return [row.reshape(self.shape or ()) for row in rows]
+
+
+def step_together(work: Sequence[tuple[ArrayState, Array, Array]]) -> None:
+    """One step of several arrays, each with its state and gradient: what a rule sums over all of
+    them is summed first."""
+    count = max((state.optimizer.grand_totals for state, _, _ in work), default=0)
+    sums = np.zeros(count)
+    if count:
+        for state, x, grad in work:
+            state.add_sums(x, grad, sums)
+    for state, x, grad in work:
+        state.step(x, grad, sums)
 
 
 def _chunk_bounds(size: int) -> list[tuple[int, int]]:

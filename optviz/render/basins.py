@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
-from optviz.optimizers.foreign import Walker
+from optviz.optimizers.walker import Walker
 from optviz.render import style
 from optviz.render.layout import AXIS, Box
 from optviz.render.sheet import Sheet

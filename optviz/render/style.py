@@ -10,6 +10,7 @@ from optviz.functions.catalogue import Function
 from optviz.optimizers.base import Optimizer, Setting
 from optviz.optimizers.foreign import Foreign
 from optviz.optimizers.schedules import Schedule
+from optviz.optimizers.wrappers import OWNERS
 from optviz.render.theme import Theme, hex_of, shade
 from optviz.runs.trajectory import Trajectory
 from optviz.runs.tuning import most_tuned_steps
@@ -38,7 +39,7 @@ class Unknown:
     convention: str = ""
     rate_name: str = ""
     hyper: Mapping[str, Setting] = field(default_factory=dict)
-    defaults: Mapping[str, Mapping[str, Setting]] = field(default_factory=lambda: {"": {}})
+    told: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -133,9 +134,11 @@ def _strokes(
 
 
 def _traits(o: Who) -> dict[str, str | float]:
-    """What may tell an optimizer from its like: its convention and its settings."""
+    """What may tell an optimizer from its like: its convention and its settings; of settings that
+    every optimizer may have those that are told."""
     settings = {name: setting_text(value) if isinstance(value, Schedule | bool) else float(value)
-                for name, value in o.hyper.items()}  # fmt: skip
+                for name, value in o.hyper.items()
+                if name not in OWNERS or name in o.told}  # fmt: skip
     return {"convention": o.convention, **settings}
 
 
@@ -146,15 +149,15 @@ def _twins(k: int, optimizers: Sequence[Who]) -> list[int]:
 
 def _differing(twins: Sequence[int], traits: Sequence[Mapping[str, str | float]]) -> list[str]:
     """The traits in which runs of one optimizer differ; a convention alone, for it changes all."""
-    first, *rest = (traits[j] for j in twins)
-    names = [name for name in first if any(other[name] != first[name] for other in rest)]
+    known = dict.fromkeys(name for j in twins for name in traits[j])
+    names = [name for name in known if len({traits[j].get(name, "") for j in twins}) > 1]
     return ["convention"] if "convention" in names else names
 
 
 def _order(twins: Sequence[int], traits: Sequence[Mapping[str, str | float]]) -> list[int]:
     """From the full hue to the palest: by the one number in which they differ, largest first."""
     match _differing(twins, traits):
-        case [name] if all(isinstance(traits[j][name], float) for j in twins):
+        case [name] if all(isinstance(traits[j].get(name), float) for j in twins):
             return sorted(twins, key=lambda j: -float(traits[j][name]))
     return list(twins)
 
@@ -172,7 +175,7 @@ def _names(optimizers: Sequence[Who], traits: Sequence[Mapping[str, str | float]
             ["convention"],
         )
         told = ", ".join(
-            _trait_text(key, traits[k][key], is_alone, o.rate_name) for key in differing[:2]
+            _trait_text(key, traits[k].get(key, ""), is_alone, o.rate_name) for key in differing[:2]
         )
         names.append(told if is_alone else f"{called(o)} {told}".rstrip())
     return names
@@ -188,6 +191,8 @@ def spoken(stroke: Stroke, t: Trajectory) -> str:
 
 def _trait_text(key: str, value: str | float, is_alone: bool, rate: str) -> str:
     text = value if isinstance(value, str) else setting_text(value)
+    if key in OWNERS and not text:
+        return f"without {key}"
     match key:
         case "start":
             return f"from {text}"
@@ -226,10 +231,8 @@ def described(
     always: Sequence[str] = (),
 ) -> str:  # fmt: skip
     """ "Adam  lr = 0.3 (best of 61, torch)": the rate, what is no default, and `always`."""
-    defaults = o.defaults[o.convention]
     parts = [f"{name} = {setting_text(value)}" for name, value in o.hyper.items()
-             if (name == o.rate_name or value != defaults[name] or name in always)
-             and name not in without]  # fmt: skip
+             if name in (*o.told, *always) and name not in without]  # fmt: skip
     convention = [] if o.convention in ("book", "") else [o.convention]
     if isinstance(o, Foreign):
         parts += [f"{name} = {value!r}"[:40] for name, value in o.fixed.items()]

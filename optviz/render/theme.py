@@ -53,6 +53,18 @@ _ON_WHITE = {
     "radam": "#1515F1",
     "lion": "#623741",
     "ftrl": "#370697",
+    "adan": "#EB2762",
+    "lars": "#9D3B76",
+    "lamb": "#EB00C4",
+    "schedulefree": "#D8B100",
+    "schedulefreeadamw": "#764E3B",
+    "prodigy": "#8927C4",
+    "barzilaiborwein": "#149DFF",
+    "polyak": "#62C489",
+    "armijo": "#9DB1D8",
+    "wolfe": "#FF764E",
+    "newton": "#0000C4",
+    "conjugategradients": "#4E4EFF",
 }
 _ON_BLACK = {
     "sgd": "#F2F2F2",
@@ -69,6 +81,18 @@ _ON_BLACK = {
     "radam": "#FBEC06",
     "lion": "#8D5267",
     "ftrl": "#7545CF",
+    "adan": "#FF3BD8",
+    "lars": "#B16262",
+    "lamb": "#EBFFD8",
+    "schedulefree": "#FFB162",
+    "schedulefreeadamw": "#763B3B",
+    "prodigy": "#6200C4",
+    "barzilaiborwein": "#27C4FF",
+    "polyak": "#14EB9D",
+    "armijo": "#9D899D",
+    "wolfe": "#EB8962",
+    "newton": "#00EBFF",
+    "conjugategradients": "#0076B1",
 }
 
 THEMES = {

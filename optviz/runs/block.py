@@ -43,10 +43,11 @@ def descend_blocks(  # type: ignore[no-untyped-def]  # noqa: PLR0915  (a helper 
     hypers : (c, k)
     scheduled : (c, steps)
         The rate of each step; no rows without a schedule.
-    bounds : (5,)
+    bounds : (6,)
         The number of steps, the square of the gradient's norm at which a run has converged (a
-        negative number: never), 1 if runs leave early, the noise's standard deviation, and the
-        square of the gradient's norm beyond which f is looked at (a negative number: always).
+        negative number: never), 1 if runs leave early, the noise's standard deviation, the
+        square of the gradient's norm beyond which f is looked at (a negative number: always), and
+        the slot of what a run has come to, where that is not its place (a negative number: it is).
     window : (steps,)
         The window that each step belongs to; empty if there are none.
     stop : (1,)
@@ -64,9 +65,11 @@ def descend_blocks(  # type: ignore[no-untyped-def]  # noqa: PLR0915  (a helper 
     least = bounds[1]
     leaving = bounds[2] > 0.0
     largest = bounds[4]
+    shown = int(bounds[5])
     slots = initial.shape[1]
     places = np.empty(2 * WIDTH, starts.dtype)
     slopes = np.empty(2 * WIDTH, starts.dtype)
+    judged = np.empty(2 * WIDTH, starts.dtype)
     states = np.empty(slots * 2 * WIDTH, starts.dtype)
     who = np.empty(WIDTH, np.int64)
     seeds = np.empty(WIDTH, np.uint64)
@@ -97,11 +100,17 @@ def descend_blocks(  # type: ignore[no-untyped-def]  # noqa: PLR0915  (a helper 
             state = states[: slots * 2 * m].reshape(slots, 2 * m)
             for t in range(1, steps + 1):
                 gradient(x.reshape(2, m), g.reshape(2, m))
+                # Where a run is shown, and the slope there: by it a run is judged.
+                y, slope = x, g
+                if shown >= 0 and (leaving or windowed):
+                    y = x if t == 1 else state[shown]
+                    slope = judged[: 2 * m]
+                    gradient(y.reshape(2, m), slope.reshape(2, m))
                 if windowed:
                     if t == 1 or window[t - 1] != window[t - 2]:
                         tops[:m] = 0.0
                     for i in range(m):
-                        tops[i] = max(tops[i], abs(g[i]), abs(g[m + i]))
+                        tops[i] = max(tops[i], abs(slope[i]), abs(slope[m + i]))
                     if t == steps or window[t] != window[t - 1]:
                         for i in range(m):
                             if alive[i] > 0:
@@ -109,21 +118,21 @@ def descend_blocks(  # type: ignore[no-untyped-def]  # noqa: PLR0915  (a helper 
                 if leaving:
                     staying = 0
                     for i in range(m):
-                        norm = g[i] * g[i] + g[m + i] * g[m + i]
+                        norm = slope[i] * slope[i] + slope[m + i] * slope[m + i]
                         staying += alive[i] if least < norm <= largest else 0
                     if staying < m - gone:
                         odd = False
                         for i in range(m):
-                            norm = g[i] * g[i] + g[m + i] * g[m + i]
+                            norm = slope[i] * slope[i] + slope[m + i] * slope[m + i]
                             odd |= alive[i] > 0 and not norm <= largest
                         if odd:
                             # A long gradient is no divergence yet: as in `minimize`, a run is lost
                             # where its point or its value is not finite.
                             for i in range(m):
-                                spots[2 * i], spots[2 * i + 1] = x[i], x[m + i]
+                                spots[2 * i], spots[2 * i + 1] = y[i], y[m + i]
                             value(spots[: 2 * m].reshape(m, 2), heights[:m])
                         for i in range(m):
-                            norm = g[i] * g[i] + g[m + i] * g[m + i]
+                            norm = slope[i] * slope[i] + slope[m + i] * slope[m + i]
                             lost = odd and not (
                                 np.isfinite(x[i]) and np.isfinite(x[m + i])
                                 and np.isfinite(heights[i])
@@ -133,8 +142,8 @@ def descend_blocks(  # type: ignore[no-untyped-def]  # noqa: PLR0915  (a helper 
                                 gone += 1
                                 if windowed:
                                     peaks[row, who[i], window[t - 1]] = tops[i]
-                                final[row, who[i], 0] = x[i]
-                                final[row, who[i], 1] = x[m + i]
+                                final[row, who[i], 0] = y[i]
+                                final[row, who[i], 1] = y[m + i]
                                 ends[row, who[i]] = t - 1
                                 outcomes[row, who[i]] = DIVERGED if lost else CONVERGED
                         if gone == m:
@@ -171,18 +180,20 @@ def descend_blocks(  # type: ignore[no-untyped-def]  # noqa: PLR0915  (a helper 
                     hyper[0] = scheduled[row, t - 1]
                 step(x, g, state, hyper, t)
                 if limited:
+                    y = x if shown < 0 else state[shown]
                     for i in range(m):
                         is_inside = (
-                            limits[0, 0] <= x[i] <= limits[0, 1]
-                            and limits[1, 0] <= x[m + i] <= limits[1, 1]
+                            limits[0, 0] <= y[i] <= limits[0, 1]
+                            and limits[1, 0] <= y[m + i] <= limits[1, 1]
                         )
                         if outside[i] == 0 and not is_inside:
                             outside[i] = t
                 if stop[0] != 0:
                     return
+            y = x if shown < 0 else state[shown]
             for i in range(m):
                 if alive[i] > 0:
-                    final[row, who[i], 0], final[row, who[i], 1] = x[i], x[m + i]
+                    final[row, who[i], 0], final[row, who[i], 1] = y[i], y[m + i]
                     ends[row, who[i]] = steps
                     if limited:
                         left[row, who[i]] = outside[i]

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from optviz.compiled import jit, sources, splitmix, threads
 from optviz.functions.catalogue import Function
 from optviz.optimizers.base import Optimizer
-from optviz.optimizers.foreign import Walker
+from optviz.optimizers.walker import Walker
 from optviz.runs import block, space_block
 from optviz.runs.block import CONVERGED, DIVERGED, UNFINISHED
 from optviz.runs.descend import record
@@ -147,7 +147,8 @@ class Job:
         least = self.tol**2 if self.tol > 0 else -1.0
         longest = LONG if self.f.is_total else -1.0
         places = np.repeat(self.places[starts], self.repeats, axis=0)
-        bounds = np.array([self.steps, least, self.early_leaving, self.noise, longest])
+        shown = self.optimizer.shown_slot
+        bounds = np.array([self.steps, least, self.early_leaving, self.noise, longest, shown])
         with np.errstate(all="ignore"):
             for lanes in self.together(len(places)):
                 mine = place = ends.part(slice(None), lanes)

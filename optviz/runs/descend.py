@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from optviz.compiled import jit
 from optviz.functions.base import GRADIENT, Function
 from optviz.optimizers.base import Optimizer
-from optviz.optimizers.foreign import Walker
 from optviz.optimizers.rule import STEP
+from optviz.optimizers.walker import Ground, Walker
 from optviz.shared.checks import as_real
 
 __all__ = ["descend", "record", "scheduled_rates"]
@@ -69,7 +69,7 @@ def record(
         loop(
             optimizer.kernel(), gradient, np.ascontiguousarray(starts, dtype=float),
             optimizer.initial_state(f.n), np.array(hypers, dtype=float, order="C"), scheduled,
-            noises, tol, limits, points, ends,
+            noises, tol, limits, optimizer.shown_slot, points, ends,
         )  # fmt: skip
     return points, ends
 
@@ -80,13 +80,33 @@ def _walked(
     """The same of optimizers that have the loop; where one ends by itself it has converged."""
     points = np.empty((len(starts), steps + 1, f.n))
     ends = np.full(len(starts), steps, dtype=np.int64)
-    value, slope = plain_function(f)
     for run, start in enumerate(starts):
-        found, _ = optimizer.walk(value, slope, np.array(start, dtype=float), steps)
+        found, _ = optimizer.walk(ground_of(f), np.array(start, dtype=float), steps)
         count = int(np.logical_and.accumulate(np.isfinite(found).all(axis=1)).sum())
         points[run, :count] = found[:count]
         ends[run] = count - 1 if count == len(found) else -count
     return points, ends
+
+
+def ground_of(f: Function, turn: Real | None = None, shift: Real = NO_RATES) -> Ground:
+    """What a walker walks on; with `turn` (n, n) and `shift` (n,) a copy that sees z of
+    x = turn z + shift."""
+    value, slope = plain_function(f)
+    space: Any = f
+
+    def curvature(p: Real) -> Real:
+        return np.asarray(f.hessian(*p) if f.is_plane else space.hessian(p))
+
+    if turn is None:
+        return Ground(value, slope, curvature, f.minimum)
+
+    def place(z: Real) -> Real:
+        return np.asarray(turn @ z + shift)
+
+    return Ground(
+        lambda z: value(place(z)), lambda z: turn.T @ slope(place(z)),
+        lambda z: turn.T @ curvature(place(z)) @ turn, f.minimum,
+    )  # fmt: skip
 
 
 def plain_function(f: Function) -> tuple[Callable[[Real], float], Callable[[Real], Real]]:
@@ -135,22 +155,25 @@ def scheduled_rates(optimizer: Optimizer, steps: int) -> Real:
 
 DESCEND = f"""void(
     {STEP}, {GRADIENT}, float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1],
-    float64[:, ::1], float64, float64[:, ::1], float64[:, :, ::1], int64[::1]
+    float64[:, ::1], float64, float64[:, ::1], int64, float64[:, :, ::1], int64[::1]
 )"""
 
 
 def descend(  # type: ignore[no-untyped-def]
-    step, gradient, starts, initial, hypers, scheduled, noises, tol, limits, points, ends
+    step, gradient, starts, initial, hypers, scheduled, noises, tol, limits, shown, points, ends
 ):
     """The compiled loop: fill `points` (n, steps + 1, 2) and `ends` (n,); see `record`.
 
-    `step` and `gradient` are function pointers (see `DESCEND`); `initial` is the
-    state before the first step. What a run does without (scheduled, noises, limits) has no rows:
-    a clamp to infinity would cost a tenth of the step.
+    `step` and `gradient` are function pointers (see `DESCEND`); `initial` is the state before the
+    first step, and `shown` the slot of what a run has come to, by which it is judged, where that is
+    not its place (−1: it is). What a run does without (scheduled, noises, limits) has no rows: a
+    clamp to infinity would cost a tenth of the step.
     """
     steps = points.shape[1] - 1
     place = np.empty((2, 1))
     slope = np.empty((2, 1))
+    spot = np.empty((2, 1))
+    judged = np.empty((2, 1))
     x = place.reshape(2)
     g = slope.reshape(2)
     for run in range(points.shape[0]):
@@ -162,9 +185,15 @@ def descend(  # type: ignore[no-untyped-def]
         ends[run] = steps
         for t in range(1, steps + 1):
             gradient(place, slope)
-            if tol > 0.0 and g[0] * g[0] + g[1] * g[1] <= tol * tol:
-                ends[run] = t - 1
-                break
+            if tol > 0.0:
+                d = g
+                if shown >= 0:
+                    spot[0, 0], spot[1, 0] = path[t - 1, 0], path[t - 1, 1]
+                    gradient(spot, judged)
+                    d = judged.reshape(2)
+                if d[0] * d[0] + d[1] * d[1] <= tol * tol:
+                    ends[run] = t - 1
+                    break
             if noises.shape[0] > 0:
                 g[0] += noises[t - 1, 0]
                 g[1] += noises[t - 1, 1]
@@ -177,11 +206,14 @@ def descend(  # type: ignore[no-untyped-def]
             if limits.shape[0] > 0:
                 for axis in range(2):
                     x[axis] = min(max(x[axis], limits[axis, 0]), limits[axis, 1])
-            path[t, 0], path[t, 1] = x[0], x[1]
+            if shown < 0:
+                path[t, 0], path[t, 1] = x[0], x[1]
+            else:
+                path[t, 0], path[t, 1] = state[shown, 0], state[shown, 1]
 
 
 def descend_space(  # type: ignore[no-untyped-def]
-    step, gradient, starts, initial, hypers, scheduled, noises, tol, limits, points, ends
+    step, gradient, starts, initial, hypers, scheduled, noises, tol, limits, shown, points, ends
 ):
     """The same in n dimensions: kernels go over the coordinates, `points` is (runs, steps + 1, n).
 
@@ -191,6 +223,8 @@ def descend_space(  # type: ignore[no-untyped-def]
     n = points.shape[2]
     place = np.empty((n, 1))
     slope = np.empty((n, 1))
+    spot = np.empty((n, 1))
+    judged = np.empty((n, 1))
     x = place.reshape(n)
     g = slope.reshape(n)
     for run in range(points.shape[0]):
@@ -203,9 +237,14 @@ def descend_space(  # type: ignore[no-untyped-def]
         for t in range(1, steps + 1):
             gradient(place, slope)
             if tol > 0.0:
+                d = g
+                if shown >= 0:
+                    spot[:, 0] = path[t - 1]
+                    gradient(spot, judged)
+                    d = judged.reshape(n)
                 square = 0.0
                 for axis in range(n):
-                    square += g[axis] * g[axis]
+                    square += d[axis] * d[axis]
                 if square <= tol * tol:
                     ends[run] = t - 1
                     break
@@ -224,4 +263,7 @@ def descend_space(  # type: ignore[no-untyped-def]
             if limits.shape[0] > 0:
                 for axis in range(n):
                     x[axis] = min(max(x[axis], limits[axis, 0]), limits[axis, 1])
-            path[t] = x
+            if shown < 0:
+                path[t] = x
+            else:
+                path[t] = state[shown]

@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optviz.optimizers.base import Optimizer
-from optviz.optimizers.foreign import Foreign, Walker
+from optviz.optimizers.foreign import Foreign
+from optviz.optimizers.walker import Walker
 from optviz.runs.trajectory import Trajectory, coordinates
 from optviz.shared.table import Table, Tabular
 
@@ -96,6 +97,11 @@ def take_apart(t: Trajectory) -> Explanation:
         raise ValueError(f"explain takes 1 to {MAX_STEPS} steps, not {len(t.points) - 1!r}")
     optimizer, n = t.optimizer, len(t.points) - 1
     assert optimizer is not None
+    if optimizer.shown_slot >= 0:
+        raise ValueError(
+            f"{optimizer.spec()} shows averages, and steps from where the gradient is taken: "
+            "explain is not for it"
+        )
     if isinstance(optimizer, Walker):
         raise ValueError(
             f"{optimizer.name} evaluates the function within its steps: there is no gradient by "

@@ -15,12 +15,13 @@ from optviz.runs.block import CONVERGED, DIVERGED, UNFINISHED
 COORDINATES = 512
 
 
-def descend_space_blocks(  # type: ignore[no-untyped-def]
+def descend_space_blocks(  # type: ignore[no-untyped-def]  # noqa: PLR0915  (as in block.py)
     step, gradient, value, perturb, starts, keys, initial, hypers, scheduled, bounds, window, stop,
     final, ends, outcomes, peaks, limits, left
 ):  # fmt: skip
     """Run every start (k, n) under every row of `hypers`; see `block.descend_blocks`."""
     steps, least, leaving, largest = int(bounds[0]), bounds[1], bounds[2] > 0.0, bounds[4]
+    shown = int(bounds[5])
     count, n = starts.shape
     width = max(1, COORDINATES // n)
     slots = initial.shape[1]
@@ -29,6 +30,7 @@ def descend_space_blocks(  # type: ignore[no-untyped-def]
             hyper = hypers[row].copy()
             m = min(width, count - first)
             x, g = np.empty(n * m, starts.dtype), np.empty(n * m, starts.dtype)
+            judged = np.empty(n * m if shown >= 0 else 0, starts.dtype)
             state = np.empty((slots, n * m), starts.dtype)
             path, heights = np.empty((m, n)), np.empty(m)
             seeds, norms = keys[first : first + m], np.empty(m)
@@ -43,17 +45,21 @@ def descend_space_blocks(  # type: ignore[no-untyped-def]
             for t in range(1, steps + 1):
                 gradient(x.reshape(n, m), g.reshape(n, m))
                 if leaving:
+                    y, slope = x, g
+                    if shown >= 0:
+                        y, slope = x if t == 1 else state[shown], judged
+                        gradient(y.reshape(n, m), slope.reshape(n, m))
                     norms[:] = 0.0
                     for axis in range(n):
                         for i in range(m):
-                            norms[i] += g[axis * m + i] * g[axis * m + i]
+                            norms[i] += slope[axis * m + i] * slope[axis * m + i]
                     odd = False
                     for i in range(m):
                         odd |= going[i] > 0 and not norms[i] <= largest
                     if odd:
                         for axis in range(n):
                             for i in range(m):
-                                path[i, axis] = x[axis * m + i]
+                                path[i, axis] = y[axis * m + i]
                         value(path, heights)
                     left_over = 0
                     for i in range(m):
@@ -64,7 +70,7 @@ def descend_space_blocks(  # type: ignore[no-untyped-def]
                         if going[i] > 0 and (lost or norms[i] <= least):
                             going[i] = 0
                             for axis in range(n):
-                                final[row, first + i, axis] = x[axis * m + i]
+                                final[row, first + i, axis] = y[axis * m + i]
                             ends[row, first + i] = t - 1
                             outcomes[row, first + i] = DIVERGED if lost else CONVERGED
                         left_over += going[i]
@@ -77,9 +83,10 @@ def descend_space_blocks(  # type: ignore[no-untyped-def]
                 step(x, g, state, hyper, t)
                 if stop[0] != 0:
                     return
+            y = x if shown < 0 else state[shown]
             for i in range(m):
                 if going[i] > 0:
                     for axis in range(n):
-                        final[row, first + i, axis] = x[axis * m + i]
+                        final[row, first + i, axis] = y[axis * m + i]
                         if not np.isfinite(x[axis * m + i]):
                             outcomes[row, first + i] = DIVERGED

@@ -421,7 +421,7 @@ def _check_over(optimizer: Optimizer, over: Mapping[str, ArrayLike | Axis]) -> d
             kind, known = type(optimizer).__name__, listed(optimizer.hyper)
             raise ValueError(f"{kind} has no {name!r}{hint}; it has {known}")
         given = values.values if isinstance(values, Axis) else values
-        numbers = _numbers(given, flags=optimizer._ranges[name].is_flag)
+        numbers = _numbers(given, flags=optimizer.declared[name].is_flag)
         if numbers.ndim != 1 or not numbers.size:
             raise ValueError(f"over: {name} must be a list of numbers, not {values!r}")
         for value in numbers:

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from optviz.compiled import jit, sources, splitmix
 from optviz.functions.base import Function
 from optviz.optimizers.base import Optimizer
-from optviz.optimizers.foreign import Walker
 from optviz.optimizers.rule import STEP
-from optviz.runs.descend import plain_function, scheduled_rates
+from optviz.optimizers.walker import Walker
+from optviz.runs.descend import ground_of, scheduled_rates
 
 Real = NDArray[np.float64]
 
@@ -154,7 +154,8 @@ def run_trials(
                     *pointers, made.starts[part], made.turns[part], made.shifts[part],
                     made.keys[part], one.initial_state(1)[:, 0].astype(float),
                     one.hyper_vector(), scheduled_rates(one, steps), NOISES.index(kind),
-                    float(size), floor, marks, values[c, part], best[c, part], ends[c, part],
+                    float(size), floor, one.shown_slot, marks, values[c, part], best[c, part],
+                    ends[c, part],
                 )  # fmt: skip
     return Trials(values, best, ends)
 
@@ -165,15 +166,10 @@ def _walk(
 ) -> None:  # fmt: skip
     """The same of optimizers that have the loop: a mark is a number of evaluations, and what
     stands there is the last point that was reached with so many."""
-    value, slope = plain_function(f)
     for k, (start, turn, shift) in enumerate(
         zip(made.starts, made.turns, made.shifts, strict=True)
     ):
-        points, counts = optimizer.walk(
-            lambda z, turn=turn, shift=shift: value(turn @ z + shift),  # type: ignore[misc]
-            lambda z, turn=turn, shift=shift: turn.T @ slope(turn @ z + shift),  # type: ignore[misc]
-            start, int(marks[-1]),
-        )  # fmt: skip
+        points, counts = optimizer.walk(ground_of(f, turn, shift), start, int(marks[-1]))
         with np.errstate(all="ignore"):
             heights = f.values_along(points @ turn.T + shift)
         good = np.isfinite(heights) & (heights >= floor)
@@ -240,13 +236,14 @@ DESCEND_TRIALS = f"""void(
     {STEP}, void(float64[:, ::1], float64[:, ::1]), void(float64[:, ::1], float64[::1]), PERTURB,
     {TURNED}, {TURNED_BACK},
     float64[:, ::1], float64[:, :, ::1], float64[:, ::1], uint64[::1], float64[::1], float64[::1],
-    float64[::1], int64, float64, float64, int64[::1], float64[:, ::1], float64[:, ::1], int64[::1]
+    float64[::1], int64, float64, float64, int64, int64[::1], float64[:, ::1], float64[:, ::1],
+    int64[::1]
 )""".replace("real", "float64")
 
 
 def descend_trials(  # type: ignore[no-untyped-def]  # noqa: PLR0915  (a helper would be a call)
     step, gradient, value, perturb, turn, turn_back, starts, turns, shifts, keys, initial, settings,
-    scheduled, kind, size, floor, marks, values, best, ends
+    scheduled, kind, size, floor, shown, marks, values, best, ends
 ):  # fmt: skip
     """The compiled loop: fill `values`, `best` (k, marks) and `ends` (k,); see `run_trials`.
 
@@ -272,7 +269,9 @@ def descend_trials(  # type: ignore[no-untyped-def]  # noqa: PLR0915  (a helper 
         going = np.ones(m, np.int64)
         mark = 0
         for t in range(steps + 1):
-            turn(turns[first : first + m], shifts[first : first + m], z, x)
+            # Where the run is shown, and then where its gradient is taken.
+            y = z if shown < 0 or t == 0 else state[shown]
+            turn(turns[first : first + m], shifts[first : first + m], y, x)
             path[:] = x.T
             value(path, heights)
             for i in range(m):
@@ -292,6 +291,8 @@ def descend_trials(  # type: ignore[no-untyped-def]  # noqa: PLR0915  (a helper 
                 mark += 1
             if t == steps or going.sum() == 0:
                 break
+            if shown >= 0:
+                turn(turns[first : first + m], shifts[first : first + m], z, x)
             gradient(x, slope)
             turn_back(turns[first : first + m], slope, g)
             if kind > 0:

@@ -336,7 +336,7 @@ def default_axis(f: Function, optimizer: Optimizer, name: str, count: int) -> Ax
             return Axis(name, high / count, high, count)
         rates = rates_to_try(f, 2)
         return Axis(name, float(rates[0]), float(rates[1]), count, log=True)
-    usual = optimizer.hyperparameters(optimizer.convention)[name].sweep
+    usual = optimizer.declared[name].sweep
     if usual is None:
         raise ValueError(f"{name} has no usual range: give one, such as {name}=0.1,1")
     low, high, log = usual

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from math import sqrt
+from math import fsum, sqrt
 
 Memory = defaultdict[str, float]
+Arrays = dict[str, list[float]]
 
 
 def sgd(t, W, g, s: Memory, lr):
@@ -151,14 +152,130 @@ def ftrl(t, w, g, s: Memory, lr, beta, l1, l2):
     return -(z - (1 if z > 0 else -1) * l1) / ((beta + sqrt(s["n"])) / lr + l2)
 
 
+def adan(t, theta, g, s: Memory, lr, beta1, beta2, beta3, eps, weight_decay):
+    """Xie et al. (2022), algorithm 1, whose betas are 1 − ours; means corrected as Adam's."""
+    b1, b2, b3 = 1 - beta1, 1 - beta2, 1 - beta3
+    change = g - s["g"] if t > 1 else 0.0
+    s["m"] = (1 - b1) * s["m"] + b1 * g
+    s["v"] = (1 - b2) * s["v"] + b2 * change
+    s["n"] = (1 - b3) * s["n"] + b3 * (g + (1 - b2) * change) ** 2
+    s["g"] = g
+    eta = lr / (sqrt(s["n"] / (1 - beta3**t)) + eps)
+    way = s["m"] / (1 - beta1**t) + (1 - b2) * s["v"] / (1 - beta2**t)
+    return (1 + weight_decay * lr) ** -1 * (theta - eta * way)
+
+
+def schedulefree(t, y, g, s: Memory, lr, beta, weight_decay):
+    """Defazio et al. (2024), equations 2 to 4; x is their average, c of algorithm 1."""
+    x, z = (s["x"], s["z"]) if t > 1 else (y, y)
+    s["sum"] += lr**2
+    c = lr**2 / s["sum"]
+    s["z"] = z - lr * (g + weight_decay * y)
+    s["x"] = (1 - c) * x + c * s["z"]
+    return (1 - beta) * s["z"] + beta * s["x"]
+
+
+def schedulefreeadamw(t, y, g, s: Memory, lr, beta1, beta2, eps, weight_decay):
+    """Defazio et al. (2024), algorithm 1, with a corrected v."""
+    s["v"] = beta2 * s["v"] + (1 - beta2) * g**2
+    way = g / (sqrt(s["v"] / (1 - beta2**t)) + eps)
+    return schedulefree(t, y, way, s, lr, beta1, weight_decay)
+
+
 #: By the names of the command line.
 RULES: dict[str, Callable[..., float]] = {
     rule.__name__: rule
     for rule in (
         sgd, momentum, nesterov, adagrad, rmsprop, adadelta, adam, adamax, nadam, amsgrad, adamw,
-        radam, lion, ftrl,
+        radam, lion, ftrl, adan, schedulefree, schedulefreeadamw,
     )
 }  # fmt: skip
+
+
+# -- rules of whole arrays: lists of numbers ------------------------------------------------------
+
+
+def _norm(a: list[float]) -> float:
+    return sqrt(fsum(x * x for x in a))
+
+
+def _inner(a: list[float], b: list[float]) -> float:
+    return fsum(x * y for x, y in zip(a, b, strict=True))
+
+
+def lars(t, w, g, s: Arrays, lr, momentum, weight_decay, trust):
+    """You, Gitman and Ginsburg (2017), algorithm 1."""
+    v = s.get("v", [0.0] * len(w))
+    size, slope = _norm(w), _norm(g)
+    local = trust * size / (slope + weight_decay * size) if size and slope else 1.0
+    s["v"] = [momentum * vi + lr * local * (gi + weight_decay * wi)
+              for vi, gi, wi in zip(v, g, w, strict=True)]  # fmt: skip
+    return [wi - vi for wi, vi in zip(w, s["v"], strict=True)]
+
+
+def lamb(t, x, g, s: Arrays, lr, beta1, beta2, eps, weight_decay):
+    """You et al. (2020), algorithm 2."""
+    zeros = [0.0] * len(x)
+    m, v = s.get("m", zeros), s.get("v", zeros)
+    m = s["m"] = [beta1 * a + (1 - beta1) * b for a, b in zip(m, g, strict=True)]
+    v = s["v"] = [beta2 * a + (1 - beta2) * b * b for a, b in zip(v, g, strict=True)]
+    r = [a / (1 - beta1**t) / (sqrt(b / (1 - beta2**t)) + eps) + weight_decay * xi
+         for a, b, xi in zip(m, v, x, strict=True)]  # fmt: skip
+    phi, length = _norm(x), _norm(r)
+    ratio = phi / length if phi and length else 1.0
+    return [xi - lr * ratio * ri for xi, ri in zip(x, r, strict=True)]
+
+
+def prodigy(t, x, g, s: Arrays, lr, beta1, beta2, eps, weight_decay, d0, d_coef):
+    """Mishchenko and Defazio (2024), algorithm 4, as it stands there: with d², and no d₀."""
+    if t == 1:
+        zeros = [0.0] * len(x)
+        s.update(x0=list(x), m=zeros, v=zeros, s=zeros, d=[d0], r=[0.0])
+    (d,), (r,) = s["d"], s["r"]
+    root = sqrt(beta2)
+    s["m"] = [beta1 * a + (1 - beta1) * d * b for a, b in zip(s["m"], g, strict=True)]
+    s["v"] = [beta2 * a + (1 - beta2) * d * d * b * b for a, b in zip(s["v"], g, strict=True)]
+    away = [a - b for a, b in zip(s["x0"], x, strict=True)]
+    r = root * r + lr * d * d * _inner(g, away)
+    s["s"] = [root * a + lr * d * d * b for a, b in zip(s["s"], g, strict=True)]
+    size = fsum(abs(a) for a in s["s"])
+    if not size:
+        return list(x)
+    new = max(d, d_coef * r / size)
+    s["d"], s["r"] = [new], [r]
+    return [xi - lr * d * (a / (sqrt(b) + new * eps) + weight_decay * xi)
+            for xi, a, b in zip(x, s["m"], s["v"], strict=True)]  # fmt: skip
+
+
+def barzilaiborwein(t, x, g, s: Arrays, lr, short):
+    """Barzilai and Borwein (1988), equations 5 and 6."""
+    rate = lr
+    if t > 1:
+        dx = [a - b for a, b in zip(x, s["x"], strict=True)]
+        dg = [a - b for a, b in zip(g, s["g"], strict=True)]
+        if (along := _inner(dx, dg)) > 0:
+            rate = along / _inner(dg, dg) if short else _inner(dx, dx) / along
+    s["x"], s["g"] = list(x), list(g)
+    return [a - rate * b for a, b in zip(x, g, strict=True)]
+
+
+#: By the names of the command line.
+WHOLE: dict[str, Callable[..., list[float]]] = {
+    rule.__name__: rule for rule in (lars, lamb, prodigy, barzilaiborwein)
+}
+
+
+def whole_path(
+    name: str, start: Iterable[float], gradients: Iterable[Iterable[float]], **settings: float
+) -> list[list[float]]:
+    """An array under given gradients, its start first; `lr` may be a function of t − 1."""
+    rate = settings.pop("lr")
+    memory: Arrays = {}
+    out = [list(start)]
+    for t, g in enumerate(gradients, 1):
+        lr = rate(t - 1) if callable(rate) else rate
+        out.append(WHOLE[name](t, out[-1], list(g), memory, lr=lr, **settings))
+    return out
 
 
 def path(name: str, start: float, gradients: Iterable[float], **settings: float) -> list[float]:

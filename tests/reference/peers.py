@@ -144,6 +144,18 @@ def _optax_cases() -> list[Case]:
               {"b1": 0.7, "b2": 0.8, "weight_decay": 0.1}, "settings"),
         _case("optax", "adamw", "adamw", {"weight_decay": 0.3}, {"weight_decay": 0.3}, "decay"),
         _case("optax", "radam", "radam", {"beta2": 0.9}, {"b2": 0.9}, "early"),
+        _case("optax", "adan", "adan"),
+        _case("optax", "adan", "adan",
+              {"beta1": 0.8, "beta2": 0.7, "beta3": 0.9, "eps": 1e-5, "eps_root": 1e-3,
+               "weight_decay": 0.2},
+              {"b1": 0.8, "b2": 0.7, "b3": 0.9, "eps": 1e-5, "eps_root": 1e-3,
+               "weight_decay": 0.2}, "settings"),
+        _case("optax", "lars", "lars", {"trust": 0.1}, {"trust_coefficient": 0.1}),
+        _case("optax", "lars", "lars", {"trust": 0.1, "momentum": 0.5, "weight_decay": 0.2},
+              {"trust_coefficient": 0.1, "momentum": 0.5, "weight_decay": 0.2}, "settings"),
+        _case("optax", "lamb", "lamb"),
+        _case("optax", "lamb", "lamb", {**b[0], "weight_decay": 0.2},
+              {**b[1], "weight_decay": 0.2}, "settings"),
     ]  # fmt: skip
     for name in ("adam", "adamax", "nadam", "amsgrad", "adamw", "radam"):
         out += [_case("optax", name, name), _case("optax", name, name, *b, "settings")]
