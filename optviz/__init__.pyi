@@ -40,7 +40,7 @@ from .optimizers.rule import total as total
 from .optimizers.schedule_free import ScheduleFree as ScheduleFree
 from .optimizers.schedule_free import ScheduleFreeAdamW as ScheduleFreeAdamW
 from .optimizers.searches import Armijo as Armijo
-from .optimizers.searches import ConjugateGradients as ConjugateGradients
+from .optimizers.searches import ConjugateGradient as ConjugateGradient
 from .optimizers.searches import Newton as Newton
 from .optimizers.searches import Polyak as Polyak
 from .optimizers.searches import Wolfe as Wolfe

@@ -25,6 +25,7 @@ DRAWN = {
 }  # fmt: skip
 #: The same of one rule: what grows under gradients that lead nowhere says nothing.
 DRAWN_OF = {
+    **{(name, "lr"): st.floats(0.001, 0.1) for name in ("lars", "lamb")},
     ("schedulefree", "beta"): SHARES,
     ("prodigy", "lr"): st.floats(0.01, 0.5),
     ("prodigy", "weight_decay"): st.floats(0, 0.01),
@@ -144,7 +145,7 @@ DEFAULTS: dict[tuple[str, str], dict[str, float]] = {
     ("armijo", "book"): {"lr": 1, "c1": 1e-4, "shrink": 0.5, "flat": 1e-10},
     ("wolfe", "book"): {"c1": 1e-4, "c2": 0.9, "flat": 1e-10},
     ("newton", "book"): {"damped": 1, "c1": 1e-4, "flat": 1e-10},
-    ("conjugategradients", "book"): {"c1": 1e-4, "flat": 1e-10},
+    ("conjugategradient", "book"): {"c1": 1e-4, "flat": 1e-10},
     # torch.optim
     ("sgd", "torch"): {"lr": 0.001},
     ("momentum", "torch"): {"lr": 0.001, "momentum": 0.9},

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from matplotlib.text import Text
 
 import optviz as ov
 from optviz.optimizers.rule import RuleError
@@ -183,10 +184,8 @@ def test_a_network_is_evaluated_with_the_average_and_ends_with_it() -> None:
 
 
 def test_what_it_shows_is_said() -> None:
-    fig = ov.plot(
-        [ov.minimize("bowl", ov.SGD(lr=0.5)), ov.minimize("bowl", ov.SGD(lr=0.5, ema=0.9))]
-    )
-    texts = [text.get_text() for text in fig.findobj(match=lambda a: hasattr(a, "get_text"))]
+    runs = [ov.minimize("bowl", ov.SGD(lr=0.5, **more)) for more in ({}, {"ema": 0.9})]
+    texts = [text.get_text() for text in ov.plot(runs).findobj(Text)]
     assert any("ema = 0.9" in text for text in texts)
     assert any("without ema" in text for text in texts)
     with pytest.raises(ValueError, match="shows averages, and steps from where"):

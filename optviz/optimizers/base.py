@@ -101,6 +101,8 @@ class Optimizer:
         cls._ranges = ranges_of(cls.defaults.values(), cls.rate_name)
         if rule := cls.__dict__.get("rule"):
             cls.rules = dict.fromkeys(cls.defaults, rule)
+            if inspect.isfunction(rule):  # of an instance it would be a method, and x the optimizer
+                cls.rule = staticmethod(rule)
         book: Mapping[str, Any] = next(iter(cls.defaults.values()), {})
         kind = inspect.Parameter
         parameters = [kind("self", kind.POSITIONAL_ONLY)]

@@ -24,7 +24,7 @@ from numpy import copysign, sign, sqrt
 from optviz.optimizers.base import Optimizer
 from optviz.optimizers.hyper import amount, at_most_zero, share, tiny
 from optviz.optimizers.schedule_free import ScheduleFree, ScheduleFreeAdamW
-from optviz.optimizers.searches import Armijo, ConjugateGradients, Newton, Polyak, Wolfe
+from optviz.optimizers.searches import Armijo, ConjugateGradient, Newton, Polyak, Wolfe
 from optviz.optimizers.whole_arrays import LAMB, LARS, BarzilaiBorwein, Prodigy
 
 
@@ -869,6 +869,6 @@ optimizers: dict[str, type[Optimizer]] = {
         Armijo,
         Wolfe,
         Newton,
-        ConjugateGradients,
+        ConjugateGradient,
     )
 }

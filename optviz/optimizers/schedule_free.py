@@ -45,7 +45,8 @@ class ScheduleFree(Optimizer):
         average = y if t == 1 else average
         weights = weights + lr**2
         z = z - lr * (g + weight_decay * y)
-        average = average + (lr**2 / weights * (z - average) if weights > 0 else 0)
+        c = lr**2 / weights if weights > 0 else 0
+        average = average + c * (z - average)
         return z + beta * (average - z), z, average, weights
 
 
@@ -91,5 +92,6 @@ class ScheduleFreeAdamW(Optimizer):
         weights = weights + lr**2
         v = beta2 * v + (1 - beta2) * g**2
         z = z - lr * (g / (sqrt(v / (1 - beta2_t)) + eps) + weight_decay * y)
-        average = average + (lr**2 / weights * (z - average) if weights > 0 else 0)
+        c = lr**2 / weights if weights > 0 else 0
+        average = average + c * (z - average)
         return z + beta1 * (average - z), v, z, average, weights

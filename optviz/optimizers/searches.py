@@ -243,7 +243,7 @@ class Newton(Search):
             yield x
 
 
-class ConjugateGradients(Search):
+class ConjugateGradient(Search):
     """Directions that do not undo each other; on a quadratic in n dimensions n steps are enough.
 
     p ← −g + βp with β = max(0, ⟨g, g − gₜ₋₁⟩/⟨gₜ₋₁, gₜ₋₁⟩), θ ← θ + ηp with η = −⟨g, p⟩/⟨p, Hp⟩,
@@ -262,7 +262,7 @@ class ConjugateGradients(Search):
     Examples
     --------
     >>> import optviz as ov
-    >>> t = ov.minimize("bowl", ov.ConjugateGradients(), start=(-7, 2), steps=9)
+    >>> t = ov.minimize("bowl", ov.ConjugateGradient(), start=(-7, 2), steps=9)
     >>> len(t.points), bool(t.values[-1] < 1e-20)
     (3, True)
     """

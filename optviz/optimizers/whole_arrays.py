@@ -49,7 +49,7 @@ class LARS(Optimizer):
         },
         "optax": {"lr": 1.0, "momentum": 0.9, "weight_decay": 0.0, "trust": 0.001},
     }  # fmt: skip
-    equation = "v ← μ v + η κ‖θ‖/(‖g‖ + λ‖θ‖) (g + λ θ),  θ ← θ − v"
+    equation = "r = κ‖θ‖/(‖g‖ + λ‖θ‖),  v ← μ v + η r (g + λ θ),  θ ← θ − v"
 
     @staticmethod
     def book(x, g, v, lr, momentum, weight_decay, trust):

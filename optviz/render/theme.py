@@ -64,7 +64,7 @@ _ON_WHITE = {
     "armijo": "#9DB1D8",
     "wolfe": "#FF764E",
     "newton": "#0000C4",
-    "conjugategradients": "#4E4EFF",
+    "conjugategradient": "#4E4EFF",
 }
 _ON_BLACK = {
     "sgd": "#F2F2F2",
@@ -92,7 +92,7 @@ _ON_BLACK = {
     "armijo": "#9D899D",
     "wolfe": "#EB8962",
     "newton": "#00EBFF",
-    "conjugategradients": "#0076B1",
+    "conjugategradient": "#0076B1",
 }
 
 THEMES = {

@@ -29,6 +29,8 @@ LEVEL = 0.01
 #: A change of f by less than this share of it is rounding; a step of less than this share of the
 #: point is one that can make such a change only.
 BITS, TINY = 1e-12, 1e-5
+#: Of the slope along a step, what may be left at a dip.
+DIP = 1e-4
 
 
 @dataclass(frozen=True)
@@ -166,6 +168,10 @@ def _ending(e: Explanation, k: int, slopes: Real) -> str:
         return ", first uphill and then to a lower place" if falls else ", over a rise"
     if begins > 0:
         return ", uphill"
+    # An end that is the dip itself, but for a ten-thousandth of the way, is past nothing.
+    along = -slopes[k] @ step, slopes[k + 1] @ step
+    if ends > 0 and along[1] <= DIP * along[0]:
+        return ""
     if ends > 0:
         return ", so far past the dip that f rises" if rises else ", past the dip"
     return ", past a dip and over a ridge" if rises else ""
