@@ -102,7 +102,7 @@ class Optimizer:
         if rule := cls.__dict__.get("rule"):
             cls.rules = dict.fromkeys(cls.defaults, rule)
             if inspect.isfunction(rule):  # of an instance it would be a method, and x the optimizer
-                cls.rule = staticmethod(rule)
+                cls.rule = staticmethod(rule)  # type: ignore[method-assign]
         book: Mapping[str, Any] = next(iter(cls.defaults.values()), {})
         kind = inspect.Parameter
         parameters = [kind("self", kind.POSITIONAL_ONLY)]

@@ -39,11 +39,9 @@ class Search(Walker):
         with np.errstate(all="ignore"), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that no step was found is to be seen
             for place in self.places(ground, x):
-                if len(points) > steps:
-                    break
                 points.append(place.copy())
                 counts.append(ground.evaluations)
-                if not np.isfinite(place).all():
+                if len(points) > steps or not np.isfinite(place).all():
                     break
         return np.array(points), np.array(counts)
 
