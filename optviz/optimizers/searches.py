@@ -190,9 +190,10 @@ class Wolfe(Search):
 class Newton(Search):
     """The step to the lowest point of the parabola that touches f.
 
-    θ ← θ − η(H + τI)⁻¹g with the Hessian H. Damped, τ is the smallest that makes all eigenvalues at
-    least 10⁻³ of the largest, so that it never heads for a saddle, and η = 1 is halved as in
-    `Armijo`; otherwise τ = 0 and η = 1, and it goes to whatever stationary point is near.
+    θ ← θ − η(H + τI)⁻¹g with the Hessian H. Damped, τ is 0 where H is positive definite (no
+    eigenvalue below 10⁻⁸ of the largest), and else makes the lowest eigenvalue 10⁻³ of the largest,
+    so that it never heads for a saddle, and η = 1 is halved as in `Armijo`; otherwise τ = 0 and
+    η = 1, and it goes to whatever stationary point is near.
     Nocedal and Wright (2006), sections 3.3 and 3.4 (equation 3.43).
 
     Parameters
@@ -227,8 +228,9 @@ class Newton(Search):
                 return
             if self.damped:
                 values = np.linalg.eigvalsh(hessian)
-                least = 1e-3 * max(np.abs(values).max(), np.finfo(float).tiny)
-                hessian = hessian + max(0.0, least - values[0]) * np.eye(len(x))
+                size = max(np.abs(values).max(), np.finfo(float).tiny)
+                if values[0] < 1e-8 * size:
+                    hessian = hessian + (1e-3 * size - values[0]) * np.eye(len(x))
             try:
                 along = -np.linalg.solve(hessian, g)
             except np.linalg.LinAlgError:  # flat in some direction: nowhere to go

@@ -74,7 +74,8 @@ class ArrayState:
         """Take the shape and type of `x`."""
         self.shape, self.dtype = x.shape, x.dtype
         whole = [(0, x.size)]
-        if self.optimizer.grand_totals:
+        self.grand_totals = self.optimizer.grand_totals
+        if self.grand_totals:
             self.sums, self.kernel = self.optimizer.kernels_among(x.dtype)
         else:
             self.kernel = self.optimizer.kernel(x.dtype)
@@ -139,7 +140,10 @@ class ArrayState:
             x[...] = flat.reshape(x.shape)
 
     def _step_flat(self, x: Array, grad: Array, sums: Array) -> None:
-        hyper = np.concatenate([self.hyper, sums]) if len(sums) else self.hyper
+        if len(self.bounds) == 1 and not self.grand_totals:
+            self.kernel(x, grad, self.chunks[0], self.hyper, self.t)
+            return
+        hyper = np.concatenate([self.hyper, sums]) if self.grand_totals else self.hyper
         first, *others = zip(self.bounds, self.chunks, strict=True)
         # Each chunk advances the running powers, so each gets its own copy of them.
         tasks = [(x[a:b], grad[a:b], chunk, hyper.copy(), self.t) for (a, b), chunk in others]
@@ -148,7 +152,8 @@ class ArrayState:
         self.kernel(x[a:b], grad[a:b], chunk, hyper, self.t)
         for future in futures:
             future.result()
-        self.hyper[:] = hyper[: len(self.hyper)]
+        if hyper is not self.hyper:
+            self.hyper[:] = hyper[: len(self.hyper)]
 
     def slot_arrays(self) -> list[Array]:
         """Each slot as one array in the parameter's shape."""
@@ -159,9 +164,9 @@ class ArrayState:
 def step_together(work: Sequence[tuple[ArrayState, Array, Array]]) -> None:
     """One step of several arrays, each with its state and gradient: what a rule sums over all of
     them is summed first."""
-    count = max((state.optimizer.grand_totals for state, _, _ in work), default=0)
-    sums = np.zeros(count)
-    if count:
+    sums = NO_SUMS
+    if work and work[0][0].grand_totals:
+        sums = np.zeros(work[0][0].grand_totals)
         for state, x, grad in work:
             state.add_sums(x, grad, sums)
     for state, x, grad in work:

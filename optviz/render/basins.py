@@ -253,7 +253,7 @@ def _choices(b: Basins) -> list[str]:
     walkers = [style.called(one.optimizer) for one in b.sweeps if isinstance(one.optimizer, Walker)]
     if walkers:
         whose = "its" if len(walkers) == 1 else "their"
-        parts.append(f"{listed(walkers)}: done by tests of {whose} own")
+        parts.append(f"{listed(dict.fromkeys(walkers))}: done by tests of {whose} own")
     if len(b.stationary.saddles) > MAX_SADDLES:
         parts[3] = f"★ minimum, ○ local minimum, {len(b.stationary.saddles)} saddles not marked"
     parts.append(style.noise_text(s.noise, s.seed))

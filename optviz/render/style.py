@@ -170,13 +170,15 @@ def _names(optimizers: Sequence[Who], traits: Sequence[Mapping[str, str | float]
     names = []
     for k, o in enumerate(optimizers):
         differing = _differing(_twins(k, optimizers), traits)
-        is_alone = len({other.name for other in optimizers}) == 1 and differing not in (
-            [],
-            ["convention"],
+        # What stands around some of them is told of these alone.
+        around = [key for key in differing if key in OWNERS]
+        differing = [key for key in differing if key not in around or key in traits[k]]
+        is_alone = len({other.name for other in optimizers}) == 1 and (
+            bool(around) or differing not in ([], ["convention"])
         )
         told = ", ".join(
-            _trait_text(key, traits[k].get(key, ""), is_alone, o.rate_name) for key in differing[:2]
-        )
+            _trait_text(key, traits[k][key], is_alone, o.rate_name) for key in differing[:2]
+        ) or ("plain" if around else "")
         names.append(told if is_alone else f"{called(o)} {told}".rstrip())
     return names
 
@@ -191,8 +193,6 @@ def spoken(stroke: Stroke, t: Trajectory) -> str:
 
 def _trait_text(key: str, value: str | float, is_alone: bool, rate: str) -> str:
     text = value if isinstance(value, str) else setting_text(value)
-    if key in OWNERS and not text:
-        return f"without {key}"
     match key:
         case "start":
             return f"from {text}"
@@ -306,6 +306,12 @@ def conventions_text(optimizers: Sequence[Who]) -> str:
     return ", ".join([*parts, *dict.fromkeys(libraries)])
 
 
+def evaluations_text(trajectories: Sequence[Trajectory]) -> str:
+    """ "evaluations: Newton 62, Wolfe 77": of those whose steps are not one gradient each."""
+    told = {called(who(t)): f"{t.evaluations:,}" for t in trajectories if t.evaluations}
+    return "evaluations: " + ", ".join(f"{k} {v}" for k, v in told.items()) if told else ""
+
+
 def noise_text(noise: float, seed: int | None) -> str:
     """ "gradient noise σ = 0.5, seed 3"; nothing without noise."""
     if not noise:
@@ -347,6 +353,7 @@ def choices(
     tuned = [t for t in trajectories if t.remark.startswith("best of")]
     if tuned:
         parts.append(tuning_text(f, tuned[0].remark, max(t.steps for t in tuned), t.noise))
+    parts.append(evaluations_text(trajectories))
     if f.minimum is not None and f.is_searched and "f*" not in "".join(extra):
         parts.append(f"f* = {rounded(f.minimum, 4)} found numerically")
     return [part for part in (*parts, f.note, *extra) if part]

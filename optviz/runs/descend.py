@@ -22,6 +22,7 @@ Real = NDArray[np.float64]
 NO_RATES: Real = np.zeros(0)
 NO_NOISE: Real = np.zeros((0, 2))
 NO_BOX: Real = np.zeros((0, 2))
+NO_COUNTS: NDArray[np.int64] = np.zeros(0, np.int64)
 
 
 def record(
@@ -35,6 +36,7 @@ def record(
     noises: Real = NO_NOISE,
     tol: float = 0.0,
     box: bool = False,
+    evaluations: NDArray[np.int64] = NO_COUNTS,
 ) -> tuple[Real, NDArray[np.int64]]:
     """The recorded loop for several runs of one kernel, without checks.
 
@@ -44,6 +46,8 @@ def record(
         (n, 2) and (n, k): where each run starts, and its `hyper_vector`.
     scheduled, noises
         (steps,) and (steps, 2), shared by all runs; empty for none.
+    evaluations
+        (n,), to be filled with those that a walker makes.
 
     Returns
     -------
@@ -57,7 +61,7 @@ def record(
             raise ValueError(
                 f"{optimizer.name} makes its own way: noise, tol, box and schedules are not for it"
             )
-        return _walked(f, optimizer, starts, steps)
+        return _walked(f, optimizer, starts, steps, evaluations)
     limits = np.array(f.bounds, dtype=float) if box else NO_BOX
     points = np.empty((len(starts), steps + 1, f.n))
     ends = np.empty(len(starts), dtype=np.int64)
@@ -75,13 +79,14 @@ def record(
 
 
 def _walked(
-    f: Function, optimizer: Walker, starts: Real, steps: int
+    f: Function, optimizer: Walker, starts: Real, steps: int, evaluations: NDArray[np.int64]
 ) -> tuple[Real, NDArray[np.int64]]:
     """The same of optimizers that have the loop; where one ends by itself it has converged."""
     points = np.empty((len(starts), steps + 1, f.n))
     ends = np.full(len(starts), steps, dtype=np.int64)
     for run, start in enumerate(starts):
-        found, _ = optimizer.walk(ground_of(f), np.array(start, dtype=float), steps)
+        found, counts = optimizer.walk(ground_of(f), np.array(start, dtype=float), steps)
+        evaluations[run : run + 1] = counts[-1]
         count = int(np.logical_and.accumulate(np.isfinite(found).all(axis=1)).sum())
         points[run, :count] = found[:count]
         ends[run] = count - 1 if count == len(found) else -count

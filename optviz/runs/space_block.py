@@ -30,7 +30,10 @@ def descend_space_blocks(  # type: ignore[no-untyped-def]  # noqa: PLR0915  (as 
             hyper = hypers[row].copy()
             m = min(width, count - first)
             x, g = np.empty(n * m, starts.dtype), np.empty(n * m, starts.dtype)
-            judged = np.empty(n * m if shown >= 0 else 0, starts.dtype)
+            # Where the runs are shown, and the slope there: by it they are judged.
+            spot, slope = x, g
+            if shown >= 0:
+                spot, slope = np.empty(n * m, starts.dtype), np.empty(n * m, starts.dtype)
             state = np.empty((slots, n * m), starts.dtype)
             path, heights = np.empty((m, n)), np.empty(m)
             seeds, norms = keys[first : first + m], np.empty(m)
@@ -45,10 +48,9 @@ def descend_space_blocks(  # type: ignore[no-untyped-def]  # noqa: PLR0915  (as 
             for t in range(1, steps + 1):
                 gradient(x.reshape(n, m), g.reshape(n, m))
                 if leaving:
-                    y, slope = x, g
                     if shown >= 0:
-                        y, slope = x if t == 1 else state[shown], judged
-                        gradient(y.reshape(n, m), slope.reshape(n, m))
+                        spot[:] = x if t == 1 else state[shown]
+                        gradient(spot.reshape(n, m), slope.reshape(n, m))
                     norms[:] = 0.0
                     for axis in range(n):
                         for i in range(m):
@@ -59,7 +61,7 @@ def descend_space_blocks(  # type: ignore[no-untyped-def]  # noqa: PLR0915  (as 
                     if odd:
                         for axis in range(n):
                             for i in range(m):
-                                path[i, axis] = y[axis * m + i]
+                                path[i, axis] = spot[axis * m + i]
                         value(path, heights)
                     left_over = 0
                     for i in range(m):
@@ -70,7 +72,7 @@ def descend_space_blocks(  # type: ignore[no-untyped-def]  # noqa: PLR0915  (as 
                         if going[i] > 0 and (lost or norms[i] <= least):
                             going[i] = 0
                             for axis in range(n):
-                                final[row, first + i, axis] = y[axis * m + i]
+                                final[row, first + i, axis] = spot[axis * m + i]
                             ends[row, first + i] = t - 1
                             outcomes[row, first + i] = DIVERGED if lost else CONVERGED
                         left_over += going[i]

@@ -119,6 +119,8 @@ class Trajectory(Tabular):
 
     #: f along the path as somebody else recorded it.
     given: Real | None = field(default=None, repr=False, compare=False)
+    #: Of f or its gradient, where a step is not made of one gradient; 0 where it is.
+    evaluations: int = field(default=0, compare=False)
 
     @classmethod
     def from_points(
@@ -329,9 +331,11 @@ def minimize(
     noises = NO_NOISE
     if noise or rng is not None:
         noises = generator(rng, "rng").normal(0.0, noise, (steps if noise else 0, f.n))
+    evaluations = np.zeros(1, np.int64)
     block, ends = record(
         f, optimizer, np.array([origin]), optimizer.hyper_vector()[None], steps,
         scheduled=scheduled_rates(optimizer, steps), noises=noises, tol=float(tol), box=box,
+        evaluations=evaluations,
     )  # fmt: skip
     end, points = int(ends[0]), block[0]
     diverged_at = -end if end < 0 else None
@@ -343,7 +347,7 @@ def minimize(
     t = Trajectory(
         points, f, optimizer.fresh(), steps, diverged_at, converged_at, float(noise),
         int(rng) if isinstance(rng, int | np.integer) else None, float(tol), bool(box),
-        label=label,
+        label=label, evaluations=int(evaluations[0]),
     )  # fmt: skip
     return _before_infinite_values(t)
 
