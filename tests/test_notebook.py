@@ -217,3 +217,18 @@ def test_which_rc_params_count() -> None:
     assert shown_with(**{"font.size": 22}) == plain
     assert shown_with(**{"axes.titlesize": 30, "figure.dpi": 300, "savefig.dpi": 50}) == plain
     assert shown_with(**{"font.family": "serif"}) != plain
+
+
+def test_the_cells_of_the_documents_run_and_show_something(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = (Path(__file__).parent.parent / "docs" / "libraries.md").read_text(encoding="utf-8")
+    cells = re.findall(r"```notebook\n(.*?)```", page, re.DOTALL)
+    assert len(cells) > 5
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
+    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(c) for c in cells])
+    nbclient.NotebookClient(book, timeout=300, kernel_name="python3").execute(cwd=str(tmp_path))
+    assert not book.cells[0].outputs
+    for cell in book.cells[1:]:
+        shown_as = {kind for output in cell.outputs for kind in output.get("data", {})}
+        assert shown_as & {"text/html", "image/png", "image/svg+xml"}, cell.source

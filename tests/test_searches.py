@@ -193,7 +193,7 @@ def test_they_go_wherever_paths_go(name: str, on: str) -> None:
 def test_what_is_not_for_them_has_a_line() -> None:
     with pytest.raises(ValueError, match="is made of f\\*, and this function's is not known"):
         ov.minimize("x**3 + sin(9*x*y)", ov.Polyak(), steps=5)
-    with pytest.raises(ValueError, match="c2 must be larger than c1 = 0.5, not 0.2"):
+    with pytest.raises(ValueError, match=r"c2 must be larger than c1 = 0\.5, not 0\.2"):
         ov.Wolfe(c1=0.5, c2=0.2)
     with pytest.raises(ValueError, match="makes its own way: noise"):
         ov.minimize("bowl", ov.Newton(), noise=0.1)
@@ -202,7 +202,7 @@ def test_what_is_not_for_them_has_a_line() -> None:
     with pytest.raises(ValueError, match="newton evaluates the function within its steps"):
         net.fit(np.zeros((4, 2)), np.array([0, 1, 0, 1]), ov.Newton(), epochs=1)
     np.testing.assert_array_equal(net.parameters, before)
-    with pytest.raises(ValueError, match="newton has no learning rate|Newton has no learning rate"):
+    with pytest.raises(ValueError, match="Newton has no learning rate"):
         ov.tune("bowl", ov.Newton())
     with pytest.raises(ValueError, match="newton evaluates the function"):
         ov.explain("bowl", ov.Newton(), steps=3)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from matplotlib.text import Text
 
 import optviz as ov
 
@@ -224,3 +225,127 @@ def test_of_several_groups_and_optimizers_each_step_counts_once() -> None:
         loss = model(torch.ones(2, 3, dtype=torch.float64)).sum()
         torch.optim.SGD(model.parameters(), lr=1.0).step()
     assert t.points.dtype == np.float32
+
+
+# -- the landscape ------------------------------------------------------------------------------
+
+
+def test_the_landscape_of_a_trace_is_the_loss_on_its_plane() -> None:
+    scale = np.array([1.0, 4.0, 0.5, 9.0])
+    params = {"a": np.array([2.0, -1.0]), "b": np.array([[3.0], [1.0]])}
+
+    def loss() -> float:
+        return float(scale @ np.concatenate([params["a"], params["b"].ravel()]) ** 2)
+
+    def slopes() -> dict[str, np.ndarray]:
+        g = 2 * scale * np.concatenate([params["a"], params["b"].ravel()])
+        return {"a": g[:2], "b": g[2:, None]}
+
+    optimizer = ov.Adam(lr=0.1)
+    with ov.trace(params, keep="all") as t:
+        for _ in range(40):
+            optimizer.update(params, slopes())
+            t.step(loss())
+    ends = {key: x.copy() for key, x in params.items()}
+    told: list[tuple[int, int]] = []
+    land = ov.landscape(t, loss, size=(9, 7), progress=lambda k, n: told.append((k, n)))
+    assert land.loss.shape == (7, 9)
+    assert told[-1] == (7, 7)
+    for key, x in ends.items():
+        np.testing.assert_array_equal(params[key], x)
+    # Every point of the grid, from the components of NumPy's own decomposition.
+    points = t.points.astype(float)
+    _, _, ways = np.linalg.svd(points - points.mean(axis=0), full_matrices=False)
+    for v, row in zip(land.b, land.loss, strict=True):
+        for u, found in zip(land.a, row, strict=True):
+            place = points[-1] + u * ways[0] * np.sign(ways[0][np.abs(ways[0]).argmax()])
+            place = place + v * ways[1] * np.sign(ways[1][np.abs(ways[1]).argmax()])
+            assert found == pytest.approx(scale @ place**2, rel=1e-9)
+    np.testing.assert_allclose(land.path_losses[0], (points**2) @ scale, rtol=1e-9)
+    np.testing.assert_array_equal(land.steps[0], np.arange(41))
+    off = points - points[-1]
+    beside = off - off @ ways[:2].T @ ways[:2]
+    np.testing.assert_allclose(land.residual, np.linalg.norm(beside, axis=1), atol=1e-9)
+    figure = ov.plot(land)
+    told_ = " ".join(text.get_text() for text in figure.findobj(Text))
+    assert "4 traced parameters" in told_
+    assert "loss: the function that was given" in told_
+
+
+def test_a_landscape_that_fails_leaves_the_parameters() -> None:
+    params = {"w": np.array([1.0, 2.0, 3.0])}
+    with ov.trace(params, keep="all") as t:
+        for _ in range(5):
+            params["w"] *= [0.9, 0.8, 0.7]
+            t.step()
+    before = params["w"].copy()
+    calls = iter(range(12))
+
+    def loss() -> float:
+        return 1.0 / (11 - next(calls))
+
+    with pytest.raises(ZeroDivisionError):
+        ov.landscape(t, loss, size=(5, 5))
+    np.testing.assert_array_equal(params["w"], before)
+
+
+def test_what_has_no_landscape_has_a_line() -> None:
+    params = {"w": np.array([1.0, 2.0, 3.0])}
+    with ov.trace(params) as t:
+        for _ in range(5):
+            params["w"] *= 0.9
+            t.step()
+    with pytest.raises(ValueError, match='needs all parameters: trace\\(…, keep="all"\\)'):
+        ov.landscape(t, lambda: 0.0)
+    with ov.trace(params, keep="all") as t:
+        for _ in range(5):
+            t.step()
+    with pytest.raises(ValueError, match="went nowhere"):
+        ov.landscape(t, lambda: 0.0)
+    with pytest.raises(ValueError, match="loss must be a function without arguments"):
+        ov.landscape(t, 3.0)
+    with pytest.raises(ValueError, match="takes its loss, size and progress only"):
+        ov.landscape(t, lambda: 0.0, [1.0])
+
+
+@pytest.mark.peers
+def test_the_landscape_of_a_module_and_of_a_keras_model() -> None:
+    import torch
+
+    torch.manual_seed(0)
+    model = torch.nn.Linear(3, 1, dtype=torch.float64)
+    x = torch.randn(30, 3, dtype=torch.float64)
+
+    def loss() -> Any:
+        return ((model(x) - 1) ** 2).mean()
+
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.05)
+    with ov.trace(model, keep="all") as t:
+        for _ in range(20):
+            optimizer.zero_grad()
+            value = loss()
+            value.backward()
+            optimizer.step()
+            t.tell(value)
+    before = [p.detach().clone() for p in model.parameters()]
+    land = ov.landscape(t, loss, size=(5, 5))
+    for p, kept in zip(model.parameters(), before, strict=True):
+        assert torch.equal(p, kept)
+    # The point itself, not its place on the plane; what was told is of the step before.
+    np.testing.assert_allclose(land.path_losses[0][:-1], t.loss[1:], rtol=1e-5)
+    from optviz.adapters.from_keras import keras_here, values_of
+
+    keras = keras_here()
+    net = keras.Sequential([keras.layers.Input((3,)), keras.layers.Dense(2)])
+    with ov.trace(net, keep="all") as t:
+        for k in range(4):
+            for v in net.trainable_variables:
+                v.assign(v * 0.5 + 0.1 * k)
+            t.step()
+    numbers = values_of(net.trainable_variables)
+    land = ov.landscape(
+        t, lambda: sum(float(np.sum(w**2)) for w in values_of(net.trainable_variables)), size=(4, 4)
+    )
+    for w, kept in zip(values_of(net.trainable_variables), numbers, strict=True):
+        np.testing.assert_array_equal(w, kept)
+    np.testing.assert_allclose(land.path_losses[0], np.square(t.points).sum(axis=1), rtol=1e-5)

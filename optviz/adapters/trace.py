@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -105,14 +105,13 @@ class Recorder:
     ----------
     count : int
         Steps so far.
+    held : Held
+        The parameters themselves.
     """
 
-    def __init__(
-        self, read: Callable[[], Sequence[Array]], kept: str, dimensions: int | None, most: int,
-        watch: Callable[[Recorder], Callable[[], None]] | None,
-    ) -> None:  # fmt: skip
-        self._read, self._kept, self._watch = read, kept, watch
-        arrays = read()
+    def __init__(self, held: Held, kept: str, dimensions: int | None, most: int) -> None:
+        self.held, self._read, self._kept, self._watch = held, held.read, kept, held.watch
+        arrays = held.read()
         self._parameters = sum(a.size for a in arrays)
         self._signs = None if dimensions is None else [
             _signs(a.size, k) for k, a in enumerate(arrays)]  # fmt: skip
@@ -277,7 +276,8 @@ def trace(
     """
     check_whole("most", most, 3, 10**7)
     check_whole("dimensions", dimensions, 2, 10**6)
-    names, read, watch = _parameters(what)
+    held = _held(what)
+    names = held.names
     if keep not in ("projection", "all"):
         wanted = [keep] if isinstance(keep, str | int) else list(keep)
         if not wanted:
@@ -289,26 +289,55 @@ def trace(
                     f"{listed(names)}, or all, projection"
                 )
         places = [names.index(name) for name in wanted]
-        everything = read
-        read = lambda: [everything()[k] for k in places]  # noqa: E731
-        return Recorder(read, ", ".join(wanted), None, most, watch)
-    return Recorder(read, keep, dimensions if keep == "projection" else None, most, watch)
+        some = replace(held, read=lambda: [held.read()[k] for k in places])
+        return Recorder(some, ", ".join(wanted), None, most)
+    return Recorder(held, keep, dimensions if keep == "projection" else None, most)
 
 
-def _parameters(
-    what: Any,
-) -> tuple[list[str], Callable[[], Sequence[Array]], Callable[[Recorder], Any] | None]:
-    """Names of the parameters, what reads them, and what watches for steps."""
+@dataclass(frozen=True)
+class Held:
+    """The parameters that are traced, wherever they live.
+
+    Attributes
+    ----------
+    names
+        One for each array.
+    read
+        The arrays as they are; of tensors in float32.
+    copy, write
+        Copies in their own type, and what puts such, or arrays of other types, in their place.
+    watch
+        What sees steps by itself, if anything does.
+    """
+
+    names: list[str]
+    read: Callable[[], Sequence[Array]]
+    copy: Callable[[], Sequence[Any]]
+    write: Callable[[Sequence[Any]], None]
+    watch: Callable[[Recorder], Any] | None = None
+
+
+def _held(what: Any) -> Held:
+    """What holds the parameters of a module, a model, a network or a dict."""
+    arrays: list[Any] = []
     if isinstance(what, Mapping) and what and all(isinstance(v, np.ndarray) for v in what.values()):
-        return list(map(str, what)), lambda: list(what.values()), None
+        return _held_arrays(list(map(str, what)), lambda: list(what.values()))
     if isinstance(getattr(what, "parameters", None), np.ndarray):  # a network of ours
-        return ["parameters"], lambda: [what.parameters], None
+        return _held_arrays(["parameters"], lambda: [what.parameters])
     kind = type(what).__module__.partition(".")[0]
     if hasattr(what, "trainable_variables"):
         from optviz.adapters.from_keras import values_of
 
-        variables = list(what.trainable_variables)
-        return [v.path for v in variables], lambda: values_of(variables), None
+        arrays = list(what.trainable_variables)
+
+        def read() -> Sequence[Array]:
+            return values_of(arrays)
+
+        def assign(values: Sequence[Any]) -> None:
+            for variable, value in zip(arrays, values, strict=True):
+                variable.assign(value.reshape(variable.shape))
+
+        return Held([v.path for v in arrays], read, read, assign)
     tensors = dict(what.named_parameters()) if hasattr(what, "named_parameters") else None
     if tensors is None and isinstance(what, Iterable) and not isinstance(what, str | np.ndarray):
         tensors = {f"{k}": p for k, p in enumerate(what)}
@@ -317,8 +346,26 @@ def _parameters(
             "trace takes a PyTorch module or its parameters, a dict of NumPy arrays, a Keras model "
             f"or a network of optviz, not {kind if kind != 'builtins' else repr(what)[:40]}"
         )
-    views = [_View(p) for p in tensors.values()]
-    return list(tensors), lambda: [view.read() for view in views], _watcher(tensors.values())
+    arrays = list(tensors.values())
+    views = [_View(p) for p in arrays]
+
+    def put(values: Sequence[Any]) -> None:
+        import torch
+
+        with torch.no_grad():
+            for tensor, value in zip(arrays, values, strict=True):
+                tensor.copy_(torch.as_tensor(value).reshape(tensor.shape))
+
+    return Held(list(tensors), lambda: [view.read() for view in views],
+                lambda: [p.detach().clone() for p in arrays], put, _watcher(arrays))  # fmt: skip
+
+
+def _held_arrays(names: list[str], arrays: Callable[[], Sequence[Array]]) -> Held:
+    def write(values: Sequence[Any]) -> None:
+        for array, value in zip(arrays(), values, strict=True):
+            array[...] = value.reshape(array.shape)
+
+    return Held(names, arrays, lambda: [a.copy() for a in arrays()], write)
 
 
 class _View:

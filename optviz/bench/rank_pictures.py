@@ -75,7 +75,7 @@ def ranking(results: Results, theme: str = "light") -> Figure:
         names = [results.optimizers[o] for o in order] if not k else []
         axes.set_yticks(range(count) if not k else [], names)
         axes.tick_params(axis="y", length=0)
-        axes.set_title(f"{name or 'all'}, n = {found.blocks:,}", loc="left", pad=4,
+        axes.set_title(f"{name or 'all'}\nn = {found.blocks:,}", loc="left", pad=4,
                        fontsize=0.9 * look.font, color=look.theme.ink)  # fmt: skip
     sheet.small_print([
         f"suite {results.suite.name}", objective_of(results),

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from optviz.adapters.trace import Recorder
 from optviz.landscapes.curvature import largest_curvatures
 from optviz.landscapes.directions import Plane, line_between, principal_plane, random_plane
 from optviz.landscapes.grid import losses_at, losses_on
@@ -66,7 +67,7 @@ class Landscape(Tabular):
     profile : ndarray (columns,)
         Along a line between two networks, the loss at b = 0; empty for other planes.
     samples : int
-        The loss is the mean over so many.
+        The loss is the mean over so many; 0 where the loss is somebody's own function.
     sizes : tuple of int
         Of the network: inputs, and what each dense layer makes.
     available : int or None
@@ -135,9 +136,9 @@ class Landscape(Tabular):
 
 
 def landscape(
-    network: Network,
+    network: Network | Recorder,
     x: Any,
-    y: ArrayLike,
+    y: ArrayLike | None = None,
     *,
     directions: str = "random",
     path: Any = None,
@@ -149,12 +150,15 @@ def landscape(
     rng: Any = 0,
     progress: Callable[[int, int], None] | None = None,
 ) -> Landscape:
-    """The loss of a network on a plane through its parameters.
+    """The loss of a network on a plane through its parameters; of a trace, on that of its path.
 
     Parameters
     ----------
     network
-        Its parameters are the plane's origin (but see `directions`); it stays as it is.
+        A trace of all parameters (`ov.trace(…, keep="all")`, of anybody's model), and then `x` is a
+        function without arguments that gives the loss with the parameters as they stand; only
+        `size` and `progress` go with it. Or a network: its parameters are the plane's origin (but
+        see `directions`); it stays as it is.
     x, y
         The data; the loss is their mean, without penalties, in evaluation.
     directions
@@ -201,6 +205,10 @@ def landscape(
     """
     for name, value in zip(("columns", "rows"), size, strict=True):
         check_whole(f"size: {name}", value, 2, 1001)
+    if isinstance(network, Recorder):
+        if y is not None or path is not None or to is not None or curvature or recompute:
+            raise ValueError("the landscape of a trace takes its loss, size and progress only")
+        return landscape_of_trace(network, x, size, progress)
     if not 0 < as_real(reach) < 1e6:
         raise ValueError(f"reach must be a positive number, not {reach!r}")
     points, steps, cut = _paths(network, path)
@@ -226,6 +234,60 @@ def landscape(
         directions, a, b, loss, _named(plane, shares), plane.unit, tuple(points), tuple(places),
         tuple(plane.residual(rows) for rows in points.values()), tuple(steps), tuple(along),
         tuple(shown), tuple(lost), shares, ends, profile, int(np.shape(x)[0]), _sizes(network),
+    )  # fmt: skip
+
+
+def landscape_of_trace(
+    recorder: Recorder, loss: Callable[[], Any], size: tuple[int, int],
+    progress: Callable[[int, int], None] | None = None,
+) -> Landscape:  # fmt: skip
+    """The loss on the plane of a trace's principal components, through its last point.
+
+    The parameters are put to each point of the grid, and at the end to where they were.
+
+    Raises
+    ------
+    ValueError
+        If the trace has not kept all parameters, went nowhere or diverged, or `loss` is no
+        function.
+    """
+    trace = recorder.found
+    if trace.kept != "all":
+        raise ValueError(
+            f'a landscape needs all parameters: trace(…, keep="all"), not {trace.kept}'
+        )
+    if not callable(loss):
+        raise ValueError(
+            f"loss must be a function without arguments that gives a number, not {loss!r:.40}"
+        )
+    if trace.finite < len(trace.steps):
+        raise ValueError("this trace diverged: there is no plane through its last point")
+    points = trace.points.astype(float)
+    if len(points) < 3 or not trace.moved.any():
+        raise ValueError("this trace went nowhere: it has no plane")
+    plane = principal_plane(points, points[-1])
+    a, b = _axes(plane, "pca", [points], size, REACH)
+    shares, places = plane.explained(points), plane.project(points)
+    held, ends = recorder.held, np.cumsum([array.size for array in recorder.held.read()])[:-1]
+    kept, grid = held.copy(), np.full((len(b), len(a)), np.nan)
+
+    def at(row: Real) -> float:
+        held.write(np.split(row, ends))
+        value = loss()
+        return float(value.detach() if hasattr(value, "detach") else value)
+
+    try:
+        along, shown = (np.array([at(row) for row in rows]) for rows in (points, plane.at(places)))
+        for k, y in enumerate(b):
+            grid[k] = [at(row) for row in plane.at(np.column_stack([a, np.full(len(a), y)]))]
+            if progress is not None:
+                progress(k + 1, len(b))
+    finally:
+        held.write(kept)
+    return Landscape(
+        "pca", a, b, grid, _named(plane, shares), plane.unit, ("path",), (places,),
+        (plane.residual(points),), (trace.steps,), (along,), (shown,), (False,), shares,
+        np.full((1, EIGENVALUES), np.nan), np.zeros(0), 0, (trace.parameters,),
     )  # fmt: skip
 
 

@@ -26,7 +26,7 @@ from optviz.render.sheet import Sheet
 from optviz.render.style import Look, Stroke
 from optviz.render.theme import theme_of
 from optviz.render.ticks import Labels
-from optviz.shared.text import percent, rounded
+from optviz.shared.text import counted, percent, rounded
 
 Real = NDArray[np.float64]
 
@@ -127,11 +127,14 @@ def draw_alone(
         for k, label in enumerate(land.labels)
     ]  # fmt: skip
     sheet = Sheet(size or SIZE, theme, finding(land, land.labels), size is None)
-    words = (f"The loss of a {'-'.join(map(str, land.sizes))} network", PLANES[land.directions])
+    network = f"a {'-'.join(map(str, land.sizes))} network" if land.samples else (
+        counted(land.sizes[0], "traced parameter"))  # fmt: skip
+    words = (f"The loss of {network}", PLANES[land.directions])
     _, remarks = draw_landscape(sheet, land, strokes, words, view=view)
     sheet.small_print([
         f"{land.loss.shape[1]} × {land.loss.shape[0]} points",
-        f"loss: mean of {land.samples:,} samples, without penalties",
+        f"loss: mean of {land.samples:,} samples, without penalties" if land.samples else
+        "loss: the function that was given",
         f"1 on an axis is {rounded(land.unit)} in the parameters, as are distances",
         "curvature: largest eigenvalue of the Hessian" if np.isfinite(land.curvature).any() else "",
         *remarks,
