@@ -109,7 +109,7 @@ def test_a_grand_total_is_over_all_arrays(text: str) -> None:
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_large_arrays_are_summed_in_chunks(dtype: str) -> None:
     rng = np.random.default_rng(0)
-    x, g = (rng.normal(size=500_000).astype(dtype) for _ in range(2))
+    x, g = (rng.normal(size=1_600_000).astype(dtype) for _ in range(2))
     params = {
         "a": x.copy(),
         "b": x[:5].copy(),
