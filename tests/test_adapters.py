@@ -90,6 +90,14 @@ def test_sweeps_tuning_and_ensembles_take_a_slower_way_to_the_same_place() -> No
     assert best[0] == best[1]
 
 
+def test_a_run_of_scipys_depends_on_its_version_and_on_what_was_given() -> None:
+    loose, strict = ov.adapters.scipy("BFGS"), ov.adapters.scipy("BFGS", norm=np.inf)
+    assert version("scipy") in loose.kernel_source()
+    assert loose.kernel_source() != ov.adapters.scipy("CG").kernel_source()
+    assert strict.fixed
+    assert strict.kernel_source() != loose.kernel_source()
+
+
 def test_a_slow_sweep_tells_its_progress_while_it_goes() -> None:
     calls, heard, told = itertools.count(), threading.Event(), []
 

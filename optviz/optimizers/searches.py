@@ -5,6 +5,8 @@ They walk on functions only: of a network they would want the loss of all rows i
 
 from __future__ import annotations
 
+import inspect
+import sys
 import warnings
 from collections.abc import Iterator
 from typing import Any
@@ -12,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from optviz.optimizers.hyper import Hyper, amount, positive, share
+from optviz.optimizers.hyper import amount, positive, share
 from optviz.optimizers.walker import Ground, Walker
 
 Array = NDArray[np.float64]
@@ -44,6 +46,10 @@ class Search(Walker):
                 if len(points) > steps or not np.isfinite(place).all():
                     break
         return np.array(points), np.array(counts)
+
+    def kernel_source(self) -> str:
+        """What a run depends on besides the settings: the text of its module."""
+        return inspect.getsource(sys.modules[type(self).__module__])
 
     def is_flat(self, g: Array) -> bool:
         """Whether there is nothing left to do."""
@@ -213,8 +219,7 @@ class Newton(Search):
            [ 0.,  0.]])
     """
 
-    defaults = {"damped": Hyper(True, "True or False", is_flag=True), "c1": share(1e-4),
-                "flat": FLAT}  # fmt: skip
+    defaults = {"damped": True, "c1": share(1e-4), "flat": FLAT}
     rate_name = ""
     equation = "θ ← θ − η (H + τ I)⁻¹ g"
 

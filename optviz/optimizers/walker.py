@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -66,7 +64,7 @@ class Walker(Optimizer):
     is_compiled: ClassVar[bool] = False
     rules: ClassVar[Any] = {"": None}
     #: Nobody steps parts of an array, or several, for it.
-    is_elementwise, sums_each_array, grand_totals = False, True, 0
+    sums_each_array, grand_totals = True, 0
 
     def __init__(self, *args: Setting, **settings: Any) -> None:
         super().__init__(*args, **settings)
@@ -83,10 +81,6 @@ class Walker(Optimizer):
     @property
     def _arguments(self) -> Arguments:
         return Arguments("x", "g", tuple(self._hyper), (), (), False)
-
-    def kernel_source(self) -> str:
-        """What a run depends on besides the settings: the text of its module."""
-        return inspect.getsource(sys.modules[type(self).__module__])
 
     def kernel(self, *_: Any, **__: Any) -> Callable[..., Any]:
         """There is none: a step is not made of a gradient alone."""
