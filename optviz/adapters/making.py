@@ -11,8 +11,11 @@ from importlib.metadata import version
 from types import ModuleType
 from typing import Any
 
+from optviz.optimizers.base import Optimizer
 from optviz.optimizers.foreign import Foreign
 from optviz.optimizers.hyper import positive
+from optviz.optimizers.parse import as_optimizer
+from optviz.optimizers.walker import Walker
 from optviz.optimizers.wrappers import OWNERS
 from optviz.shared.text import did_you_mean, listed
 
@@ -53,6 +56,22 @@ def theirs(settings: Mapping[str, Any], make: Any) -> dict[str, Any]:
     own = _parameters(make) if callable(make) else ()
     names = [p.name for p in own]
     return {k: v for k, v in settings.items() if k not in OWNERS or k in names}
+
+
+def of_ours(optimizer: str | Optimizer, whose: str) -> Optimizer:
+    """A fresh optimizer of ours, to be put into a library's program.
+
+    Raises
+    ------
+    ValueError
+        If it is another library's, or walks by itself.
+    """
+    made = as_optimizer(optimizer)
+    if isinstance(made, Walker):
+        made.kernel()  # which says why there is none
+    if isinstance(made, Foreign):
+        raise ValueError(f"{made.name} is no optimizer of ours: {whose}'s go there as they are")
+    return made.fresh()
 
 
 def is_kind(base: type) -> Callable[[Any], bool]:

@@ -7,11 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from optviz.adapters.making import library
+from optviz.adapters.making import library, of_ours
 from optviz.optimizers.base import Optimizer
-from optviz.optimizers.foreign import Foreign
-from optviz.optimizers.parse import as_optimizer
-from optviz.optimizers.walker import Walker
 
 Array = NDArray[Any]
 
@@ -28,11 +25,7 @@ class OptvizState(NamedTuple):
 def adapted(optimizer: str | Optimizer) -> Any:
     """What `optviz.adapters.as_optax` returns."""
     optax, jax = library("optax"), library("jax")
-    made = as_optimizer(optimizer).fresh()
-    if isinstance(made, Walker):
-        made.kernel()  # which says why there is none
-    if isinstance(made, Foreign):
-        raise ValueError(f"{made.name} is no optimizer of ours: optax's go there as they are")
+    made = of_ours(optimizer, "optax")
     if made.grand_totals:
         raise ValueError(
             f"{made.spec()} sums over all arrays, and a callback sees one: put "

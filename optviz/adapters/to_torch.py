@@ -9,13 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from optviz.adapters.making import library
+from optviz.adapters.making import library, of_ours
 from optviz.optimizers.base import Optimizer
-from optviz.optimizers.foreign import Foreign
-from optviz.optimizers.parse import as_optimizer
 from optviz.optimizers.schedules import Schedule
 from optviz.optimizers.state import ArrayState, step_together
-from optviz.optimizers.walker import Walker
 
 Array = NDArray[Any]
 
@@ -23,12 +20,7 @@ Array = NDArray[Any]
 def adapted(params: Iterable[Any], optimizer: str | Optimizer) -> Any:
     """What `optviz.adapters.as_torch` returns."""
     library("torch")
-    made = as_optimizer(optimizer)
-    if isinstance(made, Walker):
-        made.kernel()  # which says why there is none
-    if isinstance(made, Foreign):
-        raise ValueError(f"{made.name} is no optimizer of ours: PyTorch's go there as they are")
-    return _kind()(params, made.fresh())
+    return _kind()(params, of_ours(optimizer, "PyTorch"))
 
 
 @functools.cache
@@ -97,7 +89,7 @@ def _kind() -> Any:
             if row >= 0 and not self._trained:
                 self._trained = {p: p.detach().clone() for p in self._arrays}
                 for p, state in self._arrays.items():
-                    p.copy_(torch.from_numpy(state.slot_arrays()[row]))
+                    p.copy_(torch.from_numpy(state.slot_array(row)))
 
         @torch.no_grad()  # type: ignore[untyped-decorator]
         def train(self) -> None:

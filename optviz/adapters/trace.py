@@ -319,45 +319,52 @@ class Held:
 
 def _held(what: Any) -> Held:
     """What holds the parameters of a module, a model, a network or a dict."""
-    arrays: list[Any] = []
     if isinstance(what, Mapping) and what and all(isinstance(v, np.ndarray) for v in what.values()):
         return _held_arrays(list(map(str, what)), lambda: list(what.values()))
     if isinstance(getattr(what, "parameters", None), np.ndarray):  # a network of ours
         return _held_arrays(["parameters"], lambda: [what.parameters])
-    kind = type(what).__module__.partition(".")[0]
     if hasattr(what, "trainable_variables"):
-        from optviz.adapters.from_keras import values_of
-
-        arrays = list(what.trainable_variables)
-
-        def read() -> Sequence[Array]:
-            return values_of(arrays)
-
-        def assign(values: Sequence[Any]) -> None:
-            for variable, value in zip(arrays, values, strict=True):
-                variable.assign(value.reshape(variable.shape))
-
-        return Held([v.path for v in arrays], read, read, assign)
+        return _held_variables(list(what.trainable_variables))
     tensors = dict(what.named_parameters()) if hasattr(what, "named_parameters") else None
     if tensors is None and isinstance(what, Iterable) and not isinstance(what, str | np.ndarray):
         tensors = {f"{k}": p for k, p in enumerate(what)}
     if not tensors or not all(hasattr(p, "detach") for p in tensors.values()):
+        kind = type(what).__module__.partition(".")[0]
         raise ValueError(
             "trace takes a PyTorch module or its parameters, a dict of NumPy arrays, a Keras model "
             f"or a network of optviz, not {kind if kind != 'builtins' else repr(what)[:40]}"
         )
-    arrays = list(tensors.values())
-    views = [_View(p) for p in arrays]
+    return _held_tensors(tensors)
 
-    def put(values: Sequence[Any]) -> None:
+
+def _held_variables(variables: list[Any]) -> Held:
+    """Those of a Keras model."""
+    from optviz.adapters.from_keras import values_of
+
+    def read() -> Sequence[Array]:
+        return values_of(variables)
+
+    def write(values: Sequence[Any]) -> None:
+        for variable, value in zip(variables, values, strict=True):
+            variable.assign(value.reshape(variable.shape))
+
+    return Held([v.path for v in variables], read, read, write)
+
+
+def _held_tensors(tensors: Mapping[str, Any]) -> Held:
+    """Those of PyTorch, whose steps are seen by themselves."""
+    views = [_View(p) for p in tensors.values()]
+
+    def write(values: Sequence[Any]) -> None:
         import torch
 
         with torch.no_grad():
-            for tensor, value in zip(arrays, values, strict=True):
+            for tensor, value in zip(tensors.values(), values, strict=True):
                 tensor.copy_(torch.as_tensor(value).reshape(tensor.shape))
 
     return Held(list(tensors), lambda: [view.read() for view in views],
-                lambda: [p.detach().clone() for p in arrays], put, _watcher(arrays))  # fmt: skip
+                lambda: [p.detach().clone() for p in tensors.values()], write,
+                _watcher(tensors.values()))  # fmt: skip
 
 
 def _held_arrays(names: list[str], arrays: Callable[[], Sequence[Array]]) -> Held:

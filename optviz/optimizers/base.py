@@ -332,18 +332,13 @@ class Optimizer:
         there, so that a state belongs to one `hyper`. Other flags for the compiler than the usual
         ones are `fastmath`.
         """
-        kind = np.dtype(dtype).name
-        usual = jit.FASTMATH_FLOAT32 if kind == "float32" else jit.FASTMATH
-        made: Callable[..., Any] = _kernel(self._program, "step", kind, fastmath or usual)
-        return made
+        return _kernel(self._program, "step", np.dtype(dtype).name, fastmath)
 
     def kernels_among(self, dtype: Any) -> tuple[Callable[..., Any], Callable[..., Any]]:
         """Of a rule that sums over all arrays, `sums(x, grad, state, hyper, t, out)`, which adds
         what is one array's to `out`, and the step that finds what was summed behind `hyper`."""
         kind = np.dtype(dtype).name
-        flags = jit.FASTMATH_FLOAT32 if kind == "float32" else jit.FASTMATH
-        sums, step = (_kernel(self._program, k, kind, flags) for k in ("sums", "step_among"))
-        return sums, step
+        return _kernel(self._program, "sums", kind), _kernel(self._program, "step_among", kind)
 
     def hyper_vector(self) -> NDArray[np.float64]:
         """The kernel's settings in their order, then 1.0 for each running power.
@@ -439,7 +434,7 @@ class Optimizer:
         }
 
     def _shown(self, key: str, row: int) -> Array:
-        return self._states[key].slot_arrays()[row]
+        return self._states[key].slot_array(row)
 
     def state_dict(self) -> dict[str, Any]:
         """All that a later run needs to go on to the bit: a flat dict of arrays and numbers.
@@ -543,14 +538,18 @@ def _program(
 
 
 @functools.cache
-def _kernel(program: Program, which: str, dtype: str, fastmath: frozenset[str]) -> Any:
+def _kernel(
+    program: Program, which: str, dtype: str, fastmath: frozenset[str] | None = None
+) -> Callable[..., Any]:
+    usual = jit.FASTMATH_FLOAT32 if dtype == "float32" else jit.FASTMATH
+    flags = fastmath or usual
     source = kernel_source(program)
     name = program.name.replace("<locals>.", "").replace(".", "_").lower()
     # Numba's cache tells one file from another, but not one set of flags.
-    key = source + ",".join(sorted(fastmath))
+    key = source + ",".join(sorted(flags))
     module = sources.source_module(name, key, lambda: source)
     takes = SUMS if which == "sums" else STEP
-    return jit.compiled(getattr(module, which), takes, dtype, fastmath)
+    return jit.compiled(getattr(module, which), takes, dtype, flags)
 
 
 def _known_keys(undecayed: Any, params: Mapping[str, Array]) -> frozenset[str]:

@@ -57,6 +57,8 @@ class Foreign(Optimizer):
     #: Settings whose default is a whole number, which the library may count with.
     whole: ClassVar[frozenset[str]] = frozenset()
     rules: ClassVar[Mapping[str, Any]] = {"": None}
+    #: What it does with a whole array, nobody knows.
+    sums_each_array, grand_totals = True, 0
 
     def __init__(self, *args: Setting, convention: str = "", **settings: Setting) -> None:
         super().__init__(*args, convention=convention, **settings)
@@ -83,13 +85,6 @@ class Foreign(Optimizer):
         powers."""
         return Arguments("x", "g", tuple(self._hyper), (), slots_of(self._wrappers), False)
 
-    @property
-    def is_elementwise(self) -> bool:
-        """Nobody knows."""
-        return False
-
-    sums_each_array, grand_totals = True, 0
-
     def kernel_source(self) -> str:
         """What a run depends on besides the settings: the library, and what was given."""
         around = inspect.getsource(wrappers) if self._wrappers else ""
@@ -114,16 +109,14 @@ class Foreign(Optimizer):
         run: Stepper | None = None
         place = list(self._hyper).index(self.rate_name) if self.rate_name in self._hyper else None
 
-        def around(hyper: Array) -> dict[str, float]:
-            return dict(zip(self._hyper, hyper.tolist(), strict=True))
-
         def step(x: Array, grad: Array, state: Array, hyper: Array, t: int) -> None:
             nonlocal run
             if t == 1 or run is None:
                 run = self.begin(x.copy(), self.settings(hyper))
-            g = apply_before(self._wrappers, around(hyper), x, grad.copy())
+            given = dict(zip(self._hyper, hyper.tolist(), strict=True))
+            g = apply_before(self._wrappers, given, x, grad.copy())
             new = run.step(x, g, None if place is None else float(hyper[place]))
-            x[:] = apply_after(self._wrappers, around(hyper), x.copy(), new, state, t)
+            x[:] = apply_after(self._wrappers, given, x.copy(), new, state, t)
 
         return step
 
@@ -141,7 +134,7 @@ class Foreign(Optimizer):
         rate = rate(self._steps) if isinstance(rate, Schedule) else rate
         runs: dict[str, Any] = self._states
         slopes = {key: np.array(grads[key], dtype=x.dtype) for key, x in params.items()}
-        if slopes and self._wrappers:
+        if slopes and any(wrappers.WRAPPERS[name].before for name in self._wrappers):
             whole = np.concatenate([np.ravel(g) for g in slopes.values()])
             whole = apply_before(self._wrappers, self._hyper, None, whole)
             parts = np.split(whole, np.cumsum([g.size for g in slopes.values()])[:-1])

@@ -138,7 +138,7 @@ class Program:
 
     def _count(self, name: str) -> int:
         return sum(
-            isinstance(part, ast.Call) and _called(part) == name
+            isinstance(part, ast.Call) and _which_total(part) == name
             for node in (*self.statements, *self.result) for part in ast.walk(node)
         )  # fmt: skip
 
@@ -306,7 +306,7 @@ class _Hoist:
 
     def is_shared(self, node: ast.AST) -> bool:
         """What is inside a total does not count."""
-        if isinstance(node, ast.Call) and _called(node) in (TOTAL, GRAND_TOTAL):
+        if isinstance(node, ast.Call) and _which_total(node):
             return True
         if isinstance(node, ast.Name):
             return node.id not in self.per_coordinate
@@ -315,11 +315,13 @@ class _Hoist:
     def total(self, call: ast.Call) -> ast.expr:
         """The sum of an expression over all coordinates, as far as they are computed here."""
         if len(call.args) != 1 or call.keywords:
-            raise self.error(call, f"{ast.unparse(call)!r}: {_called(call)} takes one expression")
+            raise self.error(
+                call, f"{ast.unparse(call)!r}: {_which_total(call)} takes one expression"
+            )
         name = f"_sum{self.totals}"
         self.totals += 1
         self.shared.add(name)
-        if _called(call) == GRAND_TOTAL:
+        if _which_total(call) == GRAND_TOTAL:
             if self.hangs_on_grand(call.args[0]):
                 # They are summed in one pass.
                 what = "what is summed over all arrays may not hang on another such sum"
@@ -339,7 +341,7 @@ class _Hoist:
     def hangs_on_grand(self, node: ast.AST) -> bool:
         """Whether a sum over all arrays goes into it."""
         return any(
-            (isinstance(part, ast.Call) and _called(part) == GRAND_TOTAL)
+            (isinstance(part, ast.Call) and _which_total(part) == GRAND_TOTAL)
             or (isinstance(part, ast.Name) and part.id in self.of_grand)
             for part in ast.walk(node)
         )
@@ -388,7 +390,7 @@ class _Hoist:
 
         class Check(ast.NodeTransformer):
             def visit_Call(self, call: ast.Call) -> ast.expr:
-                if _called(call) in (TOTAL, GRAND_TOTAL):
+                if _which_total(call):
                     return hoist.total(call)
                 return ast.Call(
                     ast.Name(hoist.function(call)), [self.visit(a) for a in call.args], []
@@ -452,10 +454,10 @@ def grand_total(values: Any) -> float:
     >>> grand_total(np.array([1.0, 2.0, 4.0]))
     7.0
     """
-    return float(np.sum(values))
+    return total(values)
 
 
-def _called(call: ast.Call) -> str:
+def _which_total(call: ast.Call) -> str:
     """The total that a call asks for; "" if it calls anything else."""
     match call.func:
         case ast.Name(name) | ast.Attribute(value=ast.Name("ov" | "optviz"), attr=name):

@@ -17,7 +17,6 @@ Array = NDArray[Any]
 #: training loop, where threads have gone to sleep.
 PARALLEL_SIZE = 1_500_000
 
-
 NO_SUMS = np.zeros(0)
 
 
@@ -158,8 +157,11 @@ class ArrayState:
 
     def slot_arrays(self) -> list[Array]:
         """Each slot as one array in the parameter's shape."""
-        rows = np.concatenate(self.chunks, axis=1)
-        return [row.reshape(self.shape or ()) for row in rows]
+        return [self.slot_array(row) for row in range(len(self.optimizer.slots))]
+
+    def slot_array(self, row: int) -> Array:
+        """One of them."""
+        return np.concatenate([chunk[row] for chunk in self.chunks]).reshape(self.shape or ())
 
 
 def step_together(work: Sequence[tuple[ArrayState, Array, Array]]) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import copy
+import functools
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -62,7 +63,7 @@ class Wrapper:
     before: Callable[..., Any] | None = None
     after: Callable[..., Any] | None = None
 
-    @property
+    @functools.cached_property
     def slots(self) -> tuple[str, ...]:
         """The rows of state that `after` wants."""
         if self.after is None:
