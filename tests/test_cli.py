@@ -129,6 +129,7 @@ def test_help_needs_nothing_heavy() -> None:
         (("animate", "adam", "--on", "rosenbrok"), "did you mean 'rosenbrock'"),
         (("animate", "adam:lr=-1"), "lr must be a positive number"),
         (("animate", "adam:lr=fast"), "lr must be a number, not 'fast'"),
+        (("plot", "--ema", "0.9"), "a setting of an optimizer, written behind its name: adam:ema="),
         (("animate", "adam:beta1=1"), "beta1 must be a number in [0, 1)"),
         (("animate", "adam", "--steps", "0"), "steps must be a whole number from 1"),
         (("animate", "adam", "--steps", "1000000000"), "to 10,000,000"),

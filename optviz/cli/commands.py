@@ -43,14 +43,18 @@ class StudyCommand(Command):
     def hint(self, option: str) -> str:
         """Where a setting of an optimizer is given; else the nearest option."""
         from optviz.optimizers import optimizers
+        from optviz.optimizers.wrappers import WRAPPERS
 
         name = option.lstrip("-").replace("-", "_")
         name = "lr" if name in ("rate", "learning_rate") else name
         owners = [o for o, kind in optimizers.items() if name in kind.hyperparameters()]
-        if not owners or not self.params or not self._takes_optimizers():
+        if not (owners or name in WRAPPERS) or not self._takes_optimizers():
             return super().hint(option)
-        owner = "adam" if "adam" in owners else owners[0]
-        default = number(optimizers[owner].hyperparameters()[name])
+        if owners:
+            owner = "adam" if "adam" in owners else owners[0]
+            default = number(optimizers[owner].hyperparameters()[name])
+        else:  # as all have
+            owner, default = "adam", number(WRAPPERS[name].settings[name])
         value = "0.1" if name == "lr" else default
         return f": it is a setting of an optimizer, written behind its name: {owner}:{name}={value}"
 

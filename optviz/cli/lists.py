@@ -201,7 +201,18 @@ def _optimizer(kind: type[Optimizer], width: int) -> list[str]:
     return [
         kind.__name__, "", told, "", f"rule (book): {kind.equation}", "",
         *table(heads, rows, max(width, WIDE)), "",
+        *table(["as all have", "range"], _around(), max(width, WIDE)), "",
         f"optviz plot {name}:lr=0.1      or in Python: ov.{kind.__name__}(lr=0.1)",
+    ]  # fmt: skip
+
+
+def _around() -> list[list[str]]:
+    """Each setting of a wrapper, off unless it is given, and its range."""
+    from optviz.optimizers.wrappers import WRAPPERS
+
+    return [
+        [name, hyper.expected] for wrapper in WRAPPERS.values()
+        for name, hyper in wrapper.settings.items()
     ]  # fmt: skip
 
 

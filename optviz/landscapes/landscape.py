@@ -19,6 +19,7 @@ from optviz.nn.network import Network
 from optviz.nn.records import History
 from optviz.shared.checks import as_real, check_whole, generator
 from optviz.shared.table import Table, Tabular
+from optviz.shared.text import listed
 
 Real = NDArray[np.float64]
 
@@ -206,8 +207,16 @@ def landscape(
     for name, value in zip(("columns", "rows"), size, strict=True):
         check_whole(f"size: {name}", value, 2, 1001)
     if isinstance(network, Recorder):
-        if y is not None or path is not None or to is not None or curvature or recompute:
-            raise ValueError("the landscape of a trace takes its loss, size and progress only")
+        others = {
+            "y": y is not None, "directions": directions not in ("random", "pca"),
+            "path": path is not None, "to": to is not None, "reach": reach != REACH,
+            "recompute": recompute, "curvature": curvature, "rng": rng != 0,
+        }  # fmt: skip
+        if given := [name for name, is_given in others.items() if is_given]:
+            raise ValueError(
+                f"the landscape of a trace takes its loss, size and progress, not {listed(given)}: "
+                "its plane is that of its path"
+            )
         return landscape_of_trace(network, x, size, progress)
     if not 0 < as_real(reach) < 1e6:
         raise ValueError(f"reach must be a positive number, not {reach!r}")
