@@ -304,10 +304,10 @@ def test_what_has_no_landscape_has_a_line() -> None:
         ov.landscape(t, lambda: 0.0)
     with pytest.raises(ValueError, match="loss must be a function without arguments"):
         ov.landscape(t, 3.0)
-    for given, name in (({"y": [1.0]}, "y"), ({"directions": "line"}, "directions"),
+    for extra, label in (({"y": [1.0]}, "y"), ({"directions": "line"}, "directions"),
                            ({"reach": 2.0}, "reach"), ({"rng": 1}, "rng")):  # fmt: skip
-        with pytest.raises(ValueError, match=f"takes its loss, size and progress, not {name}:"):
-            ov.landscape(t, lambda: 0.0, **given)
+        with pytest.raises(ValueError, match=f"takes its loss, size and progress, not {label}:"):
+            ov.landscape(t, lambda: 0.0, **extra)
 
 
 @pytest.mark.peers
