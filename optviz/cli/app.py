@@ -19,9 +19,12 @@ from optviz.shared.text import did_you_mean, listed
 from optviz.studies.catalogue import LISTED
 
 #: The commands that are no studies; `app` learns the others from the catalogue.
-OTHERS = ("bench", "spec", "replay", "gallery", "list", "completion", "version")
+OTHERS = ("explore", "bench", "spec", "replay", "gallery", "list", "completion", "version")
 #: What stands in the help of a command whose file is not imported for it.
-SHORT = {"bench": "Compare optimizers on suites of problems."}
+SHORT = {
+    "bench": "Compare optimizers on suites of problems.",
+    "explore": "Try optimizers on a page in the browser.",
+}
 
 
 class App(click.Group):
@@ -37,6 +40,10 @@ class App(click.Group):
             from optviz.cli.bench import bench
 
             return bench
+        if name == "explore":
+            from optviz.cli.explore import explore_command
+
+            return explore_command()
         if name not in LISTED:
             return super().get_command(ctx, name)
         from optviz.cli.commands import study_command

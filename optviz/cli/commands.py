@@ -26,7 +26,7 @@ def study_command(name: str) -> click.Command:
     """The command of a study."""
     cls = studies[name]
     fields = cls.model_fields
-    params = [param for field in _in_order(cls) for param in _params(cls, field, fields[field])]
+    params = [p for field in _in_order(cls) for p in params_of(cls, field, fields[field])]
     lines = (cls.__doc__ or "").strip().splitlines()
     text = "\n".join(line.strip() for line in lines)
     examples = "\n".join(f"optviz {line}" for line in cls.examples)
@@ -74,7 +74,8 @@ def _in_order(cls: type[Study]) -> list[str]:
     return [n for n in names if n not in looks] + [n for n in names if n in looks]
 
 
-def _params(cls: type[Study], name: str, field: FieldInfo) -> list[click.Parameter]:
+def params_of(cls: type[Study], name: str, field: FieldInfo) -> list[click.Parameter]:
+    """The options of a field, or the argument that it is."""
     option = option_of(field)
     default = default_text(cls, name)
     complete = _completer(option.completes, field)

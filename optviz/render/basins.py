@@ -38,18 +38,15 @@ COLUMNS = 3
 def draw_maps(sheet: Sheet, b: Basins) -> None:
     """A map for each optimizer, and below it the shares."""
     figure, colors = sheet.figure, sheet.look.theme
-    kinds, index = _kinds(b, colors)
+    kinds, maps = pixels(b, colors)
     place = _Place.of(b, len(kinds), sheet.top)
     sheet.resize(place.width, place.height, place.unit)
     strokes = style.strokes_of([s.optimizer for s in b.sweeps], colors)
     fast, slow = _range_of_steps(b)
-    table = _table(kinds, colors)
     (x0, x1), (y0, y1) = b.function.bounds
     for k, (s, remark) in enumerate(zip(b.sweeps, b.remarks, strict=True)):
         axes = sheet.axes(place.map(k), "map")
-        shade = np.log(np.clip(b.steps_taken[k], fast, slow) / fast) / np.log(slow / fast)
-        pixels = table[index[k], (shade * (SHADES - 1)).astype(np.uint8)]
-        axes.imshow(pixels, origin="lower", extent=(x0, x1, y0, y1), interpolation="nearest",
+        axes.imshow(maps[k], origin="lower", extent=(x0, x1, y0, y1), interpolation="nearest",
                     aspect="auto")  # fmt: skip
         _draw_marks(axes, b, sheet.look)
         axes.set_title(
@@ -68,8 +65,20 @@ def draw_maps(sheet: Sheet, b: Basins) -> None:
     sheet.small_print(_choices(b), lines=3)
 
 
+def pixels(b: Basins, colors: Theme) -> tuple[list[Kind], list[NDArray[np.uint8]]]:
+    """What may become of a start; and for each optimizer a map of colours (rows, columns, 3), from
+    the lowest y up."""
+    kinds, index = _kinds(b, colors)
+    fast, slow = _range_of_steps(b)
+    table = _table(kinds, colors)
+    shades = np.log(np.clip(b.steps_taken, fast, slow) / fast) / np.log(slow / fast)
+    return kinds, [
+        table[index[k], (shade * (SHADES - 1)).astype(np.uint8)] for k, shade in enumerate(shades)
+    ]
+
+
 @dataclass(frozen=True)
-class _Kind:
+class Kind:
     """What may become of a start: a row of the legend."""
 
     name: str
@@ -117,7 +126,7 @@ class _Place:
         return Box(round(left), round((self.top + 1.7) * self.unit + row * pitch), w, h)
 
 
-def _kinds(b: Basins, colors: Theme) -> tuple[list[_Kind], NDArray[np.uint8]]:
+def _kinds(b: Basins, colors: Theme) -> tuple[list[Kind], NDArray[np.uint8]]:
     """What the starts became, the most frequent minima first, and its number for each pixel."""
     shares = b.shares()
     minima, negligible = b.minima, 1e-9 * float(np.ptp(b.function.bounds))
@@ -130,12 +139,12 @@ def _kinds(b: Basins, colors: Theme) -> tuple[list[_Kind], NDArray[np.uint8]]:
     for place, k in enumerate(order[: len(HUES)]):
         name = style.point_text([0.0 if abs(v) < negligible else v for v in minima[k]])
         name += "" if k < known else "  local"
-        kinds.append(_Kind(name, HUES[place], shares[:, k], True))
+        kinds.append(Kind(name, HUES[place], shares[:, k], True))
         number[k] = place
     if rest := order[len(HUES) :]:
         number[rest] = len(kinds)
         name = f"{len(rest)} more {'minima' if any(k < known for k in rest) else 'local minima'}"
-        kinds.append(_Kind(name, OTHER, shares[:, rest].sum(axis=1), True))
+        kinds.append(Kind(name, OTHER, shares[:, rest].sum(axis=1), True))
     is_dark = colors.name == "dark"
     for at, (name, color) in enumerate((
         ("not converged", colors.faint),
@@ -145,11 +154,11 @@ def _kinds(b: Basins, colors: Theme) -> tuple[list[_Kind], NDArray[np.uint8]]:
     ), count):  # fmt: skip
         if shares[:, at].any():
             number[at] = len(kinds)
-            kinds.append(_Kind(name, color, shares[:, at], False))
+            kinds.append(Kind(name, color, shares[:, at], False))
     return kinds, number[np.where(b.reached >= 0, b.reached, count - 1 - b.reached)]
 
 
-def _table(kinds: Sequence[_Kind], colors: Theme) -> NDArray[np.uint8]:
+def _table(kinds: Sequence[Kind], colors: Theme) -> NDArray[np.uint8]:
     """The colour of each kind (first axis) at each shade, from fast to slow."""
     shade = np.linspace(0, 1, SHADES)[:, None]
     out = np.empty((len(kinds), SHADES, 3))
@@ -198,9 +207,7 @@ def _draw_marks(axes: Axes, b: Basins, look: Look) -> None:
     axes.tick_params(colors=ink)
 
 
-def _write_shares(
-    figure: Figure, place: _Place, k: int, kinds: Sequence[_Kind], look: Look
-) -> None:
+def _write_shares(figure: Figure, place: _Place, k: int, kinds: Sequence[Kind], look: Look) -> None:
     """Under a map: a swatch, a name and a share for each kind, in two columns."""
     box, unit = place.map(k), place.unit
     w, h = place.width, place.height

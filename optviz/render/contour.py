@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from optviz.functions.catalogue import Function
 from optviz.render.layout import Box
 from optviz.render.style import Look
+from optviz.render.theme import Theme
 from optviz.shared.text import labels
 
 Real = NDArray[np.float64]
@@ -37,6 +38,16 @@ class Ground:
     z: Real
     lowest: float
     levels: Real
+
+    @property
+    def edges(self) -> Real:
+        """The ends of the bands of colour: the levels, and below them what holds the lowest."""
+        return np.concatenate([[self.lowest - 1e-9 * (1 + abs(self.lowest))], self.levels])
+
+    def colors(self, theme: Theme) -> Real:
+        """The colour (r, g, b, a) of each band."""
+        hue = LinearSegmentedColormap.from_list("ground", theme.ground)
+        return np.asarray(hue(np.linspace(0, 1, len(self.levels))))
 
 
 def ground(f: Function, grid: int = GRID, count: int | None = None) -> Ground:
@@ -85,10 +96,7 @@ def _levels(z: Real, lowest: float, count: int) -> Real:
 
 def draw_ground(axes: Axes, f: Function, g: Ground, look: Look) -> None:
     """Fill, isolines and limits, equal in both directions."""
-    colors = LinearSegmentedColormap.from_list("ground", look.theme.ground)
-    steps = np.linspace(0, 1, len(g.levels))
-    edges = np.concatenate([[g.lowest - 1e-9 * (1 + abs(g.lowest))], g.levels])
-    axes.contourf(g.x, g.y, g.z, levels=edges, colors=[colors(s) for s in steps], zorder=1)
+    axes.contourf(g.x, g.y, g.z, levels=g.edges, colors=g.colors(look.theme), zorder=1)
     axes.contour(
         g.x, g.y, g.z, levels=g.levels[:-1], colors=look.theme.isoline, linewidths=0.6, zorder=1.1,
         negative_linestyles="solid",
@@ -104,12 +112,11 @@ def draw_bar(figure: Figure, box: Box, f: Function, g: Ground, look: Look) -> No
     """The colour bar: log-spaced in f − f*, labelled in f."""
     width, height = figure.get_size_inches() * figure.dpi
     bar = figure.add_axes(box.fraction(width, height), label="bar")
-    colors = LinearSegmentedColormap.from_list("ground", look.theme.ground)
     count = len(g.levels) - 1
-    shades = colors(np.linspace(0, 1, len(g.levels)))[1:, None, :]
+    shades = g.colors(look.theme)[1:, None, :]
     bar.imshow(shades, origin="lower", aspect="auto", extent=(0, 1, 0, count))
     shown = list(range(0, count + 1, max(1, round(count / max(2, box.height / (3.2 * look.unit))))))
-    texts, name = _bar_texts(g.levels[shown], f, g)
+    texts, name = bar_texts(g.levels[shown], f, g)
     bar.set_yticks(shown, texts)
     bar.hlines(range(count), 0, 1, colors=look.theme.isoline, linewidths=0.6)
     bar.set_xticks([])
@@ -128,7 +135,7 @@ def lowest_name(f: Function, g: Ground) -> str:
     return "f*" if g.lowest == f.minimum else "lowest"
 
 
-def _bar_texts(levels: Real, f: Function, g: Ground) -> tuple[list[str], str]:
+def bar_texts(levels: Real, f: Function, g: Ground) -> tuple[list[str], str]:
     """The numbers of the bar's ticks, and what they and the levels are."""
     lowest = lowest_name(f, g)
     spacing = "evenly\nspaced" if f.minimum is None else f"log\nin f − {lowest}"
@@ -176,8 +183,19 @@ def draw_arrows(
     return factor, int((share < 1).sum())
 
 
-def draw_field(axes: Axes, f: Function, look: Look, count: int = 21) -> None:
+def draw_field(axes: Axes, f: Function, look: Look) -> None:
     """Arrows along −gradient, their lengths as the cube roots of the gradient's."""
+    places, arrows = field(f)
+    if not len(places):
+        return
+    axes.quiver(
+        *places.T, *arrows.T, angles="xy", scale_units="xy", scale=1, pivot="mid", zorder=2,
+        color=look.theme.quiet, width=0.0022, headwidth=4.5, headlength=5.5, headaxislength=5,
+    )  # fmt: skip
+
+
+def field(f: Function, count: int = 21) -> tuple[Real, Real]:
+    """The middles (n, 2) of arrows along −gradient, and the arrows (n, 2)."""
     (x0, x1), (y0, y1) = f.bounds
     longer = max(x1 - x0, y1 - y0)
     spacing = longer / count
@@ -190,12 +208,6 @@ def draw_field(axes: Axes, f: Function, look: Look, count: int = 21) -> None:
     size = np.hypot(*downhill)
     seen = np.isfinite(size) & (size > 0)
     xs, ys, downhill, size = xs[seen], ys[seen], downhill[:, seen], size[seen]
-    if not size.size:
-        return
     # The length is the cube root of the gradient's: a tenfold gradient is about twice as long.
-    length = 0.95 * spacing * np.cbrt(size / size.max())
-    u, v = downhill / size * length
-    axes.quiver(
-        xs, ys, u, v, angles="xy", scale_units="xy", scale=1, pivot="mid", zorder=2,
-        color=look.theme.quiet, width=0.0022, headwidth=4.5, headlength=5.5, headaxislength=5,
-    )  # fmt: skip
+    length = 0.95 * spacing * np.cbrt(size / size.max(initial=0))
+    return np.column_stack([xs, ys]), (downhill / size * length).T

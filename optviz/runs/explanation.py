@@ -8,6 +8,7 @@ was given.
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -43,6 +44,8 @@ class Explanation(Tabular):
         −fresh/gradient for each coordinate; nan where the gradient is zero.
     states : ndarray (n + 1, slots, 2)
         The optimizer's slots before the first step and after each.
+    first : int
+        The number of its first point on the whole path, of which `trajectory` is a part.
     study
         What made it, if a study did.
     """
@@ -53,6 +56,7 @@ class Explanation(Tabular):
     fresh: Real
     rates: Real
     states: Real
+    first: int = 0
     study: Any = field(default=None, repr=False, compare=False)
 
     @property
@@ -68,7 +72,10 @@ class Explanation(Tabular):
         parts = {"gradient": self.gradients, "carried": self.carried, "fresh": self.fresh,
                  "rate": self.rates}  # fmt: skip
         parts |= {slot: self.states[1:, k] for k, slot in enumerate(self.slots)}
-        columns = {"step": np.arange(1, len(self.gradients) + 1), **coordinates(t.points[:-1])}
+        columns = {
+            "step": self.first + np.arange(1, len(self.gradients) + 1),
+            **coordinates(t.points[:-1]),
+        }
         for name, values in parts.items():
             columns |= {f"{name}_{axis}": v for axis, v in coordinates(values).items()}
         whole = t.table()
@@ -95,8 +102,24 @@ def take_apart(t: Trajectory) -> Explanation:
     """The parts of each step of a trajectory that `minimize` recorded with a seed."""
     if len(t.points) - 1 > MAX_STEPS:
         raise ValueError(f"explain takes 1 to {MAX_STEPS} steps, not {len(t.points) - 1!r}")
-    optimizer, n = t.optimizer, len(t.points) - 1
-    assert optimizer is not None
+    return take_apart_from(t, 0)
+
+
+def take_apart_from(t: Trajectory, first: int, last: int | None = None) -> Explanation:
+    """The parts of the steps from the point numbered `first` to the one numbered `last`.
+
+    The steps before are made again, for their state: each takes some microseconds.
+
+    Raises
+    ------
+    ValueError
+        If no optimizer made the path, or one whose steps cannot be explained.
+    """
+    if t.optimizer is None:
+        raise ValueError(f"{t.label!r} is a path of points: who made its steps is not known")
+    optimizer = t.optimizer
+    last = len(t.points) - 1 if last is None else min(last, len(t.points) - 1)
+    n = last - first
     if optimizer.shown_slot >= 0:
         raise ValueError(
             f"{optimizer.spec()} shows averages, and steps from where the gradient is taken: "
@@ -114,25 +137,32 @@ def take_apart(t: Trajectory) -> Explanation:
         run = optimizer.begin(t.points[0].copy(), optimizer.settings(optimizer.hyper_vector()))
         rate = optimizer.hyper.get(optimizer.rate_name)
     schedule = optimizer.schedule
-    states = [_state_of(run)]
-    gradients, carried = np.empty((n, 2)), np.empty((n, 2))
-    for k in range(n):
+    gradients = np.array(t.function.gradient(*t.points[:last].T)).T
+    if noises is not None:
+        gradients += noises[:last]
+    states, carried = [], np.empty((n, 2))
+    for k in range(last):
         if schedule is not None:
             rate = schedule(k)
-        gradients[k] = t.function.gradient(*t.points[k])
-        if noises is not None:
-            gradients[k] += noises[k]
         place = t.points[k].copy()
-        carried[k] = run.copy().step(place, np.zeros(2), rate) - place
+        if k >= first:
+            states.append(_state_of(run))
+            carried[k - first] = run.copy().step(place, np.zeros(2), rate) - place
         run.step(place, gradients[k].copy(), rate)
-        states.append(_state_of(run))
+    states.append(_state_of(run))
     # A zero gradient makes 0/0 of some rules (AdaDelta has none carried over then).
     carried = np.where(np.isfinite(carried), carried, 0.0)
-    fresh = np.diff(t.points, axis=0) - carried
+    gradients = gradients[first:]
+    fresh = np.diff(t.points[first : last + 1], axis=0) - carried
     rates = np.full((n, 2), np.nan)
     np.divide(-fresh, gradients, out=rates, where=gradients != 0)
     shape = (n + 1, len(optimizer.slots), 2)
-    return Explanation(t, gradients, carried, fresh, rates, np.array(states).reshape(shape))
+    part = t if n == len(t.points) - 1 else dataclasses.replace(
+        t, points=t.points[first : last + 1], steps=n, diverged_at=None, converged_at=None,
+    )  # fmt: skip
+    return Explanation(
+        part, gradients, carried, fresh, rates, np.array(states).reshape(shape), first
+    )
 
 
 class OurRun:

@@ -78,7 +78,7 @@ def _told(e: Explanation, k: int, slopes: Real, bend: Real) -> Told:
     noun = "−(∇f + noise)" if e.trajectory.noise else "−∇f"
     where = _where(g, bend)
     if lengths[0] > NONE * lengths[1]:
-        how = _carried_on(carrier(e.trajectory.optimizer, k), carried, fresh)
+        how = _carried_on(carrier(e.trajectory.optimizer, e.first + k), carried, fresh)
     else:
         how = _fresh_only(noun, where, g, fresh, ratio)
     ends = _ending(e, k, slopes) if sum(lengths) else ""

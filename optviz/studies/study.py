@@ -66,6 +66,8 @@ Progress = Callable[..., None]
 FORMAT = 1
 #: What an untrusted specification may hold.
 MAX_TEXT, MAX_ITEMS = 1000, 100
+#: Of Python code.
+MAX_LINE = 85
 
 
 def _on_a_sheet(draw: Callable[..., None]) -> Callable[..., Figure]:
@@ -259,6 +261,27 @@ class Study(BaseModel):
                 named += _words(name, value, field, option)
         return shlex.join([*words, *named])
 
+    def python(self) -> str:
+        """The Python code that makes its picture again.
+
+        >>> import optviz as ov
+        >>> print(ov.study("plot", optimizers=["adam:lr=0.1"], on="beale").python())
+        import optviz as ov
+        <BLANKLINE>
+        s = ov.study("plot", optimizers=["adam:lr=0.1"], on="beale")
+        ov.save(s, "plot.png")
+        """
+        idle = self.idle()
+        told = [
+            f"{name}={_literal(value)}" for name, value in self.texts().items()
+            if value != default_text(type(self), name) and name not in idle
+        ]  # fmt: skip
+        call = ", ".join([f'"{self.name}"', *told])
+        if len(call) > MAX_LINE:
+            call = "".join(f"\n    {part}," for part in [f'"{self.name}"', *told]) + "\n"
+        suffix = "png" if isinstance(self, Drawn) else "gif"
+        return f'import optviz as ov\n\ns = ov.study({call})\nov.save(s, "{self.name}.{suffix}")'
+
     def __repr__(self) -> str:
         """The command line: only what differs from the defaults."""
         return f"<study: {self.command()}>"
@@ -269,7 +292,7 @@ class Study(BaseModel):
         return html_of(self)
 
     @classmethod
-    def from_data(cls, data: Mapping[str, Any]) -> Study:
+    def from_data(cls, data: Mapping[str, Any]) -> Self:
         """A study from JSON data that nobody vouches for: types are strict, texts are bounded.
 
         Raises
@@ -463,6 +486,13 @@ def _words(name: str, value: Any, field: FieldInfo, option: Option) -> list[str]
     if kind_of(field) is bool:
         return [flag if value else flag.replace("--", "--no-", 1)]
     return _flagged(flag, number(value) if isinstance(value, float) else str(value))
+
+
+def _literal(value: Any) -> str:
+    """JSON's value as Python has it, its texts in double quotes."""
+    if isinstance(value, list):
+        return f"[{', '.join(map(_literal, value))}]"
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)
 
 
 def _flagged(flag: str, text: str) -> list[str]:
