@@ -253,7 +253,8 @@ def test_what_is_on_the_page_is_a_command_a_program_and_a_file(tmp_path: Path) -
         ('{"id": 1, "ask": "show", "settings": {"optimizers": ["adam:lr=-1"]}}', "lr must be"),
         ('{"id": 1, "ask": "show", "settings": {"steps": 20001}}', "20,000 steps, not 20,001"),
         ('{"id": 1, "ask": "show", "settings": {"stepps": 5}}', "did you mean 'steps'"),
-        ('{"id": 1, "ask": "show", "settings": {"on": "rosenbrock:n=9", "steps": 9}}',
+        ('{"id": 1, "ask": "show", '
+         '"settings": {"on": "rosenbrock:n=9", "optimizers": ["adam:lr=1"]}}',
          "9 coordinates"),
         ('{"id": 1, "ask": "step", "run": 0, "step": 1}', "there is no path 0"),
         ('{"id": 1, "ask": "step", "run": "0"}', "run must be a whole number"),
