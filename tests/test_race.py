@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from matplotlib.text import Text
 
 import optviz as ov
 from optviz.render import curves
@@ -236,3 +237,38 @@ def test_the_end_that_is_told_is_the_median_of_the_ends() -> None:
     ends = [float(ov.function("bowl")(*p[-1])) for p in result.trajectories[0].band.paths]
     assert f"f − f* = {np.median(ends):.2g}" in study.finding(result)
     assert legend_of(study.draw(result))[0].startswith("SGD  lr = 0.3")
+
+
+def test_a_path_that_ends_early_says_so() -> None:
+    """After how many steps somebody is lowest is not how many there might have been."""
+    t = ov.minimize("beale", ov.Newton(), steps=100)
+    assert t.converged_at is not None
+    study = ov.study("plot", optimizers=["sgd:lr=0.001", "newton"], on="beale", steps=100)
+    race = study.run()
+    told = study.finding(race)
+    assert told == f"Newton is lowest (ended at step {t.converged_at}): f − f* below 1e−16"
+    figure = study.draw(race)
+    texts = [text.get_text() for text in figure.findobj(Text)]
+    assert any(f"ended at step {t.converged_at}" in text for text in texts)
+    # Its name stands where its curve leaves the axis.
+    (axes,) = (a for a in figure.axes if a.get_label() == "curve")
+    (name,) = (a for a in axes.texts if a.get_text() == "Newton")
+    assert name.xy[0] == t.converged_at
+    assert name.xy[1] == axes.get_ylim()[0]
+    alone = ov.study("plot", optimizers=["newton"], on="six-hump-camel", start=(0, 0))
+    assert "(ended at step 0)" in alone.finding(alone.run())
+
+
+def test_what_stands_around_is_told_where_rates_are_scanned() -> None:
+    study = ov.study("sensitivity", optimizers=["adam:clip_norm=0.5", "sgd"], on="beale", starts=4)
+    result = study.run()
+    assert "Adam clip_norm = 0.5: " in study.finding(result)
+    texts = [text.get_text() for text in study.draw(result).findobj(Text)]
+    assert any(text.startswith("Adam clip_norm = 0.5  best lr") for text in texts)
+    many = ov.study("sensitivity", optimizers=["adam", "sgd", "momentum", "rmsprop"], starts=4)
+    found = many.run()
+    counts = {s.optimizer.name: int(found.works(k).sum()) for k, s in enumerate(found.sweeps)}
+    most, fewest = max(counts.values()), min(counts.values())
+    told = many.finding(found)
+    assert f"({most}), fewest for" in told
+    assert told.endswith(f"({fewest})")

@@ -110,7 +110,7 @@ def test_its_picture_says_what_it_holds() -> None:
     ("what", "how", "said"),
     [
         (3, {}, "not 3"),
-        ({}, {}, "trace takes a PyTorch module"),
+        ({}, {}, "dict has no parameters: there is nothing to see"),
         ([np.zeros(3)], {}, "trace takes a PyTorch module"),
         ({"w": np.zeros(3)}, {"keep": "v"}, "no parameter is called 'v'"),
         ({"w": np.zeros(3)}, {"most": 2}, "most must be a whole number from 3"),
@@ -351,3 +351,57 @@ def test_the_landscape_of_a_module_and_of_a_keras_model() -> None:
     for w, kept in zip(values_of(net.trainable_variables), numbers, strict=True):
         np.testing.assert_array_equal(w, kept)
     np.testing.assert_allclose(land.path_losses[0], np.square(t.points).sum(axis=1), rtol=1e-5)
+
+
+def test_the_last_point_is_what_the_block_ends_with() -> None:
+    params = {"w": np.zeros(1)}
+    for steps in (6, 7):  # a step that is kept, and one that is not
+        params["w"][:] = 0
+        with ov.trace(params, keep="all", most=5) as t:
+            for _ in range(steps):
+                params["w"] -= 1
+                t.step()
+            params["w"] -= 0.5
+        assert t.points[-1, 0] == -steps - 0.5
+        assert t.steps[-1] == steps
+
+
+def test_slips_around_a_trace_have_a_line() -> None:
+    params = {"w": np.zeros(3)}
+    t = ov.trace(params, keep=["w", "w"])
+    assert "0 steps so far" in repr(t)
+    with pytest.raises(ValueError, match="within the `with` block"):
+        t.step()
+    with t:
+        for wrong in ("x", None, np.zeros(2)):
+            with pytest.raises(ValueError, match="loss must be one number"):
+                t.step(loss=wrong) if wrong is not None else t.tell(wrong)
+    assert t.points.shape[1] == 3  # w once
+    with ov.trace(params, keep="all") as other:
+        params["v"] = np.zeros(2)
+        with pytest.raises(ValueError, match="were 3 numbers in 1 arrays and are 5 in 2"):
+            other.step()
+        del params["v"]
+    assert "<table" in t._repr_html_()
+    with pytest.raises(ValueError, match="within the `with` block"):
+        t.tell(1.0)
+    with pytest.raises(ValueError, match="keep must be projection, all, or names"):
+        ov.trace(params, keep=None)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="curve is for paths"):
+        ov.plot(t, curve="step")
+    with pytest.raises(ValueError, match="the landscape of a trace needs the parameters"):
+        ov.landscape(t.found, lambda: 0.0)
+    with pytest.raises(ValueError, match="landscape takes a network of optviz"):
+        ov.landscape(3, lambda: 0.0)  # type: ignore[arg-type]
+
+
+def test_a_landscape_wants_one_number() -> None:
+    params = {"w": np.ones(2)}
+    with ov.trace(params, keep="all") as t:
+        for _ in range(4):
+            params["w"] *= np.array([0.5, 0.8])
+            t.step()
+    for wrong in ("a", None, np.zeros(2)):
+        with pytest.raises(ValueError, match=r"loss\(\) must be one number"):
+            ov.landscape(t, lambda wrong=wrong: wrong)
+    np.testing.assert_allclose(params["w"], [0.5**4, 0.8**4])

@@ -154,8 +154,8 @@ class Nested(ov.Optimizer):
 def test_sums_in_one_pass_may_not_hang_on_each_other() -> None:
     with pytest.raises(RuleError, match="may not hang on another such sum"):
         Nested().kernel_source()
-    with pytest.raises(ValueError, match="may not hang on another such sum"):
-        ov.minimize("bowl", ov.Prodigy(clip_norm=1.0), steps=3)
+    with pytest.raises(ValueError, match="Prodigy sums over all arrays itself, and cannot have"):
+        ov.Prodigy(clip_norm=1.0)
 
 
 @pytest.mark.parametrize("name", ["lars", "lamb", "prodigy", "barzilaiborwein"])
@@ -209,3 +209,43 @@ def test_an_average_converges_where_its_own_gradient_is_small(text: str, on: str
         np.testing.assert_allclose(s.final[k], t.points[-1], rtol=1e-9, atol=1e-12)
         slopes = [np.linalg.norm(f.gradient(*p) if f.is_plane else f.gradient(p)) for p in t.points]
         assert slopes[-1] <= 1e-2 < min(slopes[:-1]), "it stops at the first such point"
+
+
+def test_what_is_no_number_is_seen_and_does_not_stop_the_others() -> None:
+    optimizer = ov.Prodigy(d0=0.01)
+    params = {"a": np.ones(3), "b": np.ones(2)}
+    for _ in range(20):
+        optimizer.update(params, {key: x.copy() for key, x in params.items()})
+    optimizer.update(params, {"a": np.array([np.nan, 1, 1]), "b": np.ones(2)})
+    assert np.isnan(params["a"][0])
+    before = {key: x.copy() for key, x in params.items()}
+    optimizer.update(params, {key: np.ones_like(x) for key, x in params.items()})
+    assert (params["b"] != before["b"]).all()
+    assert (params["a"][1:] != before["a"][1:]).all()
+
+
+def test_an_array_that_comes_late_is_refused_where_sums_are_remembered() -> None:
+    for optimizer in (ov.Prodigy(), ov.BarzilaiBorwein(lr=0.1)):
+        params = {"a": np.ones(3)}
+        optimizer.update(params, {"a": np.ones(3)})
+        before = params["a"].copy()
+        params["b"] = np.ones(2)
+        with pytest.raises(ValueError, match=r"params\['b'\] appears after the first step"):
+            optimizer.update(params, {"a": np.ones(3), "b": np.ones(2)})
+        np.testing.assert_array_equal(params["a"], before)
+    params = {"a": np.ones(3)}
+    clipped = ov.Adam(clip_norm=1.0)  # its sums are of one step
+    clipped.update(params, {"a": np.ones(3)})
+    clipped.update({**params, "b": np.ones(2)}, {"a": np.ones(3), "b": np.ones(2)})
+
+
+def test_barzilai_and_borwein_see_one_theta_however_it_is_cut() -> None:
+    matrix, start = np.array([[3.0, 2.9], [2.9, 3.0]]), np.array([1.0, -2.0])
+    whole, parts = {"x": start.copy()}, {"a": start[:1].copy(), "b": start[1:].copy()}
+    one, two = ov.BarzilaiBorwein(lr=0.1), ov.BarzilaiBorwein(lr=0.1)
+    for _ in range(40):
+        one.update(whole, {"x": matrix @ whole["x"]})
+        g = matrix @ np.concatenate([parts["a"], parts["b"]])
+        two.update(parts, {"a": g[:1], "b": g[1:]})
+    np.testing.assert_allclose(np.concatenate([parts["a"], parts["b"]]), whole["x"], atol=1e-12)
+    assert np.abs(whole["x"]).max() < 1e-12

@@ -57,8 +57,12 @@ def by_hand(kind: Any, gradients: np.ndarray, start: np.ndarray, **around: Any) 
 def test_around_every_rule_is_what_a_loop_around_it_does(name: str, settings_: Any) -> None:
     kind, around = ov.optimizers[name], {key: GIVEN[key] for key in settings_}
     if kind.comes_to and {"ema", "swa"} & around.keys():
-        with pytest.raises(ValueError, match="has a slot 'average'"):
-            ov.minimize("bowl", kind(**around), steps=2)
+        with pytest.raises(ValueError, match=r"an average of its own: leave (ema|swa) out"):
+            kind(**around)
+        return
+    if name == "barzilaiborwein" and "clip_norm" in around:
+        with pytest.raises(ValueError, match="BarzilaiBorwein sums over all arrays itself"):
+            kind(**around)
         return
     rng = np.random.default_rng(0)
     gradients, start = rng.normal(size=(25, 3)), rng.normal(size=3)
@@ -129,7 +133,7 @@ def test_texts_and_states_go_both_ways() -> None:
         ("adam:clip_norm=0", "clip_norm must be a positive number, not 0"),
         ("adam:ema=1", r"ema must be a number in \[0, 1\), not 1"),
         ("adam:clipnorm=1", r"\(did you mean 'clip_norm'\?\)"),
-        ("newton:ema=0.9", "newton makes its own way: ema is not for it"),
+        ("newton:ema=0.9", "Newton makes its own way: ema is not for it"),
     ],
 )
 def test_wrong_ones_have_a_line(text: str, said: str) -> None:
@@ -294,3 +298,54 @@ def test_a_module_is_evaluated_with_the_average() -> None:
         optimizer.step()
     optimizer.train()
     np.testing.assert_array_equal(model.weight.detach().numpy(), points[-1])
+
+
+@pytest.mark.parametrize("around", [{"lookahead": 5}, {"ema": 0.9}, {"swa": 2}])
+def test_an_array_that_comes_late_has_steps_of_its_own(around: Any) -> None:
+    """As ours, an optimizer in Python: what stands around it counts the array's own steps."""
+
+    def step(params: Any, grads: Any) -> None:
+        for key in params:
+            params[key] -= 0.1 * grads[key]
+
+    found = []
+    for optimizer in (ov.adapters.callable(step).fresh(**around), ov.SGD(lr=0.1, **around)):
+        params = {"a": np.full(1, 10.0)}
+        for k in range(10):
+            if k == 4:
+                params["b"] = np.full(1, 10.0)
+            optimizer.update(params, {key: np.ones(1) for key in params})
+        found.append([*params.values(), *optimizer.evaluation(params).values()])
+    np.testing.assert_allclose(*found, rtol=1e-12)
+
+
+def test_what_stands_around_can_be_swept() -> None:
+    swept = ov.sweep("bowl", "adam:lr=0.1", over={"ema": [0.1, 0.5]}, steps=30, tol=0)
+    for k, share in enumerate((0.1, 0.5)):
+        t = ov.minimize("bowl", ov.Adam(lr=0.1, ema=share), steps=30)
+        np.testing.assert_allclose(swept.final[k, 0], t.points[-1], rtol=1e-12)
+    with pytest.raises(ValueError, match="slow_step goes with lookahead="):
+        ov.sweep("bowl", "adam", over={"slow_step": [0.1, 0.5]})
+
+
+def test_other_libraries_are_checked_as_ours_and_nothing_is_half_done() -> None:
+    def step(params: Any, grads: Any) -> None:
+        params["x"] -= grads["x"]
+
+    optimizer = ov.adapters.callable(step)
+    params = {"a": np.ones(2), "b": np.ones(2)}
+    for grads, said in (
+        ({"a": np.ones(2), "b": np.ones(3)}, r"grads\['b'\] has shape \(3,\)"),
+        ({"a": np.ones(2), "b": None}, r"grads\['b'\] is None: leave"),
+        ({"a": np.ones(2), "b": np.ones(2) * 1j}, r"grads\['b'\] must be of real numbers"),
+        ({"a": np.ones(2)}, "'?b'? is in one of them only"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            optimizer.update(params, grads)
+        np.testing.assert_array_equal(params["a"], 1)
+    with pytest.raises(ValueError, match="must be a dict of arrays"):
+        optimizer.update([1], [1])
+    with pytest.raises(ValueError, match="must be a float32 or float64 array, not float16"):
+        optimizer.update({"a": np.ones(1, np.float16)}, {"a": np.ones(1)})
+    with pytest.raises(ValueError, match="undecayed has 'zz'"):
+        optimizer.update(params, {"a": np.ones(2), "b": np.ones(2)}, undecayed=["zz"])

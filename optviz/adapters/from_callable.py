@@ -29,7 +29,13 @@ class OwnRun:
             self.rate = rate
             setattr(self.owner, self.rate_name, rate)
         params = {"x": x.copy()}
-        given = (self.function or self.owner.update)(params, {"x": g})
+        try:
+            given = (self.function or self.owner.update)(params, {"x": g})
+        except Exception as error:
+            told = f"{type(error).__name__}: {error}"
+            raise ValueError(
+                f"update(params, grads), which gets two dicts of arrays by name: {told}"
+            ) from None
         if given is not None:
             raise ValueError(
                 "update(params, grads) returns something, which would be lost: it is to change the "

@@ -100,9 +100,16 @@ def adapted(transformation: Any, settings: Mapping[str, Any]) -> Foreign:
     made = tried(f"optax: {name}", transformation, **{**rate, **theirs(settings, transformation)})
     if not isinstance(made, optax.GradientTransformation):
         raise ValueError(f"optax: {name} makes no GradientTransformation")
+    tried(f"optax's {name} makes no step along a gradient", _steps, made)
     origin = f"optax:{name}" if getattr(optax, name, None) is transformation else ""
     return class_of(Optax, f"Optax{name.title()}", settings, rate=RATE, numbers=usual,
                     origin=origin, make=staticmethod(transformation), **more)  # fmt: skip
+
+
+def _steps(made: Any) -> None:
+    """Whether a gradient is all that it needs."""
+    place = _given(np.zeros(2, np.float32))
+    made.update(place, made.init(place), place)
 
 
 def _makes_some(value: Any) -> bool:

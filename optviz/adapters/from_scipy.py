@@ -44,8 +44,13 @@ class Scipy(Walker, Foreign):
         options = {**self.fixed, **self.settings(self.hyper_vector()), **most}
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")  # that it has not converged yet is what is shown
-            minimize(ground.f, x, jac=jac, method=self.method, callback=told_of,
-                     options=options)  # fmt: skip
+            try:
+                minimize(ground.f, x, jac=jac, method=self.method, callback=told_of,
+                         options=options)  # fmt: skip
+            except (TypeError, ValueError) as error:
+                raise ValueError(
+                    f"scipy's {self.method}: {type(error).__name__}: {error}"
+                ) from None
         return np.array(points[: steps + 1]), np.array(counts[: steps + 1])
 
 
@@ -53,7 +58,7 @@ def adapted(method: str, options: Mapping[str, Any]) -> Foreign:
     """What `optviz.adapters.scipy` returns."""
     known = {name.lower(): name for name in (*METHODS, *WITHOUT_GRADIENT)}
     if not isinstance(method, str) or method.lower() not in known:
-        hint = did_you_mean(str(method).lower(), known)
+        hint = did_you_mean(str(method), known.values())
         raise ValueError(f"scipy has no method {method!r}{hint} that needs no more than a "
                          f"gradient; it has {listed(known.values())}")  # fmt: skip
     name = known[method.lower()]

@@ -85,6 +85,8 @@ def adapted(optimizer: Any, settings: Mapping[str, Any]) -> Foreign:
         raise ValueError(
             f"torch's {kind} evaluates the function within its step: try scipy:L-BFGS-B"
         )
+    parameter.grad = torch.zeros_like(parameter)
+    tried(f"torch's {kind} makes no step along a gradient", made.step)
     more: dict[str, Any] = {
         "make": optimizer if is_class else staticmethod(optimizer),
         "library": told("torch"),

@@ -84,7 +84,12 @@ def tried(who: str, make: Callable[..., Any], *args: Any, **settings: Any) -> An
     try:
         return make(*args, **settings)
     except Exception as error:
-        raise ValueError(f"{who}: {type(error).__name__}: {error}") from None
+        told = f"{who}: {type(error).__name__}: {error}"
+        if unknown := [key for key in settings if f"argument {key!r}" in str(error)]:
+            takes = [p.name for p in _parameters(make) if p.name not in ("self", "params")]
+            told = f"{who} has no {unknown[0]!r}{did_you_mean(unknown[0], takes)}; it has "
+            told += listed(takes)
+        raise ValueError(told) from None
 
 
 def numbers(make: Any) -> dict[str, float | bool]:

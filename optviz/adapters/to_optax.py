@@ -27,9 +27,10 @@ def adapted(optimizer: str | Optimizer) -> Any:
     optax, jax = library("optax"), library("jax")
     made = of_ours(optimizer, "optax")
     if made.grand_totals:
+        instead = "instead of clip_norm put optax.clip_by_global_norm before it"
         raise ValueError(
-            f"{made.spec()} sums over all arrays, and a callback sees one: put "
-            "optax.clip_by_global_norm before it instead of clip_norm, or give it one array"
+            f"{made.spec()} sums over all arrays, and a callback sees one"
+            f"{': ' + instead if 'clip_norm' in made.hyper else ', so that optax cannot have it'}"
         )
     jnp = jax.numpy
 
@@ -81,7 +82,7 @@ def _step(jax: Any, made: Optimizer, x: Any, g: Any, slots: Any, powers: Any, co
             hyper[list(made.hyper).index(made.rate_name)] = made.schedule(int(count))
         gradient = np.array(g, dtype=place.dtype).reshape(-1)
         made.kernel(place.dtype)(place, gradient, state, hyper, int(count) + 1)
-        moved = place.reshape(x.shape) - np.asarray(x)
+        moved = (place.reshape(x.shape) - np.asarray(x)).astype(x.dtype)
         return moved, state.reshape(slots.shape), _packed(made, hyper)
 
     wanted = tuple(jax.ShapeDtypeStruct(a.shape, a.dtype) for a in (x, slots, powers))

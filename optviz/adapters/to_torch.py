@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -13,8 +14,12 @@ from optviz.adapters.making import library, of_ours
 from optviz.optimizers.base import Optimizer
 from optviz.optimizers.schedules import Schedule
 from optviz.optimizers.state import ArrayState, step_together
+from optviz.shared.text import listed
 
 Array = NDArray[Any]
+
+#: In a state: the weights, while averages are in their place.
+TRAINED = "trained"
 
 
 def adapted(params: Iterable[Any], optimizer: str | Optimizer) -> Any:
@@ -62,14 +67,29 @@ def _kind() -> Any:
                 with torch.enable_grad():
                     loss = closure()
             schedule, work = self.optimizer.schedule, []
+            has_begun = bool(self._arrays)
             for group in self.param_groups:
                 if schedule is not None:
                     group[self.optimizer.rate_name] = float(schedule(self._steps))
+                self._check_rate(group)
+                for p in group["params"] if has_begun else ():
+                    if p.grad is not None and p not in self._arrays:
+                        self.optimizer.check_latecomer(f"a parameter {tuple(p.shape)}", True)
                 hyper = [float(group[name]) for name in self.optimizer.hyper]
                 work += [self._prepared(p, hyper) for p in group["params"] if p.grad is not None]
             step_together(work)
             self._steps += 1
             return loss
+
+        def _check_rate(self, group: Mapping[str, Any]) -> None:
+            """A scheduler may set a rate to 0, which stands still, but not to what is no number."""
+            rate = group.get(self.optimizer.rate_name, 1.0)
+            if not 0 <= rate < math.inf or (rate == 0 and self.optimizer.divides_by_rate):
+                above = "> 0 (its rule divides by it)" if self.optimizer.divides_by_rate else "≥ 0"
+                raise ValueError(
+                    f"{type(self.optimizer).__name__}: {self.optimizer.rate_name} must be a finite "
+                    f"number {above}, not {rate!r}"
+                )
 
         def _prepared(self, p: Any, hyper: list[float]) -> tuple[ArrayState, Array, Array]:
             if p.grad.is_sparse:
@@ -108,16 +128,24 @@ def _kind() -> Any:
                 # As numbers: PyTorch casts tensors to the type of the parameter.
                 powers = state.hyper[len(self.optimizer.hyper) :].tolist()
                 self.state[p] = {"t": state.t, "powers": powers, **slots}
+                if p in self._trained:  # between eval() and train()
+                    self.state[p][TRAINED] = self._trained[p]
             out: dict[str, Any] = super().state_dict()
-            return {**out, "steps": self._steps}
+            return {**out, "steps": self._steps, "kind": self.optimizer._kind()}
 
         def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-            """Go on from what `state_dict` returned."""
+            """Go on from what `state_dict` returned; nothing changes if it does not fit."""
             given = dict(state_dict)
-            steps = given.pop("steps", None)
-            if steps is None:
+            steps, kind = given.pop("steps", None), given.pop("kind", None)
+            if steps is None or kind is None:
                 raise ValueError("this is no state_dict of an optimizer of optviz")
+            if kind != self.optimizer._kind():
+                name = type(self.optimizer).__name__
+                raise ValueError(f"{name}: this is the state of another optimizer or convention")
+            self._check_fits(given)
             super().load_state_dict(given)
+            self._trained = {p: entry.pop(TRAINED) for p, entry in self.state.items()
+                             if TRAINED in entry}  # fmt: skip
             arrays = {
                 p: ArrayState.loaded(self.optimizer, "p", {
                     name: np.array(value.numpy() if torch.is_tensor(value) else value)
@@ -126,21 +154,44 @@ def _kind() -> Any:
             }  # fmt: skip
             self._arrays, self._steps = arrays, int(steps)
 
-        def __getstate__(self) -> dict[str, Any]:
-            return {"optimizer": self.optimizer, "saved": self.state_dict(),
-                    "param_groups": self.param_groups, "defaults": self.defaults}  # fmt: skip
+        def _check_fits(self, given: Mapping[str, Any]) -> None:
+            """Whether a state's slots and settings are this optimizer's, its shapes the model's."""
+            name, wanted = type(self.optimizer).__name__, {"t", "powers", *self.optimizer.slots}
+            for group in given["param_groups"]:
+                if odd := set(self.optimizer.hyper) - group.keys():
+                    raise ValueError(
+                        f"{name}: this state has no {listed(sorted(odd))}: was it made with the "
+                        "same settings around the rule?"
+                    )
+            mine = [p for group in self.param_groups for p in group["params"]]
+            theirs = [k for group in given["param_groups"] for k in group["params"]]
+            for k, p in zip(theirs, mine, strict=False):
+                entry = given["state"].get(k, {})
+                if entry and entry.keys() - {TRAINED} != wanted:
+                    has, here = listed(sorted(entry)), listed(sorted(wanted))
+                    raise ValueError(f"{name}: this state has {has}, and here are {here}")
+                for slot in self.optimizer.slots if entry else ():
+                    if entry[slot].shape != p.shape:
+                        raise ValueError(
+                            f"{name}: parameter {k} was {tuple(entry[slot].shape)}, and is "
+                            f"{tuple(p.shape)} here: is it another model's?"
+                        )
 
-        def __setstate__(self, state: dict[str, Any]) -> None:
-            if "saved" not in state:  # as when PyTorch loads a state_dict
-                super().__setstate__(state)
-                return
-            self.__init__(state["param_groups"], state["optimizer"])  # type: ignore[misc]
-            self.load_state_dict(state["saved"])
+        def __reduce__(self) -> Any:
+            # The class is made when PyTorch is there: a file names what makes it.
+            return _again, (self.optimizer, self.param_groups, self.state_dict())
 
         def __repr__(self) -> str:
             return f"as_torch({self.optimizer!r})\n{super().__repr__()}"
 
     return OptvizOptimizer
+
+
+def _again(optimizer: Optimizer, groups: Any, saved: dict[str, Any]) -> Any:
+    """A copy, or what a pickle was of: the groups hold their settings and parameters."""
+    made = _kind()(groups, optimizer)
+    made.load_state_dict(saved)
+    return made
 
 
 def _check(p: Any) -> None:

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from optviz.compiled import jit
 from optviz.compiled.splitmix import hashed
-from optviz.shared.checks import check_whole
-from optviz.shared.table import Table, Tabular
+from optviz.shared.checks import check_whole, one_number
+from optviz.shared.table import Table, Tabular, html_of
 from optviz.shared.text import counted, did_you_mean, listed
 
 Array = NDArray[Any]
@@ -112,7 +112,8 @@ class Recorder:
     def __init__(self, held: Held, kept: str, dimensions: int | None, most: int) -> None:
         self.held, self._read, self._kept, self._watch = held, held.read, kept, held.watch
         arrays = held.read()
-        self._parameters = sum(a.size for a in arrays)
+        self._sizes = [a.size for a in arrays]
+        self._parameters = sum(self._sizes)
         self._signs = None if dimensions is None else [
             _signs(a.size, k) for k, a in enumerate(arrays)]  # fmt: skip
         width = self._parameters if dimensions is None else dimensions
@@ -128,6 +129,7 @@ class Recorder:
         #: Loss and rate of the step to come, and of the last one.
         self._pending = self._last = (np.nan, np.nan)
         self._is_before: bool | None = None
+        self._is_open = False
         self._stop: Callable[[], None] | None = None
         self._found: Trace | None = None
 
@@ -135,6 +137,7 @@ class Recorder:
         if self._at:
             raise ValueError("a trace is of one `with` block: make another")
         self._keep()
+        self._is_open = True
         if self._watch is not None:
             self._stop = self._watch(self)
         return self
@@ -143,11 +146,12 @@ class Recorder:
         if self._stop is not None:
             self._stop()
             self._stop = None
-        if self._at[-1] != self.count:
-            if len(self._at) == len(self._points):
-                self._at.pop()  # its place is for the last
-            self._pending = self._last
-            self._keep()
+        self._is_open = False
+        # The last point is what the block ends with: of two optimizers the second may have stepped.
+        if self._at[-1] == self.count or len(self._at) == len(self._points):
+            self._at.pop()  # its place is for the last
+        self._pending = self._last
+        self._keep()
         k = len(self._at)
         loss, rate = self._told[:k].T.copy()
         self._found = Trace(np.array(self._at), self._points[:k].copy(), loss, rate,
@@ -163,6 +167,8 @@ class Recorder:
         rate
             Its learning rate.
         """
+        if not self._is_open:
+            raise ValueError("steps are told within the `with` block of a trace")
         if self._stop is not None:
             raise ValueError(
                 "steps of PyTorch's optimizers are seen by themselves: say the loss by t.tell(loss)"
@@ -172,8 +178,8 @@ class Recorder:
     def _made(self, loss: Any = None, rate: float | None = None) -> None:
         self.count += 1
         if loss is not None or rate is not None:
-            loss = self._pending[0] if loss is None else float(loss)
-            self._pending = (loss, np.nan if rate is None else float(rate))
+            loss = self._pending[0] if loss is None else one_number("loss", loss)
+            self._pending = (loss, np.nan if rate is None else one_number("rate", rate))
         if self.count % self._stride == 0:
             if len(self._at) == len(self._points):
                 self._thin()
@@ -183,9 +189,11 @@ class Recorder:
 
     def tell(self, loss: Any) -> None:
         """Say the loss of a step that is seen by itself: before each, or after each."""
+        if not self._is_open:
+            raise ValueError("losses are told within the `with` block of a trace")
         if self._is_before is None:
             self._is_before = self.count == 0
-        value = float(loss.detach() if hasattr(loss, "detach") else loss)
+        value = one_number("loss", loss)
         if self._is_before:
             self._pending = (value, np.nan)
             return
@@ -193,9 +201,15 @@ class Recorder:
         if self._at[-1] == self.count:
             self._told[len(self._at) - 1, 0] = value
 
+    @np.errstate(over="ignore", invalid="ignore")  # what diverges is told by the numbers
     def _keep(self) -> None:
         row = self._points[len(self._at)]
         arrays = self._read()
+        if (sizes := [a.size for a in arrays]) != self._sizes:
+            raise ValueError(
+                f"the parameters were {sum(self._sizes):,} numbers in {len(self._sizes)} arrays "
+                f"and are {sum(sizes):,} in {len(sizes)}: a trace is of parameters that stay"
+            )
         if self._signs is None:
             np.concatenate([a.reshape(-1) for a in arrays], out=row, casting="same_kind")
         else:
@@ -231,6 +245,12 @@ class Recorder:
             raise AttributeError(name)
         return getattr(self.found, name)
 
+    def __repr__(self) -> str:
+        return f"<trace: {self.count:,} steps so far>" if self._found is None else repr(self._found)
+
+    def _repr_html_(self) -> str:
+        return html_of(self) if self._found is None else self._found._repr_html_()
+
 
 def trace(
     what: Any, *, keep: str | Sequence[str] = "projection", most: int = MOST,
@@ -247,6 +267,8 @@ def trace(
     keep
         "projection": random sums of the parameters (each is added to one of `dimensions` numbers
         with a random sign), which keep distances; "all" parameters; or the names of some.
+        Between the steps of the first optimizer that is seen the points are those after its own;
+        the last is what the block ends with.
     most : int ≥ 3
         Steps that are kept: of more every second one is dropped, again and again, so that the
         first, the last and even spacing stay, and memory is bounded.
@@ -279,7 +301,9 @@ def trace(
     held = _held(what)
     names = held.names
     if keep not in ("projection", "all"):
-        wanted = [keep] if isinstance(keep, str | int) else list(keep)
+        if not isinstance(keep, str | int | Iterable):
+            raise ValueError(f"keep must be projection, all, or names of parameters, not {keep!r}")
+        wanted = [keep] if isinstance(keep, str | int) else list(dict.fromkeys(keep))
         if not wanted:
             raise ValueError("keep is empty: give names of parameters, all, or projection")
         for name in wanted:
@@ -326,14 +350,20 @@ def _held(what: Any) -> Held:
     if hasattr(what, "trainable_variables"):
         return _held_variables(list(what.trainable_variables))
     tensors = dict(what.named_parameters()) if hasattr(what, "named_parameters") else None
+    if tensors == {} or (isinstance(what, Mapping) and not what):
+        raise ValueError(f"trace: {type(what).__name__} has no parameters: there is nothing to see")
+    if hasattr(what, "detach"):
+        tensors = {"0": what}
     if tensors is None and isinstance(what, Iterable) and not isinstance(what, str | np.ndarray):
         tensors = {f"{k}": p for k, p in enumerate(what)}
     if not tensors or not all(hasattr(p, "detach") for p in tensors.values()):
-        kind = type(what).__module__.partition(".")[0]
+        is_plain = type(what).__module__ == "builtins"
         raise ValueError(
             "trace takes a PyTorch module or its parameters, a dict of NumPy arrays, a Keras model "
-            f"or a network of optviz, not {kind if kind != 'builtins' else repr(what)[:40]}"
+            f"or a network of optviz, not {repr(what)[:40] if is_plain else type(what).__name__}"
         )
+    if len({id(p) for p in tensors.values()}) < len(tensors):
+        raise ValueError("trace: a parameter is given twice")
     return _held_tensors(tensors)
 
 

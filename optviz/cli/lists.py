@@ -198,11 +198,15 @@ def _optimizer(kind: type[Optimizer], width: int) -> list[str]:
         ]
         rows.append([name, *values, ranged.expected])
     name = kind.__name__.lower()
+    call = (
+        (f"{name}:{kind.rate_name}=0.1", f"{kind.rate_name}=0.1") if kind.rate_name else (name, "")
+    )
     return [
         kind.__name__, "", told, "", f"rule (book): {kind.equation}", "",
         *table(heads, rows, max(width, WIDE)), "",
-        *table(["as all have", "range"], _around(), max(width, WIDE)), "",
-        f"optviz plot {name}:lr=0.1      or in Python: ov.{kind.__name__}(lr=0.1)",
+        *([*table(["as all have", "range"], _around(), max(width, WIDE)), ""]
+          if kind.takes_wrappers else []),
+        f"optviz plot {call[0]}      or in Python: ov.{kind.__name__}({call[1]})",
     ]  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from optviz.adapters.trace import Recorder
+from optviz.adapters.trace import Recorder, Trace
 from optviz.landscapes.curvature import largest_curvatures
 from optviz.landscapes.directions import Plane, line_between, principal_plane, random_plane
 from optviz.landscapes.grid import losses_at, losses_on
@@ -17,9 +17,9 @@ from optviz.landscapes.twin import twin
 from optviz.nn.layers import Dense
 from optviz.nn.network import Network
 from optviz.nn.records import History
-from optviz.shared.checks import as_real, check_whole, generator
+from optviz.shared.checks import as_real, check_whole, generator, one_number
 from optviz.shared.table import Table, Tabular
-from optviz.shared.text import listed
+from optviz.shared.text import counted, listed
 
 Real = NDArray[np.float64]
 
@@ -206,7 +206,12 @@ def landscape(
     """
     for name, value in zip(("columns", "rows"), size, strict=True):
         check_whole(f"size: {name}", value, 2, 1001)
-    if isinstance(network, Recorder):
+    if isinstance(network, Recorder | Trace):
+        if isinstance(network, Trace):
+            raise ValueError(
+                "the landscape of a trace needs the parameters themselves: give what `ov.trace` "
+                "returned, not its `found`"
+            )
         others = {
             "y": y is not None, "directions": directions not in ("random", "pca"),
             "path": path is not None, "to": to is not None, "reach": reach != REACH,
@@ -218,6 +223,11 @@ def landscape(
                 "its plane is that of its path"
             )
         return landscape_of_trace(network, x, size, progress)
+    if not isinstance(network, Network):
+        raise ValueError(
+            "landscape takes a network of optviz, or a trace of anybody's model made with "
+            f'ov.trace(model, keep="all"), not {type(network).__name__}'
+        )
     if not 0 < as_real(reach) < 1e6:
         raise ValueError(f"reach must be a positive number, not {reach!r}")
     points, steps, cut = _paths(network, path)
@@ -272,7 +282,11 @@ def landscape_of_trace(
     if trace.finite < len(trace.steps):
         raise ValueError("this trace diverged: there is no plane through its last point")
     points = trace.points.astype(float)
-    if len(points) < 3 or not trace.moved.any():
+    if len(points) < 3:
+        raise ValueError(
+            f"this trace has {counted(len(points), 'point')}, and a plane needs 3: make more steps"
+        )
+    if not trace.moved.any():
         raise ValueError("this trace went nowhere: it has no plane")
     plane = principal_plane(points, points[-1])
     a, b = _axes(plane, "pca", [points], size, REACH)
@@ -282,8 +296,7 @@ def landscape_of_trace(
 
     def at(row: Real) -> float:
         held.write(np.split(row, ends))
-        value = loss()
-        return float(value.detach() if hasattr(value, "detach") else value)
+        return one_number("loss()", loss())
 
     try:
         along, shown = (np.array([at(row) for row in rows]) for rows in (points, plane.at(places)))

@@ -18,9 +18,17 @@ from numpy.typing import NDArray
 
 from optviz.compiled import jit, sources
 from optviz.optimizers.hyper import Hyper, ranges_of
-from optviz.optimizers.rule import STEP, SUMS, Arguments, Program, kernel_source, program_of
+from optviz.optimizers.rule import (
+    STEP,
+    SUMS,
+    Arguments,
+    Program,
+    RuleError,
+    kernel_source,
+    program_of,
+)
 from optviz.optimizers.schedules import Own, Schedule
-from optviz.optimizers.state import ArrayState, step_together
+from optviz.optimizers.state import ArrayState, check_pairs, known_keys, step_together
 from optviz.optimizers.state_text import read_state, state_text
 from optviz.optimizers.wrappers import AVERAGE, OWNERS, WRAPPERS, wrapped
 from optviz.shared.text import did_you_mean, listed, number
@@ -88,8 +96,12 @@ class Optimizer:
     color: ClassVar[str] = ""
     #: The hyperparameter that is tuned, scanned and scheduled.
     rate_name: ClassVar[str] = "lr"
+    #: Whether the rule divides by its rate, which then may not be 0.
+    divides_by_rate: ClassVar[bool] = False
     #: The slot of what a run has come to, where that is not the place of the gradients.
     comes_to: ClassVar[str] = ""
+    #: Whether `clip_norm`, `lookahead`, `ema` and `swa` can stand around it.
+    takes_wrappers: ClassVar[bool] = True
     #: Whether its kernel can be handed to compiled loops.
     is_compiled: ClassVar[bool] = True
     _ranges: ClassVar[Mapping[str, Hyper]] = {}
@@ -133,9 +145,10 @@ class Optimizer:
         for name in settings:
             if name not in defaults and name not in OWNERS:
                 hint = did_you_mean(name, [*defaults, *OWNERS])
+                around = f", and as all have {listed(OWNERS)}" if self.takes_wrappers else ""
                 raise ValueError(
                     f"{kind} in the {convention} convention has no {name!r}{hint}; "
-                    f"it has {listed(defaults)}, and as all have {listed(OWNERS)}"
+                    f"it has {listed(defaults)}{around}"
                 )
         self.convention = convention
         self._hyper: dict[str, Setting] = {}
@@ -145,6 +158,23 @@ class Optimizer:
             self._set(name, settings.get(name, default))
         self._states: dict[str, ArrayState] = {}
         self._steps = 0
+        if self._wrappers:
+            self._check_wrappers()
+
+    def _check_wrappers(self) -> None:
+        """Whether what stands around the rule goes with it."""
+        kind, names = type(self).__name__, listed(self._wrappers)
+        if not self.takes_wrappers:
+            raise ValueError(f"{kind} makes its own way: {names} is not for it")
+        if self.comes_to and (average := {"ema", "swa"} & set(self._wrappers)):
+            raise ValueError(f"{kind} keeps an average of its own: leave {listed(average)} out")
+        if self.is_compiled and "clip_norm" in self._wrappers and self._rule_sums_all:
+            try:
+                kernel_source(self._program)
+            except RuleError:
+                raise ValueError(
+                    f"{kind} sums over all arrays itself, and cannot have clip_norm: leave it out"
+                ) from None
 
     def _wrappers_of(self, settings: Mapping[str, Setting]) -> tuple[str, ...]:
         """What stands around the rule, by the settings that were given."""
@@ -315,6 +345,12 @@ class Optimizer:
         return self._program.totals > 0
 
     @property
+    def _rule_sums_all(self) -> bool:
+        """Whether the rule itself, not what stands around it, sums over all arrays."""
+        own = tuple(name for name in self._hyper if name not in self._around)
+        return _program(self.rule, own, ()).grand_totals > 0
+
+    @property
     def grand_totals(self) -> int:
         """How many sums over all arrays the rule wants."""
         return self._program.grand_totals
@@ -389,22 +425,14 @@ class Optimizer:
         >>> params["W"][0, 0], params["b"][0]
         (np.float64(0.9), np.float64(-0.1))
         """
-        for what, given in (("params", params), ("grads", grads)):
-            if not isinstance(given, Mapping):
-                raise ValueError(
-                    f'{what} must be a dict of arrays, such as {{"w": w}}, not '
-                    f"{type(given).__name__}"
-                )
-        if params.keys() != grads.keys():
-            odd = listed(sorted(map(str, params.keys() ^ grads.keys())))
-            raise ValueError(f"params and grads have different keys: {odd} is in one of them only")
-        undecayed = _known_keys(undecayed, params)
+        check_pairs(params, grads)
+        undecayed = known_keys(undecayed, params)
         states = self._states
         work = []
         for key, x in params.items():
-            if not isinstance(key, str) or key == "hyper":
-                raise ValueError(f"params has the key {key!r}: keys are texts other than 'hyper'")
             state = states.get(key) or ArrayState(self, key, x)
+            if key not in states:
+                self.check_latecomer(f"params[{key!r}]", bool(states))
             work.append((key, x, state.checked_gradient(key, x, grads[key]), state))
         rate = None if self.schedule is None else float(self.schedule(self._steps))
         for key, _, _, state in work:
@@ -415,6 +443,20 @@ class Optimizer:
             states[key] = state
         step_together([(state, x, grad) for _, x, grad, state in work])
         self._steps += 1
+
+    def check_latecomer(self, what: str, has_begun: bool) -> None:
+        """Whether an array may be first seen now that others have stepped.
+
+        Raises
+        ------
+        ValueError
+            If the rule remembers what it has summed over all of them.
+        """
+        if has_begun and self.slots and self._rule_sums_all:
+            raise ValueError(
+                f"{what} appears after the first step, and {type(self).__name__} remembers sums "
+                "over all arrays: give all of them from the first, or begin anew"
+            )
 
     def evaluation(self, params: Mapping[str, Array]) -> dict[str, Array]:
         """What the steps have come to, to be evaluated: copies of `params`, or, where the optimizer
@@ -550,18 +592,6 @@ def _kernel(
     module = sources.source_module(name, key, lambda: source)
     takes = SUMS if which == "sums" else STEP
     return jit.compiled(getattr(module, which), takes, dtype, flags)
-
-
-def _known_keys(undecayed: Any, params: Mapping[str, Array]) -> frozenset[str]:
-    """The keys on which no decay falls: a text or a slip would leave the wrong ones out."""
-    is_row = isinstance(undecayed, Iterable) and not isinstance(undecayed, str)
-    keys = frozenset(undecayed) if is_row else None
-    if keys is None:
-        raise ValueError(f'undecayed must be keys of params, such as ["b"], not {undecayed!r}')
-    for key in keys - params.keys():
-        hint = did_you_mean(str(key), map(str, params))
-        raise ValueError(f"undecayed has {key!r}{hint}, and params has {listed(params)}")
-    return keys
 
 
 def _count(name: str, value: Any) -> int:

@@ -745,6 +745,7 @@ class FTRL(Optimizer):
         },
     }  # fmt: skip
     initial = {"n": "initial_accumulator"}
+    divides_by_rate = True
     equation = "z ← z + g − (√(n+g²) − √n)/η θ,  n ← n + g²,  θ ← −shrink(z, λ₁)/((β+√n)/η + λ₂)"
 
     @staticmethod

@@ -18,6 +18,7 @@ from optviz.optimizers import wrappers
 from optviz.optimizers.base import Optimizer, Setting
 from optviz.optimizers.rule import Arguments
 from optviz.optimizers.schedules import Schedule
+from optviz.optimizers.state import check_pairs, check_parameter, checked_gradient, known_keys
 from optviz.optimizers.wrappers import apply_after, apply_before, slots_of
 
 Array = NDArray[Any]
@@ -72,7 +73,21 @@ class Foreign(Optimizer):
     def __reduce__(self) -> Any:
         if not self.origin:
             raise TypeError(f"{type(self).__name__} was made in Python: no text makes it again")
+        if self._steps:
+            raise TypeError(
+                f"{self.origin} has made steps, and its state is not seen: pickle it before, or "
+                "pickle its fresh()"
+            )
         return optviz.parse_optimizer, (self.spec(),)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Foreign:
+        out: Any = self.fresh()
+        runs: dict[str, Any] = self._states
+        out._states = {
+            key: [run.copy(), state.copy(), steps] for key, (run, state, steps) in runs.items()
+        }
+        out._steps = self._steps
+        return out  # type: ignore[no-any-return]
 
     @property
     def name(self) -> str:
@@ -127,13 +142,15 @@ class Foreign(Optimizer):
 
         A decay of the library's own falls on all of them, whatever is `undecayed`.
         """
-        if params.keys() != grads.keys():
-            raise ValueError("params and grads have different keys")
+        check_pairs(params, grads)
+        known_keys(undecayed, params)
+        for key, x in params.items():
+            check_parameter(key, x)
+        slopes = {key: checked_gradient(key, x, grads[key]).copy() for key, x in params.items()}
         hyper = self.hyper_vector()
         rate = self._hyper.get(self.rate_name)
         rate = rate(self._steps) if isinstance(rate, Schedule) else rate
         runs: dict[str, Any] = self._states
-        slopes = {key: np.array(grads[key], dtype=x.dtype) for key, x in params.items()}
         if slopes and any(wrappers.WRAPPERS[name].before for name in self._wrappers):
             whole = np.concatenate([np.ravel(g) for g in slopes.values()])
             whole = apply_before(self._wrappers, self._hyper, None, whole)
@@ -143,12 +160,12 @@ class Foreign(Optimizer):
         for key, x in params.items():
             if key not in runs:
                 state = np.zeros((len(self.slots), *np.shape(x)), x.dtype)
-                runs[key] = self.begin(x.copy(), self.settings(hyper)), state
-            run, state = runs[key]
+                runs[key] = [self.begin(x.copy(), self.settings(hyper)), state, 0]
+            run, state, steps = runs[key]
             new = run.step(np.array(x), slopes[key], None if rate is None else float(rate))
-            x[...] = apply_after(
-                self._wrappers, self._hyper, np.array(x), new, state, self._steps + 1
-            )
+            # An array has steps of its own: it may have come later than the others.
+            x[...] = apply_after(self._wrappers, self._hyper, np.array(x), new, state, steps + 1)
+            runs[key][2] = steps + 1
         self._steps += 1
 
     def _shown(self, key: str, row: int) -> Array:

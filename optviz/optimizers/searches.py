@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from optviz.optimizers.hyper import amount, positive, share
 from optviz.optimizers.walker import Ground, Walker
+from optviz.shared.checks import as_real
 
 Array = NDArray[np.float64]
 
@@ -172,10 +173,14 @@ class Wolfe(Search):
     rate_name = ""
     equation = "θ ← θ − η g  with  f ≤ f(θ) − c₁ η ‖g‖²  and  |slope| ≤ c₂ ‖g‖²  there"
 
-    def __init__(self, *args: Any, **settings: Any) -> None:
-        super().__init__(*args, **settings)
-        if not self.c1 < self.c2:
-            raise ValueError(f"Wolfe: c2 must be larger than c1 = {self.c1:g}, not {self.c2:g}")
+    def _set(self, name: str, value: Any) -> None:
+        before = self._hyper.get(name)
+        super()._set(name, value)
+        c1, c2 = (as_real(self._hyper.get(key, end)) for key, end in (("c1", 0.0), ("c2", 1.0)))
+        if not c1 < c2:
+            if before is not None:
+                self._hyper[name] = before
+            raise ValueError(f"Wolfe: c2 must be larger than c1 = {c1:g}, not {c2:g}")
 
     def places(self, ground: Ground, x: Array) -> Iterator[Array]:
         """See `Search`."""

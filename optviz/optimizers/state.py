@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from optviz.compiled import threads
 from optviz.shared.checks import as_array
+from optviz.shared.text import did_you_mean, listed
 
 Array = NDArray[Any]
 
@@ -61,9 +62,7 @@ class ArrayState:
     """
 
     def __init__(self, optimizer: Rule, key: str, x: Any) -> None:
-        if not isinstance(x, np.ndarray) or x.dtype not in (np.float32, np.float64):
-            what = x.dtype if isinstance(x, np.ndarray) else type(x).__name__
-            raise ValueError(f"params[{key!r}] must be a float32 or float64 array, not {what}")
+        check_parameter(key, x)
         self.optimizer = optimizer
         self.hyper = optimizer.hyper_vector()
         self.t = 0
@@ -110,16 +109,7 @@ class ArrayState:
                 f"params[{key!r}] was {self.dtype} {self.shape} and is now {x.dtype} {x.shape}; "
                 f"use another key or a fresh optimizer"
             )
-        if not x.flags.writeable:
-            raise ValueError(f"params[{key!r}] is read-only: give a copy")
-        gradient = as_array(f"grads[{key!r}]", grad)
-        if gradient.shape != x.shape:
-            raise ValueError(f"grads[{key!r}] has shape {gradient.shape}, its parameter {x.shape}")
-        if gradient.dtype != x.dtype:
-            if gradient.dtype.kind not in "fiu":
-                raise ValueError(f"grads[{key!r}] must be of real numbers, not {gradient.dtype}")
-            gradient = gradient.astype(x.dtype)
-        return gradient
+        return checked_gradient(key, x, grad)
 
     def add_sums(self, x: Array, grad: Array, out: Array) -> None:
         """Add to the sums over all arrays what the coming step has of this one."""
@@ -162,6 +152,82 @@ class ArrayState:
     def slot_array(self, row: int) -> Array:
         """One of them."""
         return np.concatenate([chunk[row] for chunk in self.chunks]).reshape(self.shape or ())
+
+
+def check_parameter(key: Any, x: Any) -> None:
+    """Whether an array can be stepped, and its key be kept.
+
+    Raises
+    ------
+    ValueError
+        If it cannot.
+    """
+    if not isinstance(key, str) or key == "hyper":
+        raise ValueError(f"params has the key {key!r}: keys are texts other than 'hyper'")
+    if not isinstance(x, np.ndarray) or x.dtype not in (np.float32, np.float64):
+        what = x.dtype if isinstance(x, np.ndarray) else type(x).__name__
+        raise ValueError(f"params[{key!r}] must be a float32 or float64 array, not {what}")
+
+
+def checked_gradient(key: str, x: Array, grad: Any) -> Array:
+    """The gradient of an array, in its type.
+
+    Raises
+    ------
+    ValueError
+        If it does not fit, or the array cannot be changed.
+    """
+    if not x.flags.writeable:
+        raise ValueError(f"params[{key!r}] is read-only: give a copy")
+    if grad is None or isinstance(grad, str):
+        what = (
+            "None: leave a parameter without a gradient out of both" if grad is None else "a text"
+        )
+        raise ValueError(f"grads[{key!r}] is {what}")
+    gradient = as_array(f"grads[{key!r}]", grad)
+    if gradient.shape != x.shape:
+        raise ValueError(f"grads[{key!r}] has shape {gradient.shape}, its parameter {x.shape}")
+    if gradient.dtype != x.dtype:
+        if gradient.dtype.kind not in "fiu":
+            raise ValueError(f"grads[{key!r}] must be of real numbers, not {gradient.dtype}")
+        gradient = gradient.astype(x.dtype)
+    return gradient
+
+
+def check_pairs(params: Any, grads: Any) -> None:
+    """Whether both are dicts with the same keys.
+
+    Raises
+    ------
+    ValueError
+        If they are not.
+    """
+    for what, given in (("params", params), ("grads", grads)):
+        if not isinstance(given, Mapping):
+            raise ValueError(
+                f'{what} must be a dict of arrays, such as {{"w": w}}, not {type(given).__name__}'
+            )
+    if params.keys() != grads.keys():
+        odd = listed(sorted(map(str, params.keys() ^ grads.keys())))
+        raise ValueError(f"params and grads have different keys: {odd} is in one of them only")
+
+
+def known_keys(undecayed: Any, params: Mapping[str, Array]) -> frozenset[str]:
+    """The keys on which no decay falls: a text or a slip would leave the wrong ones out.
+
+    Raises
+    ------
+    ValueError
+        If they are no keys of `params`.
+    """
+    is_row = isinstance(undecayed, Iterable) and not isinstance(undecayed, str)
+    keys = frozenset(undecayed) if is_row else None
+    if keys is None:
+        raise ValueError(f'undecayed must be keys of params, such as ["b"], not {undecayed!r}')
+    for key in keys - params.keys():
+        hint = did_you_mean(str(key), map(str, params))
+        raise ValueError(f"undecayed has {key!r}{hint}, and params has {listed(params)}")
+    return keys
 
 
 def step_together(work: Sequence[tuple[ArrayState, Array, Array]]) -> None:

@@ -9,9 +9,8 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from optviz.optimizers.base import Optimizer, Setting
+from optviz.optimizers.base import Optimizer
 from optviz.optimizers.rule import Arguments
-from optviz.shared.text import listed
 
 Array = NDArray[Any]
 
@@ -62,16 +61,10 @@ class Walker(Optimizer):
     """One whose step is not made of a gradient alone."""
 
     is_compiled: ClassVar[bool] = False
+    takes_wrappers: ClassVar[bool] = False
     rules: ClassVar[Any] = {"": None}
     #: Nobody steps parts of an array, or several, for it.
     sums_each_array, grand_totals = True, 0
-
-    def __init__(self, *args: Setting, **settings: Any) -> None:
-        super().__init__(*args, **settings)
-        if self._wrappers:
-            raise ValueError(
-                f"{self.name} makes its own way: {listed(self._wrappers)} is not for it"
-            )
 
     def walk(self, ground: Ground, x: Array, steps: int) -> tuple[Array, NDArray[np.int64]]:
         """The points (k + 1, n) from x on, k at most `steps`; and for each how many evaluations had

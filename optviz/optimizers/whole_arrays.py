@@ -168,8 +168,9 @@ class Prodigy(Optimizer):
         v = beta2 * v + (1 - beta2) * d**2 * g**2
         s = beta3 * s + d / d0 * rate * g
         size = grand_total(abs(s))
-        d = max(d, d_coef * N / size) if size > 0 else d
-        step = rate * (m / (sqrt(v) + d * eps) + weight_decay * x) if size > 0 else 0
+        # Not `size > 0`: what is no number is to be seen in the parameters, and not to stop them.
+        d = d if size == 0 else max(d, d_coef * N / size)
+        step = 0 if size == 0 else rate * (m / (sqrt(v) + d * eps) + weight_decay * x)
         return x - step, m, v, s, origin, d, N
 
 
@@ -177,9 +178,10 @@ class BarzilaiBorwein(Optimizer):
     """Gradient descent with the rate that the last step would have wanted.
 
     With Δθ = θ − θₜ₋₁ and Δg = g − gₜ₋₁: η = ⟨Δθ, Δθ⟩/⟨Δθ, Δg⟩, or with `short` ⟨Δθ, Δg⟩/⟨Δg, Δg⟩,
-    θ ← θ − ηg. Barzilai and Borwein (1988), Two-Point Step Size Gradient Methods, equations 6 and
-    5. The first step has the rate `lr`, and so has any after which the slope along the step has not
-    risen (⟨Δθ, Δg⟩ ≤ 0), where the paper's formula would go uphill. Values need not fall
+    θ ← θ − ηg; the products are over all arrays together. Barzilai and Borwein (1988), Two-Point
+    Step Size Gradient Methods, equations 6 and 5. The first step has the rate `lr`, and so has any
+    after which the slope along the step has not risen (⟨Δθ, Δg⟩ ≤ 0), where the paper's formula
+    would go uphill. Values need not fall
     in every step, and nothing but convexity promises that they ever do.
 
     Parameters
@@ -202,8 +204,8 @@ class BarzilaiBorwein(Optimizer):
 
     @staticmethod
     def rule(x, g, place, slope, lr, short, t):
-        along = total((x - place) * (g - slope))
-        long_rate = total((x - place) ** 2) / along if along > 0 else lr
-        short_rate = along / total((g - slope) ** 2) if along > 0 else lr
+        along = grand_total((x - place) * (g - slope))
+        long_rate = grand_total((x - place) ** 2) / along if along > 0 else lr
+        short_rate = along / grand_total((g - slope) ** 2) if along > 0 else lr
         rate = short_rate if short > 0 else long_rate
         return x - (rate if t > 1 else lr) * g, x, g

@@ -243,10 +243,14 @@ def _names_inside(
         if not y.size or not np.isfinite(y[-1]):
             continue
         is_late = len(y) > 0.6 * axes.get_xlim()[1]
+        # Below the axis it stands where the curve left it.
+        low = axes.get_ylim()[0]
+        is_below = y[-1] < low
         texts.append(
             axes.annotate(
-                stroke.name, (len(y) - 1, y[-1]), textcoords="offset points", zorder=6,
-                xytext=((-0.6 if is_late else 0.6) * look.font, 0), va="center",
+                stroke.name, (len(y) - 1, max(y[-1], low)), textcoords="offset points", zorder=6,
+                xytext=((-0.6 if is_late else 0.6) * look.font, 0.3 * look.font * is_below),
+                va="bottom" if is_below else "center",
                 ha="right" if is_late else "left", color=stroke.color, fontsize=0.85 * look.font,
                 parse_math=False, bbox={"boxstyle": "round,pad=0.1", "edgecolor": "none",
                                         "facecolor": look.theme.paper, "alpha": 0.8},

@@ -75,5 +75,9 @@ def draw_first_steps(
         factor, cut = contour.draw_arrows(axes, places, moves, spacing, stroke.color)
         notes = [f"arrows × {rounded(factor, 2)}"] if factor < 1 else []
         notes += [f"{cut} cut short"] if cut else []
-        name_panel(axes, stroke, frame.look, f"   ({', '.join(notes)})" if notes else "")
+        if len(runs) > 1:
+            name_panel(axes, stroke, frame.look, f"   ({', '.join(notes)})" if notes else "")
+        else:  # the title names it, and beside the formula on the left there is room
+            axes.set_title(", ".join(notes), loc="right", fontsize=frame.look.font, pad=3,
+                           color=frame.look.theme.quiet)  # fmt: skip
         contour.draw_minima(axes, f, frame.look)

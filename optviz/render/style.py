@@ -176,9 +176,10 @@ def _names(optimizers: Sequence[Who], traits: Sequence[Mapping[str, str | float]
         is_alone = len({other.name for other in optimizers}) == 1 and (
             bool(around) or differing not in ([], ["convention"])
         )
-        told = ", ".join(
-            _trait_text(key, traits[k][key], is_alone, o.rate_name) for key in differing[:2]
-        ) or ("plain" if around else "")
+        # Of more than two the legend tells all.
+        shown = [_trait_text(key, traits[k][key], is_alone, o.rate_name) for key in differing[:2]]
+        told = ", ".join([*shown, *(["…"] if len(differing) > 2 else [])])
+        told = told or ("plain" if around else "")
         names.append(told if is_alone else f"{called(o)} {told}".rstrip())
     return names
 
@@ -186,8 +187,11 @@ def _names(optimizers: Sequence[Who], traits: Sequence[Mapping[str, str | float]
 def spoken(stroke: Stroke, t: Trajectory) -> str:
     """A path's name in a sentence: "SGD with lr = 0.3", "SGD from (3, 4)"."""
     kind = called(who(t))
-    if (t.label and t.optimizer is not None) or stroke.name.startswith(kind):
+    if t.label and t.optimizer is not None:
         return stroke.name
+    if stroke.name.startswith(kind):
+        rest = stroke.name.removeprefix(kind)
+        return f"{kind} with{rest}" if " = " in rest else stroke.name
     return f"{kind} {'with ' if ' = ' in stroke.name else ''}{stroke.name}"
 
 
@@ -205,8 +209,8 @@ def _trait_text(key: str, value: str | float, is_alone: bool, rate: str) -> str:
 
 def legend_text(t: Trajectory, notes: Sequence[str] = (), always: Sequence[str] = ()) -> str:
     """The path's label, its optimizer with its rate, whatever is not the default and the settings
-    `always` told; where it left, if it did."""
-    gone = t.exit_words()
+    `always` told; where it left, or ended before its last step, if it did."""
+    gone = t.exit_words() or t.end_words()
     told = described(who(t), [t.remark], [*notes, gone], always=always)
     return f"{t.label}: {told}" if t.label and t.optimizer is not None else told
 
@@ -239,6 +243,15 @@ def described(
     notes = [note for note in (*remarks, *convention, *more) if note]
     text = "  ".join(part for part in (called(o), ", ".join(parts)) if part)
     return f"{text} ({', '.join(notes)})" if notes else text
+
+
+def scanned(optimizers: Sequence[Optimizer], strokes: Sequence[Stroke]) -> list[str]:
+    """Names where the rate is what is scanned: what else is told of an optimizer belongs to it."""
+    return [
+        stroke.name if stroke.name != called(o)
+        else " ".join(described(o, [], without=(o.rate_name,)).split())
+        for o, stroke in zip(optimizers, strokes, strict=True)
+    ]  # fmt: skip
 
 
 def setting_text(value: Setting) -> str:
@@ -353,7 +366,7 @@ def choices(
     tuned = [t for t in trajectories if t.remark.startswith("best of")]
     if tuned:
         parts.append(tuning_text(f, tuned[0].remark, max(t.steps for t in tuned), t.noise))
-    parts.append(evaluations_text(trajectories))
+        parts.append(evaluations_text(trajectories))
     if f.minimum is not None and f.is_searched and "f*" not in "".join(extra):
         parts.append(f"f* = {rounded(f.minimum, 4)} found numerically")
     return [part for part in (*parts, f.note, *extra) if part]

@@ -18,6 +18,9 @@ from optviz.shared.table import Table, Tabular, words
 
 #: Starts along the longer side unless told.
 SIZE = 800
+#: The same where each step is Python's.
+SLOW_SIZE = 60
+
 #: In `Basins.reached`, of runs at no minimum: not converged; converged outside the bounds;
 #: converged inside them, at a saddle or where f is flat; diverged.
 UNFINISHED, OUTSIDE, ELSEWHERE, LOST = -1, -2, -3, -4
@@ -161,12 +164,15 @@ class Basins(Tabular):
         return f"{self.size[0]} × {self.size[1]} starts on {self.function.name}"
 
 
-def axes_of(f: Function, size: tuple[int, int] | None) -> tuple[Axis, Axis]:
-    """The axes of a grid with `size` points in the function's bounds."""
+def axes_of(
+    f: Function, size: tuple[int, int] | None, usual: int = SIZE
+) -> tuple[Axis, Axis]:  # fmt: skip
+    """The axes of a grid with `size` points in the function's bounds; `usual` along the longer side
+    unless given."""
     (x0, x1), (y0, y1) = f.bounds
     if size is None:
         longer = max(x1 - x0, y1 - y0)
-        size = max(2, round(SIZE * (x1 - x0) / longer)), max(2, round(SIZE * (y1 - y0) / longer))
+        size = max(2, round(usual * (x1 - x0) / longer)), max(2, round(usual * (y1 - y0) / longer))
     try:
         width, height = size
     except (TypeError, ValueError):

@@ -125,6 +125,11 @@ def take_apart_from(t: Trajectory, first: int, last: int | None = None) -> Expla
             f"{optimizer.spec()} shows averages, and steps from where the gradient is taken: "
             "explain is not for it"
         )
+    if "lookahead" in optimizer.hyper:
+        raise ValueError(
+            f"{optimizer.spec()} steps back now and then, which is neither carried over nor this "
+            "gradient's: explain is not for it"
+        )
     if isinstance(optimizer, Walker):
         raise ValueError(
             f"{optimizer.name} evaluates the function within its steps: there is no gradient by "

@@ -18,6 +18,7 @@ from optviz.functions.catalogue import Function, function, function_text, names_
 from optviz.functions.space import SpaceFunction
 from optviz.optimizers.base import Optimizer
 from optviz.optimizers.parse import as_optimizer, is_of_catalogue, parse_optimizer
+from optviz.optimizers.wrappers import OWNERS, WRAPPERS
 from optviz.runs.axis import Axis
 from optviz.runs.block import CONVERGED, DIVERGED, UNFINISHED
 from optviz.runs.chunks import Job
@@ -315,6 +316,7 @@ def sweep(
     steps = check_steps(steps)
     check_amounts(noise=noise, tol=tol)
     real = _check_dtype(dtype)
+    optimizer = _with_wrappers(optimizer, over or {})
     grid = _check_over(optimizer, over or {})
     check_whole("runs", runs, 1, 10**15)
     check_seed(rng)
@@ -426,9 +428,17 @@ def _check_over(optimizer: Optimizer, over: Mapping[str, ArrayLike | Axis]) -> d
             raise ValueError(f"over: {name} must be a list of numbers, not {values!r}")
         for value in numbers:
             # Refuses what is out of range (a scaled schedule has the range of a rate).
-            type(optimizer)(convention=optimizer.convention, **{name: float(value)})
+            optimizer.fresh(**{name: float(value)})
         grid[name] = numbers
     return grid
+
+
+def _with_wrappers(optimizer: Optimizer, over: Any) -> Optimizer:
+    """The optimizer with those of the settings of all that are swept and that it does not have."""
+    names = [name for name in over if name in OWNERS and name not in optimizer.hyper]
+    defaults = {name: wrapper.settings[name] for wrapper in WRAPPERS.values()
+                for name in wrapper.settings}  # fmt: skip
+    return optimizer.fresh(**{name: float(defaults[name]) for name in names})
 
 
 def _numbers(values: ArrayLike, flags: bool) -> Real:

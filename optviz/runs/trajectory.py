@@ -212,6 +212,10 @@ class Trajectory(Tabular):
             return ""
         return f"{'no value' if self.is_lost_inside else 'left'} at step {step}"
 
+    def end_words(self) -> str:
+        """ "ended at step 7", if it was done before its last step; nothing else."""
+        return "" if self.converged_at is None else f"ended at step {self.converged_at:,}"
+
     @property
     def outcome(self) -> str:
         """What became of it: "diverged", "left" the function's bounds, "converged" (see `tol`), or

@@ -27,6 +27,29 @@ def as_real(value: Any) -> float:
         return float("nan")
 
 
+def one_number(what: str, value: Any) -> float:
+    """A number, of an array or tensor that holds one too.
+
+    Raises
+    ------
+    ValueError
+        If it is none.
+
+    >>> one_number("loss", [1, 2])
+    Traceback (most recent call last):
+        ...
+    ValueError: loss must be one number, not [1, 2]
+    """
+    plain = value.detach() if hasattr(value, "detach") else value
+    try:
+        if isinstance(plain, str | bytes) or plain is None:
+            raise TypeError
+        return float(plain)
+    except (TypeError, ValueError, RuntimeError, OverflowError):
+        told = " ".join(repr(value).split())[:60]
+        raise ValueError(f"{what} must be one number, not {told}") from None
+
+
 def as_array(what: str, values: Any) -> NDArray[Any]:
     """`values` as an array.
 

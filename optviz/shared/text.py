@@ -15,8 +15,9 @@ def listed(names: Iterable[object]) -> str:
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """` (did you mean 'adam'?)`, or nothing if nothing is near."""
-    near = difflib.get_close_matches(name.lower(), list(known), n=1, cutoff=0.6)
-    return f" (did you mean {near[0]!r}?)" if near else ""
+    as_written = {word.lower(): word for word in known}
+    near = difflib.get_close_matches(name.lower(), list(as_written), n=1, cutoff=0.6)
+    return f" (did you mean {as_written[near[0]]!r}?)" if near else ""
 
 
 def counted(count: int, what: str) -> str:

@@ -13,7 +13,7 @@ from optviz.functions.base import Function
 from optviz.functions.stationary import stationary_points
 from optviz.optimizers.base import Optimizer
 from optviz.runs.axis import Axis
-from optviz.runs.basins import WITHOUT, Basins, axes_of
+from optviz.runs.basins import SIZE, SLOW_SIZE, WITHOUT, Basins, axes_of
 from optviz.runs.race import several
 from optviz.runs.sweep import check_memory, part_of, sweep
 from optviz.runs.tuning import tune
@@ -61,7 +61,8 @@ class BasinsStudy(OnFunction, Drawn):
     def run(self, progress: Progress | None = None) -> Basins:
         """A sweep over all starts for each optimizer, tuned first where its rate is open."""
         f, items, seed = self.f, self.optimizers, self.seed or 0
-        x, y = axes_of(f, self.size)
+        is_quick = all(entry.optimizer.is_compiled for entry in items)
+        x, y = axes_of(f, self.size, SIZE if is_quick else SLOW_SIZE)
         check_memory(x.count * y.count * len(items))
         starts = np.stack(np.meshgrid(_centers(x), _centers(y)), axis=-1).reshape(-1, 2)
         sweeps, remarks = [], []
@@ -125,8 +126,8 @@ def basins(
         One or several, or text such as "adam" or "adam:lr=0.3"; text without a rate gets the one
         that `tune` finds.
     size : (int, int), optional
-        Starts across and down, each in the middle of its pixel; 800 along the longer side unless
-        given.
+        Starts across and down, each in the middle of its pixel; unless given 800 along the longer
+        side, or 60 where an optimizer is not compiled.
 
     Examples
     --------

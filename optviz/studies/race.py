@@ -244,6 +244,10 @@ class RaceStudy(OnFunction):
         steps = {t.steps for t in runs}
         count = steps.pop() if len(steps) == 1 else 0
         when = f" after {counted(count, 'step')}" if count else ""
+        done = [t.end_words() for t in runs if t.left_at() is None]
+        if any(text for text, (name, _) in zip(done, ends, strict=True) if name in best):
+            # It made fewer steps; of several, each its own.
+            when = f" ({done[[name for name, _ in ends].index(best[0])]})" if len(best) == 1 else ""
         if len(runs) == 1:
             return f"{best[0]} is at {what}{when}"
         who, verb = (best[0], "is lowest") if len(best) == 1 else (

@@ -12,6 +12,7 @@ from pydantic import Field, model_validator
 
 from optviz.functions.base import Function
 from optviz.optimizers.base import Optimizer
+from optviz.optimizers.parse import check_rate
 from optviz.runs.axis import Axis
 from optviz.runs.entry import without_rate
 from optviz.runs.race import several
@@ -149,7 +150,8 @@ class SensitivityStudy(OnFunction, Drawn):
 
     @model_validator(mode="after")
     def _has_somebody(self) -> SensitivityStudy:
-        several(self.optimizers, "sensitivity")
+        for entry in several(self.optimizers, "sensitivity"):
+            check_rate(entry.optimizer)
         return self
 
     def run(self, progress: Progress | None = None) -> Sensitivity:
@@ -188,15 +190,21 @@ class SensitivityStudy(OnFunction, Drawn):
 
     def finding(self, result: Sensitivity) -> str:
         """With how many of the rates each works; of many, the most and the least tolerant."""
-        from optviz.render.style import strokes_of
+        from optviz.render.style import scanned, strokes_of
         from optviz.render.theme import THEMES
 
-        names = [s.name for s in strokes_of([x.optimizer for x in result.sweeps], THEMES["light"])]
+        optimizers = [x.optimizer for x in result.sweeps]
+        names = scanned(optimizers, strokes_of(optimizers, THEMES["light"]))
         counts = [int(result.works(k).sum()) for k in range(len(names))]
         order = sorted(range(len(names)), key=lambda k: (-counts[k], k))
-        shown = order if len(order) <= 3 else [order[0], order[-1]]
-        parts = [f"{names[k]} {counts[k]}" for k in shown]
-        return f"Rates that work, of {len(result.rates)}: {listed(parts)}"
+        if len(order) <= 3:
+            # After a setting's number a colon: "clip_norm = 0.5: 40".
+            colons = [":" if "=" in name else "" for name in names]
+            told = listed([f"{names[k]}{colons[k]} {counts[k]}" for k in order])
+        else:
+            told = f"most for {names[order[0]]} ({counts[order[0]]}), fewest for "
+            told += f"{names[order[-1]]} ({counts[order[-1]]})"
+        return f"Rates that work, of {len(result.rates)}: {told}"
 
     def draw(self, result: Sensitivity, sheet: Sheet) -> None:  # type: ignore[override]
         """Medians and bands over the rates; for each optimizer those that work, and the best."""
@@ -204,11 +212,13 @@ class SensitivityStudy(OnFunction, Drawn):
         from optviz.render.layout import AXIS, Box
 
         s, look, unit = result, sheet.look, sheet.unit
-        strokes = style.strokes_of([x.optimizer for x in s.sweeps], look.theme)
+        optimizers = [x.optimizer for x in s.sweeps]
+        strokes = style.strokes_of(optimizers, look.theme)
         count = len(s.sweeps)
         sheet.legend([
-            sheet.handle(f"{stroke.name}  {_best_text(s, k)}", stroke.color, stroke.marker)
-            for k, stroke in enumerate(strokes)
+            sheet.handle(f"{name}  {_best_text(s, k)}", stroke.color, stroke.marker)
+            for k, (name, stroke) in enumerate(
+                zip(style.scanned(optimizers, strokes), strokes, strict=True))
         ])  # fmt: skip
         bars = 1.5 * count
         box = sheet.free(left=AXIS + 2.2, below=AXIS + 1.2 + bars)

@@ -15,6 +15,7 @@ from optviz.optimizers.base import Optimizer
 from optviz.runs.entry import without_rate
 from optviz.runs.paths import Paths
 from optviz.runs.trajectory import Trajectory, same_function
+from optviz.shared.text import listed
 from optviz.studies.animate import AnimateStudy
 from optviz.studies.plot import PlotStudy, strip_study
 from optviz.studies.race import Race
@@ -100,6 +101,14 @@ def plot(
         return _into(axes, trajectories, on=on, view=view, layout=layout, curve=curve, strip=strip,
                      size=size, theme=theme, **look)  # fmt: skip
     if (drawn := _without_study(trajectories, size, theme, view)) is not None:
+        chosen = {"on": on is not None, "layout": layout != "race", "strip": strip is not None,
+                 "curve": curve != "gap" and curve is not True,
+                 **{name: value is not None for name, value in look.items()}}  # fmt: skip
+        if others := [name for name, is_given in chosen.items() if is_given]:
+            raise ValueError(
+                f"{listed(others)} is for paths and what studies found: of a "
+                f"{type(trajectories).__name__} size and theme alone are chosen"
+            )
         return drawn
     if (study := study_of(trajectories)) is not None:
         if not isinstance(study, Drawn):

@@ -268,7 +268,7 @@ class Study(BaseModel):
         >>> print(ov.study("plot", optimizers=["adam:lr=0.1"], on="beale").python())
         import optviz as ov
         <BLANKLINE>
-        s = ov.study("plot", optimizers=["adam:lr=0.1"], on="beale")
+        s = ov.study("plot", on="beale", optimizers=["adam:lr=0.1"])
         ov.save(s, "plot.png")
         """
         idle = self.idle()
