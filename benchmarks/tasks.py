@@ -10,6 +10,7 @@ import sys
 
 from benchmarks import adapter_engines as adapters
 from benchmarks import course_engines as course
+from benchmarks import explore_engines as explore
 from benchmarks import film_engines as films
 from benchmarks import image_engines as images
 from benchmarks import landscape_engines as landscapes
@@ -334,6 +335,17 @@ PROCESSES = {
     ),
 }  # fmt: skip
 
+PAGES = {
+    "explore-move": Task(
+        "the page of `explore`: from a slider to the picture, five optimizers × 1,000 steps",
+        {OURS: explore.engine(explore.ours), "Bokeh (server)": explore.engine(explore.bokeh)},
+        {"Bokeh (server)": 1.3},
+        unit="move",
+        per_call=explore.MOVES,
+        rounds=9,
+    ),
+}  # fmt: skip
+
 TASKS = (
     PATH
     | UPDATES
@@ -346,4 +358,5 @@ TASKS = (
     | ADAPTERS
     | FILMS
     | PROCESSES
+    | PAGES
 )

@@ -117,7 +117,7 @@ def test_sensitivity() -> None:
             for row, left in zip(s.values, s.left, strict=True)
         ]
         counts[type(s.optimizer).__name__] = sum(good)
-    told = re.findall(r"(\w+) (\d+)", study.finding(result).partition(": ")[2])
+    told = re.findall(r"for (\w+) \((\d+)\)", study.finding(result))
     assert [int(n) for _, n in told] == [max(counts.values()), min(counts.values())]
     assert all(counts[name] == int(n) for name, n in told)
 

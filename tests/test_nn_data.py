@@ -252,7 +252,7 @@ def test_pickles_are_never_opened(tmp_path: Path, door: str) -> None:
 def test_damaged_archives(tmp_path: Path) -> None:
     file = tmp_path / "mine.npz"
     np.savez(file, X=IMAGES, y=LABELS)
-    assert "has no array 'x': it has X, y" in refusal(lambda: load(file))
+    assert "has no array 'x' (did you mean 'X'?): it has X, y" in refusal(lambda: load(file))
     np.savez(file, x=IMAGES, y=LABELS[:4])
     assert "5 samples and 4 labels" in refusal(lambda: load(file))
     np.savez(file, x=np.array([[1.0], [np.nan]]), y=[0, 1])

@@ -407,7 +407,7 @@ def test_arrows_are_the_first_steps_by_the_factor_that_is_told(rate: float) -> N
     (arrows,) = [c for c in map_.collections if hasattr(c, "U")]
     drawn = np.column_stack([arrows.U, arrows.V])
     steps = np.array([-rate * f.gradient(*p) for p in arrows.XY])
-    title = map_.get_title(loc="left")
+    title = map_.get_title(loc="left") + map_.get_title(loc="right")
     factor = re.findall(r"arrows × ([\d.e−]+)", title)
     ratio = np.hypot(*drawn.T) / np.hypot(*steps.T)
     usual = np.median(ratio)

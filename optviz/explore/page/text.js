@@ -41,9 +41,12 @@ export function read(text) {
   const isForeign = FOREIGN.includes(first.trim().toLowerCase()) && rest.length > 0;
   const name = isForeign ? `${first}:${rest.shift()}` : first;
   const settings = {};
+  let key = "";
   for (const part of split(rest.join(":"))) {
     const at = part.indexOf("=");
-    if (at > 0) settings[part.slice(0, at).trim()] = part.slice(at + 1).trim();
+    // What has no name is another value of the one before it: lr=0.1,0.5.
+    if (at > 0) settings[(key = part.slice(0, at).trim())] = part.slice(at + 1).trim();
+    else if (key) settings[key] += `,${part}`;
   }
   return { name: name.trim(), settings };
 }
