@@ -1,8 +1,8 @@
 """From a slider to the new picture, in Chromium: our page, and the same page made with Bokeh.
 
 Five optimizers, 1,000 steps each; a move of a slider changes Adam's rate, and is done when the
-last line of the new picture has been drawn. `python -m benchmarks.explore_engines` prints the median
-and the 95th percentile of single moves.
+last line of the new picture has been drawn. `python -m benchmarks.explore_engines` prints the
+median and the 95th percentile of single moves.
 """
 
 from __future__ import annotations

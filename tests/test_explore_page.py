@@ -156,7 +156,7 @@ def test_optimizers_come_and_go(page: Any) -> None:
 
 def test_a_rate_that_is_left_open_is_tuned(page: Any) -> None:
     box = page.find_elements("css selector", ".ov-card .ov-check input")[1]
-    answered(page, lambda: box.click())
+    answered(page, box.click)
     (t,) = ov.race("bowl", "adam")
     shown = float(named(page, "Adam: lr, as a number").get_attribute("value"))
     assert t.optimizer is not None
