@@ -45,7 +45,7 @@ def opened(browser: Any, served: Served, settings: Any = None, size: Any = (1280
         "Emulation.setDeviceMetricsOverride",
         {"width": size[0], "height": size[1], "deviceScaleFactor": 1, "mobile": size[0] < 500},
     )
-    browser.get(served.address + (f"#{quote(json.dumps(settings))}" if settings else ""))
+    browser.get(served.address + (f"#plane:{quote(json.dumps(settings))}" if settings else ""))
     until(browser, f"{PLANE}?.runs?.length > 0")
 
 
@@ -283,3 +283,72 @@ def test_nobody_is_kept_out_and_nothing_is_cut_off(
         ".map((e) => e.outerHTML.slice(0, 90))", least,
     )  # fmt: skip
     assert small == []
+
+
+def test_a_network_trains_and_another_beside_it(browser: Any, served: Served) -> None:
+    browser.get("about:blank")
+    browser.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride",
+        {"width": 1400, "height": 1000, "deviceScaleFactor": 1, "mobile": False},
+    )
+    browser.get(served.address)
+    until(browser, f"{PLANE}?.runs?.length > 0")
+    browser.find_element("xpath", "//button[text()='A network']").click()
+    until(browser, f"{PLANE}?.sides?.[0]?.arrays != null")
+    assert browser.execute_script(f"return {PLANE}.sides[0].epochs") == 0
+    browser.find_element("xpath", "//button[text()='One epoch']").click()
+    until(browser, f"{PLANE}.sides[0].epochs === 1")
+    browser.find_element("xpath", "//button[text()='Train']").click()
+    until(browser, f"{PLANE}.sides[0].epochs > 50")
+    browser.find_element("xpath", "//button[text()='Pause']").click()
+    told = browser.find_element("css selector", ".ov-answers .ov-finding").text
+    assert "right for" in told
+    # The same seed again is the same network again.
+    browser.find_element("xpath", "//button[text()='Begin anew, same seed']").click()
+    until(browser, f"{PLANE}.sides[0].epochs === 0")
+    browser.find_element("xpath", "//button[text()='One epoch']").click()
+    until(browser, f"{PLANE}.sides[0].epochs === 1")
+    weights = f"Array.from({PLANE}.sides[0].arrays.weights0)"
+    first = browser.execute_script(f"return {weights}")
+    study = ov.study("hidden-units", data="circles:n=400,noise=0.1", epochs=1)
+    np.testing.assert_array_equal(first, study.run().weights[0][-1].astype(np.float32).ravel())
+    # Two settings side by side.
+    browser.find_element("xpath", "//button[text()='Keep beside, and change the other']").click()
+    until(browser, f"{PLANE}.sides[1]?.arrays != null && {PLANE}.edited === 1")
+    put(browser, "Activation", "relu")
+    until(
+        browser, f"{PLANE}.sides[1].settings.activation === 'relu' && {PLANE}.sides[1].epochs === 0"
+    )
+    browser.find_element("xpath", "//button[text()='Train']").click()
+    until(browser, f"{PLANE}.sides.every((s) => s.epochs > 20)")
+    browser.find_element("xpath", "//button[text()='Pause']").click()
+    assert browser.execute_script(f"return {PLANE}.sides[0].settings.activation") == "tanh"
+    put(browser, "Epochs of each", "3")
+    browser.find_element("xpath", "//button[text()='Try all']").click()
+    until(browser, f"{PLANE}.sweptResult?.accuracy.length === 21")
+    hash_ = until(browser, "location.hash.startsWith('#network:') && location.hash")
+    address = served.address + hash_
+    browser.get("about:blank")
+    browser.get(address)
+    until(browser, f"{PLANE}?.settings?.activation === 'relu'")
+    assert [e for e in browser.get_log("browser") if e["level"] == "SEVERE"] == []
+
+
+@pytest.mark.parametrize("size", SIZES, ids=[f"{w}" for w, _ in SIZES])
+def test_the_network_keeps_nobody_out(browser: Any, served: Served, size: tuple[int, int]) -> None:
+    from axe_playwright_python.base import AXE_FILE_PATH
+
+    browser.get("about:blank")
+    browser.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride",
+        {"width": size[0], "height": size[1], "deviceScaleFactor": 1, "mobile": size[0] < 500},
+    )
+    browser.get(served.address + "#network:%7B%7D")
+    until(browser, f"{PLANE}?.sides?.[0]?.arrays != null")
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= size[0]
+    browser.execute_script(Path(AXE_FILE_PATH).read_text())
+    found = browser.execute_async_script(
+        "axe.run().then((r) => arguments[0](r.violations.map((v) => [v.impact, v.id,"
+        " v.nodes.map((n) => n.html.slice(0, 90))])))"
+    )
+    assert [v for v in found if v[0] in ("serious", "critical")] == []

@@ -28,7 +28,7 @@ from scipy import sparse
 from optviz.data import Dataset, Scaling, load
 from optviz.nn import Network, data
 
-GENERATED = ("moons", "circles", "spirals", "blobs", "text:n=300,words=500")
+GENERATED = ("moons", "circles", "spirals", "xor", "blobs", "text:n=300,words=500")
 IMAGES = np.arange(5 * 3 * 2, dtype=np.uint8).reshape(5, 3, 2)
 LABELS = np.array([3, 0, 9, 3, 1], dtype=np.uint8)
 
@@ -440,7 +440,7 @@ def test_same_seed_same_data_in_another_process(name: str) -> None:
 
 
 @pytest.mark.parametrize("n", [2, 3, 101])
-@pytest.mark.parametrize("name", ["moons", "circles", "spirals", "blobs"])
+@pytest.mark.parametrize("name", ["moons", "circles", "spirals", "xor", "blobs"])
 def test_plane_sets_have_n_finite_points_of_all_classes(name: str, n: int) -> None:
     made = load(f"{name}:n={n}" + (",centers=2" if name == "blobs" else ""))
     assert made.x.shape == (n, 2)
@@ -454,6 +454,10 @@ def test_shapes_without_noise_lie_on_their_curves() -> None:
     x, y = moons.x.T.astype(float)
     centre = np.where(moons.y == 0, 0, 1), np.where(moons.y == 0, 0, 0.5)
     np.testing.assert_allclose(np.hypot(x - centre[0], y - centre[1]), 1, atol=1e-6)
+    crossed = load("xor:noise=0")
+    np.testing.assert_array_equal(crossed.y == 0, crossed.x.prod(axis=1) > 0)
+    assert np.abs(crossed.x).min() >= 0.1
+    assert len(np.unique(np.sign(crossed.x), axis=0)) == 4
     circles = load("circles:noise=0,factor=0.3")
     radius = np.hypot(*circles.x.T)
     np.testing.assert_allclose(radius, np.where(circles.y == 0, 1, 0.3), atol=1e-6)

@@ -286,6 +286,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "schedules": st.sampled_from(["cosine", ("step", "warmup")]),
     "units of fits": st.sampled_from(["1,3", (2, 16)]),
     "grid": st.sampled_from(["9x7", (20, 31)]),
+    "features": st.sampled_from(["x,y", "x2,y2,xy", ("sinx",)]),
     "remedies": st.sampled_from(["dropout", ("small", "l1", "batch_norm")]),
     "filters": st.sampled_from(["2,3", (8, 16)]),
     "changes": st.sampled_from(["shift", ("rotate:20+noise:0.3", "flip:0.2")]),

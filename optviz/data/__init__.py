@@ -9,7 +9,7 @@ array([1., 1.], dtype=float32)
 
 from optviz.data.catalogue import datasets, is_made_here, load, load_classes, load_numbers
 from optviz.data.dataset import Dataset
-from optviz.data.generators import blobs, circles, moons, spirals, text
+from optviz.data.generators import blobs, circles, moons, spirals, text, xor
 from optviz.data.loaders import csv, digits, fashion_mnist, images, imdb, mnist, npz
 from optviz.data.preparation import (
     Scaling,
@@ -45,4 +45,5 @@ __all__ = [
     "standardize",
     "text",
     "vectorize_sequences",
+    "xor",
 ]

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from optviz.data.dataset import Dataset
-from optviz.data.generators import blobs, circles, moons, spirals, text
+from optviz.data.generators import blobs, circles, moons, spirals, text, xor
 from optviz.data.loaders import (
     csv,
     digits,
@@ -41,6 +41,7 @@ datasets: dict[str, Callable[..., Dataset]] = {
     "moons": moons,
     "circles": circles,
     "spirals": spirals,
+    "xor": xor,
     "blobs": blobs,
     "text": text,
     "mnist": mnist,

@@ -93,6 +93,39 @@ def circles(n: int = 1000, noise: float = 0.05, factor: float = 0.5, rng: Any = 
     return _plane("circles", points, noise, random, recipe)
 
 
+def xor(n: int = 1000, noise: float = 0.05, rng: Any = 0) -> Dataset:
+    """Four squares round the origin, those of a diagonal in one class: the sign of x·y.
+
+    No line tells them apart (Minsky and Papert, 1969). Points lie from 0.1 to 1 from both axes.
+
+    Parameters
+    ----------
+    n : int
+        Points, ≥ 2.
+    noise : float
+        Deviation of the normal noise on both coordinates, ≥ 0.
+    rng
+        Seed or generator (`np.random.default_rng(rng)`).
+
+    Raises
+    ------
+    ValueError
+        If a parameter is out of its range.
+
+    Examples
+    --------
+    >>> xor(n=300)
+    <xor: 300 × 2 float32, 2 classes>
+    """
+    random, recipe = _begin("xor", n, 2, rng, noise=noise)
+    points = []
+    for sign, size in zip((1.0, -1.0), _sizes(n, 2), strict=True):
+        side = random.choice((-1.0, 1.0), size)
+        x, y = random.uniform(0.1, 1.0, (2, size))
+        points.append(np.stack([side * x, sign * side * y], axis=1))
+    return _plane("xor", points, noise, random, recipe)
+
+
 def spirals(
     n: int = 1000, arms: int = 2, noise: float = 0.02, turns: float = 1.0, rng: Any = 0
 ) -> Dataset:

@@ -21,6 +21,10 @@ MODULES = (
     "curve",
     "cards",
     "plane",
+    "diagram",
+    "answer",
+    "learning",
+    "network",
     "sharing",
     "main",
 )

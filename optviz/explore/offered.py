@@ -6,16 +6,25 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
+from optviz.data import datasets
 from optviz.functions import functions
 from optviz.functions.base import Function
+from optviz.nn.activations import ACTIVATIONS
+from optviz.nn.initializers import INITIALIZERS
+from optviz.nn.plane import FEATURES
 from optviz.optimizers import optimizers
 from optviz.optimizers.base import Optimizer
 from optviz.optimizers.hyper import Hyper
 from optviz.optimizers.walker import Walker
 from optviz.render.curves import CURVES
+from optviz.render.graph import NEGATIVE, POSITIVE
 from optviz.render.theme import THEMES, Theme
 from optviz.runs.tuning import USUAL
+from optviz.studies.hidden_units import HiddenUnitsStudy
+from optviz.studies.on_plane import MOST_LAYERS, MOST_UNITS
 
+#: Data sets of the plane, all made here.
+DATA = ("circles", "xor", "blobs", "spirals", "moons")
 #: A setting without a range for sweeps: so many times its default, down and up.
 AROUND = 100.0
 #: Of settings that count something, at least so far.
@@ -29,6 +38,7 @@ def offered() -> dict[str, Any]:
         "functions": {name: _function(f) for name, f in functions.items()},
         "curves": {name: {"title": title, "axis": axis} for name, (title, axis) in CURVES.items()},
         "themes": {name: _theme(theme) for name, theme in THEMES.items()},
+        "network": _network(),
     }
 
 
@@ -77,6 +87,17 @@ def slider(hyper: Hyper, is_rate: bool = False) -> dict[str, Any]:
         return {**told, "scale": "log", "low": default / AROUND, "high": default * AROUND}
     low = max(hyper.low, default - 1) if hyper.low > -float("inf") else default - 1
     return {**told, "scale": "linear", "low": low, "high": min(hyper.high, default + 1)}
+
+
+def _network() -> dict[str, Any]:
+    """What the settings of `hidden-units` may be."""
+    return {
+        "data": {name: {"noise": inspect.signature(datasets[name]).parameters["noise"].default}
+                 for name in DATA},
+        "features": list(FEATURES), "activations": list(ACTIVATIONS), "inits": list(INITIALIZERS),
+        "defaults": HiddenUnitsStudy().texts(), "units": MOST_UNITS, "layers": MOST_LAYERS,
+        "positive": POSITIVE, "negative": NEGATIVE,
+    }  # fmt: skip
 
 
 def _function(f: Function) -> dict[str, Any]:

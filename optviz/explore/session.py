@@ -16,10 +16,11 @@ from typing import Any
 
 import numpy as np
 
-from optviz.explore import plane, wire
+from optviz.explore import network, plane, wire
 from optviz.explore.asked import BESIDE, number_of, read, settings_of, whole
 from optviz.explore.offered import offered
 from optviz.studies.animate import AnimateStudy
+from optviz.studies.hidden_units import HiddenUnitsStudy
 from optviz.studies.plot import PlotStudy
 from optviz.studies.study import Study
 
@@ -51,6 +52,7 @@ class Session:
         self._send = send
         self._initial = dict(initial or {})
         self._plane = plane.Plane()
+        self._networks = network.Networks()
         self._newest: dict[str, int] = {}
         self._lock = threading.Lock()
 
@@ -85,7 +87,7 @@ class Session:
 
     def _offer(self, _: Mapping[str, Any]) -> plane.Answer:
         self._plane.forget()
-        return {"offered": offered(), "initial": self._initial}, {}
+        return {"offered": offered(), "initial": self._initial, "view": "plane"}, {}
 
     def _show(self, request: Mapping[str, Any]) -> plane.Answer:
         return self._plane.show(settings_of(request))
@@ -99,8 +101,26 @@ class Session:
     def _sensitivity(self, request: Mapping[str, Any]) -> plane.Answer:
         return plane.sensitivity(settings_of(request), self._progress(request))
 
+    def _network(self, request: Mapping[str, Any]) -> plane.Answer:
+        return self._networks.begin(whole(request, "place"), settings_of(request))
+
+    def _train(self, request: Mapping[str, Any]) -> plane.Answer:
+        epochs = whole(request, "epochs") if "epochs" in request else None
+        share = network.SLICE / max(1, min(network.PLACES, whole(request, "of")))
+        have = whole(request, "have")
+        return self._networks.train(whole(request, "place"), epochs, share, have)
+
+    def _swept(self, request: Mapping[str, Any]) -> plane.Answer:
+        values = request.get("values")
+        if not isinstance(values, list) or not all(isinstance(v, str) for v in values):
+            raise ValueError("values must be a list of texts, such as 0.01")
+        return network.swept(
+            settings_of(request), str(request.get("setting")), values, whole(request, "epochs"),
+            whole(request, "seeds"), self._progress(request),
+        )  # fmt: skip
+
     def _code(self, request: Mapping[str, Any]) -> plane.Answer:
-        made = study_of(settings_of(request), str(request.get("file", "png")))
+        made = study_of(settings_of(request), str(request.get("file", "png")), _view(request))
         return {"command": made.command(), "python": made.python(), "spec": made.to_json()}, {}
 
     def _file(self, request: Mapping[str, Any]) -> plane.Answer:
@@ -108,7 +128,7 @@ class Session:
         import optviz as ov
 
         suffix = str(request.get("file", "png"))
-        made = study_of(settings_of(request), suffix)
+        made = study_of(settings_of(request), suffix, _view(request))
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / f"{made.name}.{suffix}"
             ov.save(made, path, progress=self._progress(request))
@@ -162,6 +182,9 @@ HANDLERS: Mapping[str, Callable[[Session, Mapping[str, Any]], plane.Answer]] = {
     "offer": Session._offer,
     "show": Session._show,
     "step": Session._step,
+    "network": Session._network,
+    "train": Session._train,
+    "swept": Session._swept,
     "code": Session._code,
     "basins": Session._basins,
     "sensitivity": Session._sensitivity,
@@ -169,8 +192,12 @@ HANDLERS: Mapping[str, Callable[[Session, Mapping[str, Any]], plane.Answer]] = {
 }
 
 
-def study_of(settings: Mapping[str, Any], suffix: str = "png") -> Study:
-    """The study that makes a file of what is on the page.
+def _view(request: Mapping[str, Any]) -> str:
+    return str(request.get("view", "plane"))
+
+
+def study_of(settings: Mapping[str, Any], suffix: str = "png", view: str = "plane") -> Study:
+    """The study that makes a file of what is on the page: of the plane, or of the network.
 
     Raises
     ------
@@ -179,6 +206,10 @@ def study_of(settings: Mapping[str, Any], suffix: str = "png") -> Study:
     """
     if suffix not in FILES:
         raise ValueError(f"the page saves {', '.join(FILES)}, not {suffix[:20]!r}")
+    if view == "network":
+        if suffix == "html":
+            raise ValueError("a network's film is gif or mp4, no page")
+        return HiddenUnitsStudy.from_data(settings)
     cls, still = FILES[suffix], PlotStudy.from_data(settings)
     if cls is PlotStudy:
         return still

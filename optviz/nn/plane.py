@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -13,11 +14,18 @@ from optviz.data import Dataset, count_for_training, load_classes, standardize
 from optviz.nn.mlp import MLP
 from optviz.nn.network import Network
 from optviz.nn.records import History
-from optviz.nn.training import fit
+from optviz.nn.run import Run
+from optviz.nn.training import begin, fit
 from optviz.optimizers.base import Optimizer
 
 Real = NDArray[np.float64]
 
+#: What a network may be given of a point's standardised coordinates.
+FEATURES: Mapping[str, Callable[[Real, Real], Real]] = MappingProxyType({
+    "x": lambda x, y: x, "y": lambda x, y: y, "x2": lambda x, y: x**2, "y2": lambda x, y: y**2,
+    "xy": lambda x, y: x * y, "sinx": lambda x, y: np.sin(np.pi * x),
+    "siny": lambda x, y: np.sin(np.pi * y),
+})  # fmt: skip
 #: The share of the data for the test, and the room around the data, as a share of their width.
 TEST, MARGIN = 0.2, 0.08
 
@@ -37,6 +45,8 @@ class OnPlane:
         test.
     seed
         Of the split, of first weights and of batches.
+    features
+        What the network is given of each point, by the names of `FEATURES`.
     """
 
     data: str
@@ -48,6 +58,7 @@ class OnPlane:
     seed: int
     samples: int | None = None
     usual: int | None = None
+    features: tuple[str, ...] = ("x", "y")
 
     def shares(self) -> tuple[Dataset, Dataset]:
         """For training and test, in the units of the data.
@@ -68,11 +79,27 @@ class OnPlane:
             test = 1 - count_for_training(whole, self.samples, self.usual) / len(whole)
         return whole.split(test, rng=np.random.default_rng([self.seed, 2]))
 
+    def inputs(self, train: Dataset, points: Any) -> Any:
+        """What the network is given of points (n, 2) in the units of the data: (n, features)."""
+        scaled = np.asarray(standardize(train)(points))
+        if self.features == ("x", "y"):
+            return scaled
+        x, y = scaled.T
+        return np.column_stack([FEATURES[name](x, y) for name in self.features])
+
     def network(self, train: Dataset, **settings: Any) -> Network:
         """Before training; from the same random numbers whatever the settings."""
-        sizes = (2, *self.hidden, train.n_classes)
-        return MLP(sizes, activation=self.activation, batch_norm=False, init=self.init,
+        sizes = (len(self.features), *self.hidden, train.n_classes)
+        return MLP(sizes, activation=self.activation, init=self.init,
                    rng=np.random.default_rng([self.seed, 0]), **settings)  # fmt: skip
+
+    def begin(self, network: Network, optimizer: Optimizer) -> Run:
+        """The training that `train` makes, before its first epoch: as many as one likes follow."""
+        train, test = self.shares()
+        x, held_out = (self.inputs(train, share.x) for share in (train, test))
+        return begin(network, x, train.y, optimizer.fresh(), batch_size=self.batch_size,
+                     validation=(held_out, test.y),
+                     rng=np.random.default_rng([self.seed, 1]))  # fmt: skip
 
     def train(
         self, network: Network, optimizer: Optimizer, frames: int = 0,
@@ -95,14 +122,13 @@ class OnPlane:
             After which they were.
         """
         train, test = self.shares()
-        scale = standardize(train)
-        inputs, held_out = scale(train), scale(test)
+        inputs, held_out = (self.inputs(train, share.x) for share in (train, test))
         first = network.parameters.copy()
         total = self.epochs * -(-len(train) // self.batch_size)
         every = max(1, round(total / frames)) if frames else total
         history = fit(
-            network, inputs.x, inputs.y, optimizer.fresh(), epochs=self.epochs, hints=False,
-            batch_size=self.batch_size, validation=(held_out.x, held_out.y), progress=progress,
+            network, inputs, train.y, optimizer.fresh(), epochs=self.epochs, hints=False,
+            batch_size=self.batch_size, validation=(held_out, test.y), progress=progress,
             record=("parameters",), record_every=every,
             rng=np.random.default_rng([self.seed, 1]), **options,
         )  # fmt: skip
@@ -125,4 +151,4 @@ class OnPlane:
     def places(self, x: Real, y: Real) -> Any:
         """The grid's points as the network takes them: (len(y) · len(x), 2)."""
         train, _ = self.shares()
-        return standardize(train)(np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2))
+        return self.inputs(train, np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2))

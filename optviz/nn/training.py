@@ -128,6 +128,23 @@ def fit(
     return history
 
 
+def begin(
+    network: Model, x: ArrayLike, y: ArrayLike, optimizer: str | Optimizer, *,
+    batch_size: int = 128, validation: tuple[ArrayLike, ArrayLike] | None = None, rng: Any = None,
+) -> Run:  # fmt: skip
+    """The training that `fit` makes, before its first epoch, to be gone on with epoch by epoch:
+    `run.epoch()`, `run.history()`.
+
+    Raises
+    ------
+    ValueError
+        As `fit`.
+    """
+    run, _ = _begun(network, x, y, optimizer, 10**9, batch_size, validation, None, False, 0.0, None,
+                    (), 1, None, None, rng)  # fmt: skip
+    return run
+
+
 def _begun(
     network: Model, x: ArrayLike, y: ArrayLike, optimizer: str | Optimizer, epochs: int,
     batch_size: int, validation: Any, patience: int | None, restore_best: bool, weight_decay: float,

@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, field_validator
 
-from optviz.data import standardize
+from optviz.data import Dataset
 from optviz.nn.network import Network
+from optviz.nn.plane import FEATURES
 from optviz.nn.records import History
 from optviz.runs.entry import Entry
 from optviz.shared.table import Table, Tabular
-from optviz.shared.text import listed, percent
+from optviz.shared.text import did_you_mean, listed, percent
 from optviz.studies.on_plane import OnPlaneStudy
-from optviz.studies.settings import Counts
+from optviz.studies.settings import Counts, Option, Words
 from optviz.studies.study import Filmed, Progress
 
 if TYPE_CHECKING:
@@ -44,6 +45,8 @@ class HiddenUnits(Tabular):
         Of training, 0 first.
     x, y : ndarray (n,)
         The grid, in the units of the data.
+    given : ndarray (n, n, features)
+        What the network is given there.
     maps : tuple of ndarray (frames, n, n, units)
         What each layer's units answer after the activation, rows are y; at last the probability of
         each class.
@@ -65,6 +68,7 @@ class HiddenUnits(Tabular):
     steps: NDArray[np.int64]
     x: Real
     y: Real
+    given: Real
     maps: tuple[Real, ...]
     weights: tuple[Real, ...]
     samples: Real
@@ -117,13 +121,49 @@ class HiddenUnitsStudy(OnPlaneStudy, Filmed):
         "hidden-units -o units.gif",
     )
 
+    features: Annotated[
+        Words, Option("x,y,x2,…"),
+        Field(description=f"What the network is given of a point: {', '.join(FEATURES)}."),
+    ] = ("x", "y")  # fmt: skip
+    batch_norm: Annotated[bool, Field(description="Before each activation.")] = False
+    dropout: Annotated[float, Field(ge=0, lt=1, description="The share that is dropped.")] = 0.0
+    l1: Annotated[float, Field(ge=0, description="Penalty on the sum of absolute weights.")] = 0.0
     l2: Annotated[float, Field(ge=0, description="Penalty on half the sum of squares.")] = 0.0
+
+    @field_validator("features")
+    @classmethod
+    def _known_features(cls, features: tuple[str, ...]) -> tuple[str, ...]:
+        if unknown := [name for name in features if name not in FEATURES]:
+            hint = did_you_mean(unknown[0], FEATURES)
+            raise ValueError(f"features has no {unknown[0]!r}{hint}; there are {listed(FEATURES)}")
+        if not features or len(set(features)) < len(features):
+            raise ValueError("features must be some of them, each once, such as x,y,xy")
+        return features
+
+    @property
+    def given(self) -> tuple[str, ...]:
+        """The features that the network is given."""
+        return self.features
+
+    def begun(self) -> tuple[Network, Dataset]:
+        """The network before training, and the data that it will be trained on."""
+        train, _ = self.task.shares()
+        network = self.task.network(train, batch_norm=self.batch_norm, dropout=self.dropout,
+                                    l1=self.l1, l2=self.l2)  # fmt: skip
+        return network, train
+
+    def answers(self, network: Network, places: Any) -> list[Real]:
+        """What each hidden layer's units answer at places (n, features), and at last the
+        probabilities: (n, units) each."""
+        with np.errstate(all="ignore"):
+            out = [values for name, values in network.activations(places).items()
+                   if name.endswith(f" {self.activation}")]  # fmt: skip
+            return [np.asarray(v, float) for v in (*out, network.predict_proba(places))]
 
     def run(self, progress: Progress | None = None) -> HiddenUnits:
         """Train, and ask every unit everywhere."""
         task, entry = self.task, self.optimizer
-        train, _ = task.shares()
-        network = task.network(train, l2=self.l2)
+        network, train = self.begun()
         optimizer: Entry = entry
         history, rows, steps = task.train(network, optimizer.optimizer, FRAMES,
                                           self.told(progress))  # fmt: skip
@@ -133,19 +173,15 @@ class HiddenUnitsStudy(OnPlaneStudy, Filmed):
         weights: list[list[Real]] = []
         for row in rows:
             network.parameters[...] = row
-            with np.errstate(all="ignore"):
-                answers = [values for name, values in network.activations(places).items()
-                           if name.endswith(f" {self.activation}")]  # fmt: skip
-                answers.append(network.predict_proba(places))
-            maps.append([np.asarray(v, float).reshape(len(y), len(x), -1) for v in answers])
+            maps.append([v.reshape(len(y), len(x), -1) for v in self.answers(network, places)])
             weights.append([np.array(v, float) for name, v in network.views().items()
                             if name.endswith("/W")])  # fmt: skip
-        inputs = standardize(train)(train.x)
-        taken = [values for name, values in network.activations(inputs).items()
-                 if name.endswith(f" {self.activation}")]  # fmt: skip
+        *taken, _ = self.answers(network, task.inputs(train, train.x))
         apart = [np.array([_told_apart(unit, train.y) for unit in values.T]) for values in taken]
         return HiddenUnits(
-            network, history, steps, x, y, tuple(np.array(v) for v in zip(*maps, strict=True)),
+            network, history, steps, x, y,
+            np.asarray(places, float).reshape(len(y), len(x), -1),
+            tuple(np.array(v) for v in zip(*maps, strict=True)),
             tuple(np.array(v) for v in zip(*weights, strict=True)), np.asarray(train.x, float),
             train.y, train.classes, tuple(apart), self,
         )  # fmt: skip
@@ -194,7 +230,7 @@ class HiddenUnitsStudy(OnPlaneStudy, Filmed):
         box = sheet.free(left=0.9, below=0.6)
         side = min(box.height - 3.4 * unit, 0.36 * box.width)
         place = Box(box.right - side, box.top + (box.height - side) / 2, side, side)
-        sizes = (2, *(maps.shape[-1] for maps in result.maps))
+        sizes = (len(self.features), *(maps.shape[-1] for maps in result.maps))
         network = Box(box.left, box.top + 1.4 * unit, box.width - side - 3.2 * unit,
                       box.height - 1.4 * unit)  # fmt: skip
         boxes = graph.columns(network, sizes, 7.0 * unit)
@@ -243,7 +279,6 @@ class HiddenUnitsStudy(OnPlaneStudy, Filmed):
 
         look, extent = sheet.look, (result.x[0], result.x[-1], result.y[0], result.y[-1])
         colors = hues(len(result.classes))
-        grid = np.stack(np.meshgrid(result.x, result.y), axis=-1)
         images = {}
         count = len(result.maps)
         for layer, column in enumerate(boxes):
@@ -251,7 +286,7 @@ class HiddenUnitsStudy(OnPlaneStudy, Filmed):
             for j, place in enumerate(column):
                 name = f"{titles[layer]} {j + 1}"
                 axes = sheet.figure.add_axes(place.fraction(sheet.width, sheet.height), label=name)
-                values = grid[..., j] if not layer else result.maps[layer - 1][-1, :, :, j]
+                values = result.given[..., j] if not layer else result.maps[layer - 1][-1, :, :, j]
                 cmap: Any = "RdBu_r"
                 low, high = (values.min(), values.max()) if not layer else _range(values)
                 if layer == count:
@@ -275,7 +310,12 @@ class HiddenUnitsStudy(OnPlaneStudy, Filmed):
         sheet.small_print([
             "units: red positive, blue negative, white 0, each by its own largest answer",
             "edges: weights, the widest is the heaviest at the end",
-            f"L2 {self.l2:g}" if self.l2 else "", *self.choices(len(result.samples)),
+            f"features {', '.join(self.features)} of the standardised coordinates"
+            if self.features != ("x", "y") else "",
+            "batch normalisation" if self.batch_norm else "",
+            f"dropout {self.dropout:g}" if self.dropout else "",
+            f"L1 {self.l1:g}" if self.l1 else "", f"L2 {self.l2:g}" if self.l2 else "",
+            *self.choices(len(result.samples)),
         ])  # fmt: skip
 
 

@@ -50,10 +50,15 @@ class OnPlaneStudy(OnData):
         return hidden
 
     @property
+    def given(self) -> tuple[str, ...]:
+        """The features that the network is given."""
+        return ("x", "y")
+
+    @property
     def task(self) -> OnPlane:
         """Data, sizes, and how it is trained."""
         return OnPlane(self.data, self.hidden or (), self.activation, self.init, self.epochs,
-                       self.batch_size, self.seed or 0)  # fmt: skip
+                       self.batch_size, self.seed or 0, features=self.given)  # fmt: skip
 
     def choices(self, samples: int) -> list[str]:
         """How the network came to be, for the small print."""

@@ -8,9 +8,10 @@ import { read, written } from "./text.js";
 const FIRST = ["lr", "momentum", "beta", "beta1", "beta2", "decay"];
 
 export class Card {
-  /** `entry` is {name, settings}, which the card changes; `told` are `changed` and `removed`. */
-  constructor(entry, offered, told) {
-    Object.assign(this, { entry, offered, told, dials: {} });
+  /** `entry` is {name, settings}, which the card changes; `told` are `changed` and `removed`, without
+   * which it stays. A rate that is left open is `tuned`, or the convention's own. */
+  constructor(entry, offered, told, tunes = true) {
+    Object.assign(this, { entry, offered, told, tunes, dials: {} });
     this.element = make("li", { class: "ov-card" });
     this.build();
   }
@@ -32,11 +33,12 @@ export class Card {
     this.swatch = make("canvas", { width: 44, height: 28, class: "ov-swatch", "aria-hidden": "true" });
     const names = Object.entries(this.offered.optimizers).map(([name, kind]) => [name, kind.title]);
     const known = this.kind ? names : [[this.entry.name, this.entry.name], ...names];
-    const head = make("div", { class: "ov-card-head" }, this.swatch,
+    const { removed } = this.told;
+    const head = make("div", { class: "ov-card-head" }, removed ? this.swatch : null,
       select("Optimizer", known, this.kind ? this.entry.name.toLowerCase() : this.entry.name,
         (name) => this.become(name)),
-      make("button", { type: "button", "aria-label": `Remove ${this.title}`, title: "Remove",
-        onclick: () => this.told.removed(this) }, "×"));
+      removed ? make("button", { type: "button", "aria-label": `Remove ${this.title}`, title: "Remove",
+        onclick: () => removed(this) }, "×") : null);
     const parts = [head];
     if (this.kind) parts.push(...this.buildSettings());
     this.text = make("input", {
@@ -67,7 +69,7 @@ export class Card {
       place.push(dial.element);
     }
     const parts = [...rows.shown];
-    if (kind.rate in table) parts.splice(1, 0, this.buildTuned());
+    if (this.tunes && kind.rate in table) parts.splice(1, 0, this.buildTuned());
     const conventions = Object.keys(kind.conventions);
     if (conventions.length > 1)
       rows.more.push(make("label", { class: "ov-row" }, "convention ",

@@ -171,6 +171,11 @@ export class Plane {
     this.basinsOf.value = Number(was) < this.cards.length && was !== "" ? was : "0";
   }
 
+  /** What a command line makes again. */
+  get code() {
+    return this.settings;
+  }
+
   // -- what is chosen ------------------------------------------------------------------------
 
   get settings() {

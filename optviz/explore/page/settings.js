@@ -42,14 +42,19 @@ export function settingsOf(state, theme) {
 export function toAddress(state) {
   const settings = settingsOf(state, undefined);
   for (const [key, value] of Object.entries(DEFAULTS)) if (settings[key] === value) delete settings[key];
-  return `#${encodeURIComponent(JSON.stringify(settings))}`;
+  return `#plane:${encodeURIComponent(JSON.stringify(settings))}`;
+}
+
+/** The view that an address is of, or null: `#plane:…`, `#network:…`. */
+export function viewOf(hash) {
+  return /^#(\w+):/.exec(hash)?.[1] ?? null;
 }
 
 /** The settings that an address holds, or null. */
 export function fromAddress(hash) {
-  if (hash.length < 2) return null;
+  if (viewOf(hash) === null) return null;
   try {
-    const settings = JSON.parse(decodeURIComponent(hash.slice(1)));
+    const settings = JSON.parse(decodeURIComponent(hash.slice(hash.indexOf(":") + 1)));
     return settings !== null && typeof settings === "object" && !Array.isArray(settings) ? settings : null;
   } catch {
     return null;
