@@ -147,7 +147,7 @@ class Armijo(Search):
 class Wolfe(Search):
     """Gradient descent with a rate after which the slope has flattened as well.
 
-    η with f(θ − ηg) ≤ f(θ) − c₁η‖g‖² and |⟨g(θ − ηg), g⟩| ≤ c₂‖g‖², the strong Wolfe conditions.
+    η with f(θ − ηg) ≤ f(θ) − c₁η‖g‖² and ∣⟨g(θ − ηg), g⟩∣ ≤ c₂‖g‖², the strong Wolfe conditions.
     Wolfe (1969); Nocedal and Wright (2006), algorithms 3.5 and 3.6, as SciPy's `line_search` has
     them.
 

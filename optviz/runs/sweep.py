@@ -64,7 +64,8 @@ class Sweep(Tabular):
     steps, tol, noise, seed
         As given.
     peaks : ndarray (..., windows) or None
-        The largest |∂f/∂xᵢ| that a run met in each window of the steps, 0 where it had ended.
+        The largest absolute ∂f/∂xᵢ that a run met in each window of the steps, 0 where it had
+        ended.
     left : ndarray (...) of int32 or None
         The step with which a run left the function's bounds for the first time; 0 if it stayed.
     """

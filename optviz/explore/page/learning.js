@@ -63,7 +63,7 @@ export class Learning {
     pen.fillStyle = look.quiet;
     pen.textAlign = "left";
     pen.textBaseline = "bottom";
-    pen.fillText("what hidden layers answer on the training data", box.left - 44, box.top - 6);
+    pen.fillText("what hidden layers answer", box.left - 44, box.top - 6);
     histograms.forEach((shares, k) => {
       const top = box.top + (k * (box.height + 20)) / count, tall = (box.height + 20) / count - 22;
       const highest = Math.max(...shares, 1e-9), wide = box.width / shares.length;

@@ -372,7 +372,7 @@ export class NetworkView {
       this.answerCanvases[number].setAttribute("aria-label", `What network ${BOTH[number][1]} answers: ${this.told[number].textContent}`);
     }
     const shown = this.sides[this.edited];
-    const parts = [`${told(shown.samples, 6)} samples for training (light rims), the rest for the test (dark rims)`,
+    const parts = [`${told(shown.samples, 6)} samples for training, the rest, with strong rims, for the test`,
       `${told(shown.parameters, 6)} parameters`, `seed ${this.settings.seed ?? 0}`];
     if (shown.rate) parts.push(`${Number(shown.rate.toPrecision(2)).toLocaleString("en")} samples a second`);
     this.state.textContent = parts.join(" · ");
