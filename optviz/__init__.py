@@ -14,7 +14,8 @@ import lazy_loader
 __version__ = "0.1.0"
 
 __getattr__, _, __all__ = lazy_loader.attach_stub(__name__, __file__)
-__all__ += ["__version__"]
+# What the stub imports for its types alone is none of them.
+__all__ = [name for name in __all__ if name != "CatalogueModule"] + ["__version__"]
 
 
 def __dir__() -> list[str]:

@@ -1,14 +1,9 @@
 """The public names of optviz, and where each lives."""
 
-__version__: str
-
-# The first two are mappings as well: `ov.optimizers["adam"]`, `ov.functions["beale"]`.
 from . import adapters as adapters
 from . import bench as bench
 from . import data as data
-from . import functions as functions
 from . import nn as nn
-from . import optimizers as optimizers
 from .adapters.trace import Trace as Trace
 from .adapters.trace import trace as trace
 from .functions.base import Function as Function
@@ -60,6 +55,7 @@ from .runs.trajectory import Trajectory as Trajectory
 from .runs.trajectory import minimize as minimize
 from .runs.tuning import Tuning as Tuning
 from .runs.tuning import tune as tune
+from .shared.catalogue import CatalogueModule
 from .shared.progress import Progress as Progress
 from .studies.basins import basins as basins
 from .studies.explain import explain as explain
@@ -72,3 +68,14 @@ from .studies.sensitivity import Sensitivity as Sensitivity
 from .studies.sensitivity import sensitivity as sensitivity
 from .studies.shown import animate as animate
 from .studies.shown import plot as plot
+
+__version__: str
+TYPE_CHECKING: bool
+
+if not TYPE_CHECKING:
+    # Modules that are mappings as well: `ov.optimizers["adam"]`, `ov.functions["beale"]`.
+    from . import functions as functions
+    from . import optimizers as optimizers
+
+optimizers: CatalogueModule[type[Optimizer]]
+functions: CatalogueModule[Function]

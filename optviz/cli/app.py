@@ -19,7 +19,17 @@ from optviz.shared.text import did_you_mean, listed
 from optviz.studies.catalogue import LISTED
 
 #: The commands that are no studies; `app` learns the others from the catalogue.
-OTHERS = ("explore", "bench", "spec", "replay", "gallery", "list", "completion", "version")
+OTHERS = (
+    "explore",
+    "bench",
+    "spec",
+    "replay",
+    "gallery",
+    "list",
+    "completion",
+    "doctor",
+    "version",
+)
 #: What stands in the help of a command whose file is not imported for it.
 SHORT = {
     "bench": "Compare optimizers on suites of problems.",
@@ -184,6 +194,20 @@ def completion_script(shell: str) -> str:
         raise ValueError(f"{found}: give one of {listed(SHELLS)}, as in `optviz completion bash`")
     # Not the class's own `source`, which first runs the shell to learn its version.
     return ShellComplete.source(kind(app, {}, "optviz", "_OPTVIZ_COMPLETE"))
+
+
+@app.command(cls=Command)
+def doctor() -> None:
+    """Tell versions, folders and extras, and what is wrong."""
+    from optviz.cli.doctor import report
+
+    lines, faults = report()
+    print("\n".join(lines))
+    print("\nnothing is wrong" if not faults else "\nwhat is wrong:")
+    for text in faults:
+        print(f"- {text}")
+    if faults:
+        sys.exit(1)
 
 
 @app.command(cls=Command)

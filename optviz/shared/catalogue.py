@@ -10,19 +10,23 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Mapping
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 from optviz.shared.text import did_you_mean
 
+Entry = TypeVar("Entry")
 
-class _CatalogueModule(ModuleType, Mapping[str, Any]):
-    _entries: Mapping[str, Any]
+
+class CatalogueModule(ModuleType, Mapping[str, Entry]):
+    """What such a module is, for type checkers: the stub of the package says so."""
+
+    _entries: Mapping[str, Entry]
 
     # A module is itself, whatever it holds.
     __eq__ = ModuleType.__eq__
     __hash__ = ModuleType.__hash__
 
-    def __getitem__(self, name: str) -> Any:
+    def __getitem__(self, name: str) -> Entry:
         try:
             return self._entries[name]
         except KeyError:
@@ -39,4 +43,4 @@ def make_catalogue(module_name: str, entries: Mapping[str, Any]) -> None:
     """Let the module of that name answer as the mapping `entries` too."""
     module = sys.modules[module_name]
     module._entries = entries  # type: ignore[attr-defined]
-    module.__class__ = _CatalogueModule
+    module.__class__ = CatalogueModule
