@@ -24,7 +24,7 @@ GALLERY = ROOT / "gallery"
 #: The pages of the reference: what each is about, and the folders whose public names it has.
 GROUPS = {
     "running": ("Running optimizers", ("runs", "shared")),
-    "showing": ("Pictures, films and studies", ("studies", "landscapes")),
+    "showing": ("Pictures, films and studies", ("studies", "landscapes", "explorer")),
     "functions": ("Functions", ("functions",)),
     "optimizers": ("Optimizers", ("optimizers",)),
     "networks": ("Networks and data", ("nn", "data")),

@@ -6,6 +6,7 @@ from . import data as data
 from . import nn as nn
 from .adapters.trace import Trace as Trace
 from .adapters.trace import trace as trace
+from .explorer.notebook import explore as explore
 from .functions.base import Function as Function
 from .functions.catalogue import function as function
 from .functions.slices import slice as slice

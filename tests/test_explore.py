@@ -23,10 +23,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import optviz as ov
-from optviz.explore import wire
-from optviz.explore.document import MODULES, document, script
-from optviz.explore.offered import offered, slider
-from optviz.explore.session import BESIDE, HANDLERS, Session
+from optviz.explorer import wire
+from optviz.explorer.document import MODULES, document, script
+from optviz.explorer.offered import offered, slider
+from optviz.explorer.session import BESIDE, HANDLERS, Session
 from optviz.functions import functions
 from optviz.optimizers import optimizers
 from optviz.render import curves
@@ -420,7 +420,7 @@ def test_two_people_do_not_see_each_other(served: Served) -> None:
 def test_what_takes_too_long_is_ended_and_the_page_goes_on() -> None:
     from websockets.asyncio.client import connect
 
-    from optviz.explore.server import Explorer
+    from optviz.explorer.server import Explorer
 
     async def visit() -> list[dict[str, Any]]:
         explorer = Explorer({}, idle=600, time_box=3.0)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import optviz as ov
-from optviz.explore.network import UNIT, swept
+from optviz.explorer.network import UNIT, swept
 from optviz.nn.plane import FEATURES
 from tests.test_explore import Page
 

@@ -18,7 +18,7 @@ import pytest
 
 import optviz as ov
 from optviz.cli import doctor
-from optviz.explore.document import MODULES
+from optviz.explorer.document import MODULES
 
 ROOT = Path(__file__).parent.parent
 
@@ -133,11 +133,11 @@ def wheel(tree: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_wheel_is_whole_and_holds_nothing_else(wheel: Path) -> None:
     assert wheel.name == f"optviz-{ov.__version__}-py3-none-any.whl"  # no compiler is needed
     names = set(zipfile.ZipFile(wheel).namelist())
-    page = {f"optviz/explore/page/{name}.js" for name in MODULES}
+    page = {f"optviz/explorer/page/{name}.js" for name in MODULES}
     assert names >= page | {
         "optviz/py.typed", "optviz/__init__.pyi", "optviz/data/digits.npz",
-        "optviz/render/player.html", "optviz/bench/report.html", "optviz/explore/page/page.html",
-        "optviz/explore/page/style.css",
+        "optviz/render/player.html", "optviz/bench/report.html", "optviz/explorer/page/page.html",
+        "optviz/explorer/page/style.css",
     }  # fmt: skip
     assert any(name.endswith("licenses/LICENSE") for name in names)
     own = (f"optviz-{ov.__version__}.dist-info/", "optviz/")

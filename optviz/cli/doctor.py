@@ -13,7 +13,8 @@ from pathlib import Path
 
 #: What each extra brings that is used here, by the names of modules.
 EXTRAS = {
-    "explore": ("websockets",), "distributed": ("distributed",), "docs": ("sphinx", "furo"),
+    "explore": ("websockets",), "notebook": ("anywidget",), "distributed": ("distributed",),
+    "docs": ("sphinx", "furo"),
     "peers": ("torch", "jax", "optax", "keras"), "test": ("pytest", "hypothesis"),
     "browser": ("selenium",),
 }  # fmt: skip

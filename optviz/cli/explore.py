@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import click
 
 from optviz.cli.commands import StudyCommand, params_of, settings_of
+from optviz.explorer.opening import serve
+from optviz.explorer.usual import USUAL, check
 from optviz.studies.plot import PlotStudy
 
 #: What the page has places for: the settings of `plot` that it begins with.
@@ -48,39 +48,11 @@ def explore_command() -> click.Command:
     )  # fmt: skip
 
 
-#: What is on the page when nobody says otherwise: the three that one compares first.
-USUAL = ("sgd:lr=0.9", "momentum:lr=0.1", "adam:lr=0.3")
-
-
 def _run(picture: Path | None, port: int, idle: float, browser: bool, **words: Any) -> None:
     given = settings_of(PlotStudy, words)
     study = _of_picture(picture, given) if picture is not None else _of_words(given)
-    try:
-        from optviz.explore.server import Explorer
-    except ModuleNotFoundError as error:
-        raise ValueError(
-            f"explore needs {error.name}, which is not installed: pip install 'optviz[explore]'"
-        ) from None
-    from optviz.explore.plane import check
-
     check(study)
-    try:
-        explorer = Explorer(study.texts(), port=port, idle=idle)
-    except OSError as error:
-        raise ValueError(
-            f"port {port} cannot be had ({error.strerror}): leave --port out"
-        ) from None
-
-    def ready() -> None:
-        print(f"{explorer.address}\nCtrl-C ends it.", flush=True)
-        if browser:
-            import webbrowser
-
-            webbrowser.open(explorer.address)
-
-    # To end it so is what one is told to do.
-    with suppress(KeyboardInterrupt):
-        asyncio.run(explorer.run(ready))
+    serve(study, port=port, idle=idle, opens=browser)
 
 
 def _of_words(given: dict[str, Any]) -> PlotStudy:

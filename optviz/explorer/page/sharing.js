@@ -7,8 +7,8 @@ const FILES = [["png", "PNG"], ["svg", "SVG"], ["pdf", "PDF"], ["gif", "GIF, it 
 
 /** A dialog; `ask` asks the process, `settings` gives what is on the page. */
 export class Sharing {
-  constructor(ask, settings) {
-    Object.assign(this, { ask, settings });
+  constructor(ask, settings, hasAddress) {
+    Object.assign(this, { ask, settings, hasAddress });
     this.said = make("p", { role: "status", class: "ov-small" });
     this.texts = Object.fromEntries([["command", "Command line"], ["python", "Python"], ["spec", "Specification"],
       ["link", "Link, as long as this server runs"]].map(([name, label]) => [name, this.text(name, label)]));
@@ -17,7 +17,7 @@ export class Sharing {
     this.dialog = make("dialog", { class: "ov-dialog", "aria-label": "Share and save" },
       make("div", { class: "ov-row" }, make("h2", {}, "Share and save"),
         make("button", { type: "button", onclick: () => this.dialog.close() }, "Close")),
-      ...Object.values(this.texts).map(({ row }) => row),
+      ...Object.entries(this.texts).filter(([name]) => hasAddress || name !== "link").map(([, { row }]) => row),
       make("p", {}, "Files carry what made them: ", make("code", {}, "optviz replay FILE"), " makes them again."),
       make("div", { class: "ov-files", role: "group", "aria-label": "Save as" }, ...this.saves), this.said);
   }

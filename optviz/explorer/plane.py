@@ -14,6 +14,7 @@ from contourpy import FillType, LineType, contour_generator
 from matplotlib.colors import to_hex
 from numpy.typing import NDArray
 
+from optviz.explorer.usual import check
 from optviz.functions.base import Function
 from optviz.functions.catalogue import function_text
 from optviz.optimizers.foreign import Foreign
@@ -34,8 +35,6 @@ from optviz.studies.sensitivity import SensitivityStudy
 Real = NDArray[np.float64]
 Answer = tuple[dict[str, Any], dict[str, NDArray[Any]]]
 
-#: What is shown at most: beyond, a picture or a film does better.
-MAX_STEPS, MAX_PATHS = 20_000, 24
 #: Points of the ground's grid along its longer side: isolines are smooth at the size of a screen.
 GRID = 240
 #: Starts of basins along the longer side.
@@ -156,29 +155,6 @@ def _study(settings: Mapping[str, Any]) -> PlotStudy:
     study = PlotStudy.from_data(settings)
     check(study)
     return study
-
-
-def check(study: PlotStudy) -> None:
-    """Whether the page can show it.
-
-    Raises
-    ------
-    ValueError
-        If it cannot.
-    """
-    if study.steps > MAX_STEPS:
-        raise ValueError(
-            f"this page shows up to {MAX_STEPS:,} steps, not {study.steps:,}: `optviz plot` "
-            "shows more"
-        )
-    paths = len(study.optimizers) * max(1, len(study.start or ()))
-    if paths > MAX_PATHS:
-        raise ValueError(f"this page shows up to {MAX_PATHS} paths, not {paths}")
-    if not study.f.is_plane:
-        raise ValueError(
-            f"{study.f.name} has {study.f.n} coordinates, and this page shows a plane: "
-            f"`{study.command()}` shows it"
-        )
 
 
 def _run(t: Trajectory, stroke: style.Stroke) -> dict[str, Any]:

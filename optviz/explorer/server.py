@@ -23,9 +23,9 @@ from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
-from optviz.explore import asked, wire
-from optviz.explore.document import document
-from optviz.explore.worker import HEAD
+from optviz.explorer import asked, wire
+from optviz.explorer.document import document
+from optviz.explorer.worker import HEAD
 
 HOST = "127.0.0.1"
 #: Visits at the same time: each is a process.
@@ -202,7 +202,7 @@ class Worker:
     async def begin(cls, initial: Mapping[str, Any]) -> Worker:
         """A new process, which imports what it needs before it is asked."""
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "optviz.explore.worker",
+            sys.executable, "-m", "optviz.explorer.worker",
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
         )  # fmt: skip
         worker = cls(process)

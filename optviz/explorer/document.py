@@ -63,4 +63,4 @@ def _hash(text: str) -> str:
 
 
 def _read(name: str) -> str:
-    return files("optviz.explore").joinpath("page", name).read_text(encoding="utf-8")
+    return files("optviz.explorer").joinpath("page", name).read_text(encoding="utf-8")

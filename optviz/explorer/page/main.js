@@ -11,6 +11,7 @@ import { Link } from "./wire.js";
 export function mount(root, send, { keepsAddress = true } = {}) {
   const link = new Link(send);
   root.classList.add("ov");
+  root.classList.toggle("ov-cell", !keepsAddress);
   const trouble = make("p", { class: "ov-error", role: "alert", hidden: true });
   root.replaceChildren(make("p", { class: "ov-waiting", role: "status" }, "optviz is starting …"), trouble);
   link.troubled = (error) => {
@@ -30,7 +31,8 @@ class Page {
     const prefersDark = window.matchMedia("(prefers-color-scheme: dark)");
     this.theme = initial.theme ?? (prefersDark.matches ? "dark" : "light");
     if (!(this.theme in offered.themes)) this.theme = "light";
-    this.sharing = new Sharing((what, body) => link.ask(what, { view: this.name, ...body }), () => this.view.code);
+    this.sharing = new Sharing((what, body) => link.ask(what, { view: this.name, ...body }), () => this.view.code,
+      keepsAddress);
     this.main = make("main", {});
     this.dark = make("button", { type: "button", onclick: () => this.turn() }, "Dark");
     this.tabs = Object.entries(VIEWS_OF_PAGE).map(([name, [, title]]) =>

@@ -43,7 +43,7 @@ def main() -> None:
             sink.write(data)
             sink.flush()
 
-    from optviz.explore.session import Session
+    from optviz.explorer.session import Session
 
     initial = read(source)
     if initial is None:

@@ -16,9 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from optviz.explore import network, plane, wire
-from optviz.explore.asked import BESIDE, number_of, read, settings_of, whole
-from optviz.explore.offered import offered
+from optviz.explorer import network, plane, wire
+from optviz.explorer.asked import BESIDE, number_of, read, settings_of, whole
+from optviz.explorer.offered import offered
 from optviz.studies.animate import AnimateStudy
 from optviz.studies.hidden_units import HiddenUnitsStudy
 from optviz.studies.plot import PlotStudy
