@@ -9,7 +9,7 @@ from typing import Any
 #: Characters of a request.
 MAX_REQUEST = 100_000
 #: What takes long, and runs beside the rest.
-BESIDE = frozenset({"basins", "sensitivity", "swept", "file"})
+BESIDE = frozenset({"basins", "sensitivity", "swept", "landscape", "file"})
 
 
 def read(text: str) -> dict[str, Any]:

@@ -25,6 +25,8 @@ MODULES = (
     "answer",
     "learning",
     "network",
+    "terrain",
+    "losses",
     "sharing",
     "main",
 )

@@ -21,6 +21,7 @@ from optviz.render.graph import NEGATIVE, POSITIVE
 from optviz.render.theme import THEMES, Theme
 from optviz.runs.tuning import USUAL
 from optviz.studies.hidden_units import HiddenUnitsStudy
+from optviz.studies.landscape import LandscapeStudy
 from optviz.studies.on_plane import MOST_LAYERS, MOST_UNITS
 
 #: Data sets of the plane, all made here.
@@ -97,6 +98,7 @@ def _network() -> dict[str, Any]:
         "features": list(FEATURES), "activations": list(ACTIVATIONS), "inits": list(INITIALIZERS),
         "defaults": HiddenUnitsStudy().texts(), "units": MOST_UNITS, "layers": MOST_LAYERS,
         "positive": POSITIVE, "negative": NEGATIVE,
+        "losses": LandscapeStudy().texts(),
     }  # fmt: skip
 
 

@@ -23,6 +23,7 @@ from optviz.render import curves, style
 from optviz.render.basins import pixels
 from optviz.render.contour import bar_texts, field, ground
 from optviz.render.paths import shown_points
+from optviz.render.surface import relief
 from optviz.render.theme import THEMES, Theme
 from optviz.runs.explanation import take_apart_from
 from optviz.runs.trajectory import Trajectory
@@ -99,6 +100,28 @@ class Plane:
             "slots": {name: e.states[1, k] for k, name in enumerate(e.slots)},
         }, {}  # fmt: skip
 
+    def surface(self, settings: Mapping[str, Any]) -> Answer:
+        """The function as a surface, with the paths lying on it; its heights are those of
+        `plot --surface`."""
+        study = _study(settings)
+        theme = THEMES.get(study.theme, THEMES["light"])
+        race = study.run()
+        f = race.function
+        g, height, name, _ = relief(f)
+        arrays: dict[str, NDArray[Any]] = {
+            "heights": np.ma.filled(height(g.z), np.nan).astype(float),
+            "minima": _lifted(np.array(f.minima, dtype=float).reshape(-1, 2), f, height),
+        }
+        for k, t in enumerate(race.trajectories):
+            arrays[f"path{k}"] = _lifted(shown_points(t), f, height)
+        return {
+            "bounds": f.bounds, "axes": [*f.axes, name], "colors": theme.surface,
+            "star": theme.star, "runs": [
+                _run(t, stroke) for t, stroke in
+                zip(race.trajectories, style.strokes(race.trajectories, theme), strict=True)
+            ],
+        }, arrays  # fmt: skip
+
     def forget(self) -> None:
         """The page has nothing: it has been opened again."""
         self._sent = None
@@ -171,6 +194,11 @@ def _run(t: Trajectory, stroke: style.Stroke) -> dict[str, Any]:
         "color": stroke.color, "dash": dash, "marker": stroke.marker, "left": t.left_at(),
         "outcome": t.outcome, "recorded": len(t.points), "spec": optimizer.spec(),
     }  # fmt: skip
+
+
+def _lifted(points: Real, f: Function, height: Callable[[Real], Real]) -> Real:
+    """Points (n, 2) with their heights, (n, 3)."""
+    return np.column_stack([points, height(np.asarray(f(*points.T), dtype=float))])
 
 
 def _ground(

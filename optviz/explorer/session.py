@@ -16,11 +16,12 @@ from typing import Any
 
 import numpy as np
 
-from optviz.explorer import network, plane, wire
+from optviz.explorer import losses, network, plane, wire
 from optviz.explorer.asked import BESIDE, number_of, read, settings_of, whole
 from optviz.explorer.offered import offered
 from optviz.studies.animate import AnimateStudy
 from optviz.studies.hidden_units import HiddenUnitsStudy
+from optviz.studies.landscape import LandscapeStudy
 from optviz.studies.plot import PlotStudy
 from optviz.studies.study import Study
 
@@ -100,6 +101,12 @@ class Session:
 
     def _sensitivity(self, request: Mapping[str, Any]) -> plane.Answer:
         return plane.sensitivity(settings_of(request), self._progress(request))
+
+    def _surface(self, request: Mapping[str, Any]) -> plane.Answer:
+        return self._plane.surface(settings_of(request))
+
+    def _landscape(self, request: Mapping[str, Any]) -> plane.Answer:
+        return losses.landscape(settings_of(request), self._progress(request))
 
     def _network(self, request: Mapping[str, Any]) -> plane.Answer:
         return self._networks.begin(whole(request, "place"), settings_of(request))
@@ -182,6 +189,8 @@ HANDLERS: Mapping[str, Callable[[Session, Mapping[str, Any]], plane.Answer]] = {
     "offer": Session._offer,
     "show": Session._show,
     "step": Session._step,
+    "surface": Session._surface,
+    "landscape": Session._landscape,
     "network": Session._network,
     "train": Session._train,
     "swept": Session._swept,
@@ -197,7 +206,8 @@ def _view(request: Mapping[str, Any]) -> str:
 
 
 def study_of(settings: Mapping[str, Any], suffix: str = "png", view: str = "plane") -> Study:
-    """The study that makes a file of what is on the page: of the plane, or of the network.
+    """The study that makes a file of what is on the page: of the plane, of the network, or of
+    its losses.
 
     Raises
     ------
@@ -210,6 +220,10 @@ def study_of(settings: Mapping[str, Any], suffix: str = "png", view: str = "plan
         if suffix == "html":
             raise ValueError("a network's film is gif or mp4, no page")
         return HiddenUnitsStudy.from_data(settings)
+    if view == "losses":
+        if suffix == "html":
+            raise ValueError("a landscape's film is gif or mp4, no page")
+        return LandscapeStudy.from_data(settings)
     cls, still = FILES[suffix], PlotStudy.from_data(settings)
     if cls is PlotStudy:
         return still

@@ -27,6 +27,8 @@ Real = NDArray[np.float64]
 
 #: Above this ratio of largest to median height the walls hide everything: heights are logs.
 STEEP = 12.0
+#: Points along the longer side.
+SURFACE_GRID = 90
 ELEVATION, AZIMUTH = 34.0, -58.0
 
 
@@ -42,15 +44,7 @@ def draw_surface(
     axes: Axes3D = figure.add_axes(
         rectangle, projection="3d", computed_zorder=False, facecolor=look.theme.paper, label="map"
     )
-    g = contour.ground(f, 90)
-    gap = g.z - g.lowest
-    is_steep = float(gap.max()) > STEEP * max(
-        float(np.nanmedian(np.ma.filled(gap, np.nan))), 1e-300
-    )
-
-    def height(z: Real) -> Real:
-        return np.asarray(np.log10(1 + np.maximum(z - g.lowest, 0)) if is_steep else z)
-
+    g, height, name, is_steep = relief(f)
     x, y = np.meshgrid(g.x, g.y)
     colors = LinearSegmentedColormap.from_list("surface", look.theme.surface)
     axes.plot_surface(
@@ -70,9 +64,24 @@ def draw_surface(
         axes.plot(*f.minima.T, height(np.asarray(f(*f.minima.T))), "*", markersize=11,
                   markerfacecolor=look.theme.star, markeredgecolor=look.theme.ink,
                   markeredgewidth=0.7, zorder=7.5)  # fmt: skip
+    _finish(axes, f, look, name)
+    return axes, walkers, f"height is {name}" if is_steep else ""
+
+
+def relief(f: Function) -> tuple[contour.Ground, Callable[[Real], Real], str, bool]:
+    """The grid of a surface, what makes heights of f, what they are called, and whether they are
+    logarithmic: where walls would hide everything."""
+    g = contour.ground(f, SURFACE_GRID)
+    gap = g.z - g.lowest
+    is_steep = float(gap.max()) > STEEP * max(
+        float(np.nanmedian(np.ma.filled(gap, np.nan))), 1e-300
+    )
+
+    def height(z: Real) -> Real:
+        return np.asarray(np.log10(1 + np.maximum(z - g.lowest, 0)) if is_steep else z)
+
     logs = f"log₁₀(1 + f − {contour.lowest_name(f, g)})"
-    _finish(axes, f, look, logs if is_steep else "f(x, y)")
-    return axes, walkers, f"height is {logs}" if is_steep else ""
+    return g, height, logs if is_steep else "f(x, y)", is_steep
 
 
 def _finish(axes: Axes3D, f: Function, look: Look, name: str) -> None:

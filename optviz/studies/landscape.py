@@ -204,9 +204,10 @@ class LandscapeStudy(OnNetwork, Filmed):
         """What the plane shows, how far off it the paths end, and how sharp the ends are."""
         from optviz.render.theme import THEMES
 
-        return finding(result, [stroke.name for stroke in self._strokes(THEMES["light"])])
+        return finding(result, [stroke.name for stroke in self.strokes(THEMES["light"])])
 
-    def _strokes(self, theme: Any) -> list[Stroke]:
+    def strokes(self, theme: Any) -> list[Stroke]:
+        """How each path is drawn."""
         from optviz.render import style
 
         optimizers = [entry.optimizer for entry in self.optimizers]
@@ -241,7 +242,7 @@ class LandscapeStudy(OnNetwork, Filmed):
         from optviz.render import style
         from optviz.render.landscape import draw_landscape
 
-        strokes = self._strokes(sheet.look.theme)
+        strokes = self.strokes(sheet.look.theme)
         names = [type(entry.optimizer).__name__ for entry in self.optimizers]
         ends = (strokes[0].name, strokes[-1].name)
         what = f"between {ends[0]} and {ends[1]}" if self.directions == "line" else (

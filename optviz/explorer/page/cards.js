@@ -131,6 +131,18 @@ export class Card {
 
   /** What became of it: its colour and mark, and the settings that were left open. */
   sync(run) {
+    this.dress(run);
+    for (const [name, dial] of Object.entries(this.dials)) {
+      const value = run.hyper[name], isNumber = typeof value === "number";
+      dial.slider.disabled = !isNumber;
+      if (isNumber) dial.show(value);
+      else dial.field.value = value ?? "";
+    }
+    if (this.remark) this.remark.textContent = run.remark ? `(${run.remark})` : "";
+  }
+
+  /** Its colour and mark. */
+  dress(run) {
     const pen = this.swatch.getContext("2d");
     pen.clearRect(0, 0, 44, 28);
     pen.strokeStyle = run.color;
@@ -140,12 +152,5 @@ export class Card {
     pen.lineTo(42, 14);
     pen.stroke();
     mark(pen, 22, 14, run.marker, 8, run.color, null);
-    for (const [name, dial] of Object.entries(this.dials)) {
-      const value = run.hyper[name], isNumber = typeof value === "number";
-      dial.slider.disabled = !isNumber;
-      if (isNumber) dial.show(value);
-      else dial.field.value = value ?? "";
-    }
-    if (this.remark) this.remark.textContent = run.remark ? `(${run.remark})` : "";
   }
 }

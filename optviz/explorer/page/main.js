@@ -1,6 +1,7 @@
 /* The page: it is mounted into an element, over whatever brings texts there and bytes back. */
 
 import { make } from "./elements.js";
+import { LossView } from "./losses.js";
 import { NetworkView } from "./network.js";
 import { Plane } from "./plane.js";
 import { fromAddress, viewOf } from "./settings.js";
@@ -23,7 +24,9 @@ export function mount(root, send, { keepsAddress = true } = {}) {
 }
 
 /** What each view is made by, and called. */
-const VIEWS_OF_PAGE = { plane: [Plane, "Functions"], network: [NetworkView, "A network"] };
+const VIEWS_OF_PAGE = {
+  plane: [Plane, "Functions"], network: [NetworkView, "A network"], losses: [LossView, "Its losses"],
+};
 
 class Page {
   constructor(root, trouble, link, { offered, initial, view }, keepsAddress) {

@@ -4,6 +4,7 @@ import { Card } from "./cards.js";
 import { Curve } from "./curve.js";
 import { Dial, Positions, make, select } from "./elements.js";
 import { Map2D } from "./map.js";
+import { Terrain } from "./terrain.js";
 import { settingsOf, stateOf, toAddress } from "./settings.js";
 import { told, toldPoint } from "./text.js";
 import { Newest } from "./wire.js";
@@ -28,6 +29,7 @@ export class Plane {
       (e) => this.noExplanation(e));
     this.basins = new Newest((body) => link.ask("basins", body), (a) => this.takeBasins(a),
       (e) => this.behindFailed(e));
+    this.lifted = new Newest((body) => link.ask("surface", body), (a) => this.takeSurface(a), (e) => this.refuse(e));
     this.scan = new Newest((body) => link.ask("sensitivity", body), (a) => this.takeScan(a),
       (e) => this.behindFailed(e));
     this.rebuildCards();
@@ -38,6 +40,7 @@ export class Plane {
 
   build() {
     this.mapCanvas = make("canvas", { class: "ov-map", role: "img", "aria-label": "Paths on the function" });
+    this.terrainCanvas = make("canvas", { class: "ov-map ov-terrain", role: "img", hidden: true, "aria-label": "The function as a surface" });
     this.curveCanvas = make("canvas", { class: "ov-curve", role: "img", "aria-label": "The curve beside" });
     this.tip = make("div", { class: "ov-tip", hidden: true });
     this.finding = make("p", { class: "ov-finding", role: "status" });
@@ -50,7 +53,7 @@ export class Plane {
     this.panel = make("section", { class: "ov-step", "aria-label": "What the rule did in a step" });
     this.stage = make("section", { class: "ov-stage", "aria-label": "Picture" },
       this.title, this.formula, this.buildViews(),
-      make("div", { class: "ov-pair" }, this.mapCanvas, this.curveCanvas, this.tip),
+      make("div", { class: "ov-pair" }, this.mapCanvas, this.terrainCanvas, this.curveCanvas, this.tip),
       this.buildTransport(), this.error, this.finding, this.ofBasins, this.ofScan, this.choices,
       this.panel);
     this.side = make("section", { class: "ov-side", "aria-label": "Settings" },
@@ -58,13 +61,18 @@ export class Plane {
     this.element = make("div", { class: "ov-plane" }, this.side, this.stage);
     this.map = new Map2D(this.mapCanvas);
     this.curve = new Curve(this.curveCanvas);
+    this.terrain = new Terrain(this.terrainCanvas);
+    this.terrain.changed = () => this.paint();
+    this.turning = this.terrain.buttons();
+    this.turning.hidden = true;
+    this.stage.insertBefore(this.turning, this.mapCanvas.parentElement);
     this.listen();
     new ResizeObserver(() => this.resized()).observe(this.stage);
   }
 
   buildViews() {
     this.groundSelect = select("Ground", [["contour", "isolines"], ["field", "arrows along −∇f"],
-      ["basins", "basins: where each start goes"]], this.state.view === "field" ? "field" : "contour",
+      ["basins", "basins: where each start goes"], ["surface", "a surface, to be turned"]], this.state.view === "field" ? "field" : "contour",
       (value) => this.chooseGround(value));
     this.basinsOf = make("select", { "aria-label": "Basins of", hidden: true, onchange: () => this.behind() });
     const curves = Object.entries(this.offered.curves).filter(([name]) => name !== "none")
@@ -173,7 +181,7 @@ export class Plane {
 
   /** What a command line makes again. */
   get code() {
-    return this.settings;
+    return this.ground === "surface" ? { ...this.settings, view: "surface" } : this.settings;
   }
 
   // -- what is chosen ------------------------------------------------------------------------
@@ -214,6 +222,11 @@ export class Plane {
   chooseGround(value) {
     this.ground = value;
     this.basinsOf.hidden = value !== "basins";
+    const isSurface = value === "surface";
+    this.mapCanvas.hidden = isSurface;
+    this.terrainCanvas.hidden = this.turning.hidden = !isSurface;
+    if (isSurface) this.lifted.want({ settings: this.settings });
+    else this.resized();
     const view = value === "field" ? "field" : "contour";
     if (value !== "basins") {
       this.map.basins = null;
@@ -280,11 +293,18 @@ export class Plane {
     if (head.curve === "gap" && this.map.ground.minimum === null) this.curve.name = "f";
     this.owners().forEach((k, card) => runs[k] && this.cards[card].sync(runs[k]));
     this.tell(head);
+    if (this.ground === "surface") this.lifted.want({ settings: this.settings });
     const last = head.steps, step = this.isAtEnd ? last : Math.min(this.at.step, last);
     Object.assign(this.at, { last, step });
     if (this.pinned >= runs.length) this.pinned = 0;
     this.paint();
     this.explainSoon();
+  }
+
+  takeSurface({ head, arrays }) {
+    const runs = head.runs.map((run, k) => ({ ...run, points: arrays[`path${k}`] }));
+    this.terrain.set({ ...head, heights: arrays.heights, minima: arrays.minima, runs });
+    this.paint();
   }
 
   /** For each card the number of its first run. */
@@ -560,10 +580,11 @@ export class Plane {
 
   resized() {
     if (!this.map.ground) return;
-    const { width } = this.mapCanvas.getBoundingClientRect();
+    const { width } = (this.mapCanvas.hidden ? this.terrainCanvas : this.mapCanvas).getBoundingClientRect();
     if (!width) return;
     const height = Map2D.heightFor(width, this.map.ground.bounds);
     this.mapCanvas.style.height = `${height}px`;
+    this.terrainCanvas.style.height = `${Math.max(380, height)}px`;
     this.curveCanvas.style.height = `${Math.max(260, height)}px`;
     this.map.bitmap = null;
     this.paint();
@@ -575,7 +596,8 @@ export class Plane {
     requestAnimationFrame(() => {
       this.isDue = false;
       if (!this.map.ground) return;
-      this.map.draw(this.at, this.look, this.held);
+      if (this.ground === "surface") this.terrain.draw(this.at, this.look);
+      else this.map.draw(this.at, this.look, this.held);
       this.curve.draw(this.at, this.look, this.held);
       this.scrub.max = this.at.last;
       this.scrub.value = this.at.step;
