@@ -69,10 +69,10 @@ def test_what_takes_too_long_is_left_to_the_command(change: dict[str, Any], why:
 def test_its_code_and_files() -> None:
     settings = {**LOSSES, "view": "surface"}
     head, _ = Page().ask("code", view="losses", settings=settings)
-    assert head["command"].startswith(
-        "optviz landscape --optimizer sgd:lr=0.5 --optimizer adam:lr=0.05"
+    assert head["command"] == (
+        "optviz landscape --data moons:n=200 --layers 2,6,2 --epochs 3 --optimizer sgd:lr=0.5 "
+        "--optimizer adam:lr=0.05 --surface --grid 9x7"
     )
-    assert head["command"].endswith("--surface") or "--surface" in head["command"]
     told, arrays = Page().ask("file", view="losses", settings=settings, file="png")
     assert (told["name"], arrays["data"][:4].tobytes()) == ("landscape.png", b"\x89PNG")
 
