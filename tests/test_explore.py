@@ -280,7 +280,7 @@ def test_too_many_paths_are_refused() -> None:
 def test_all_that_can_be_asked_is_known() -> None:
     assert set(HANDLERS) == {
         "offer", "show", "step", "code", "basins", "sensitivity", "file", "network", "train",
-        "surface", "landscape", "swept",
+        "look", "surface", "landscape", "swept",
     }  # fmt: skip
     assert set(HANDLERS) >= BESIDE
     head, _ = Page(**FIVE).ask("offer")

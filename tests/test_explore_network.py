@@ -185,3 +185,15 @@ def test_the_page_of_a_network_is_its_studys_command() -> None:
     assert told["name"] == "hidden-units.png"
     assert arrays["data"][:4].tobytes() == b"\x89PNG"
     assert "no page" in Page().ask("file", view="network", settings=SMALL, file="html")[0]["error"]
+
+
+def test_other_colours_are_no_other_network() -> None:
+    page = Page()
+    page.ask("network", place=0, settings=SMALL)
+    _, light = trained(page, 8)
+    head, dark = page.ask("look", place=0, have=8, theme="dark")
+    assert head["epochs"] == 8
+    assert dark["curves"].shape == (0, 5)
+    np.testing.assert_array_equal(light["weights0"], dark["weights0"])
+    assert dark["answer"].mean() < light["answer"].mean()
+    assert "theme must be one of" in page.ask("look", place=0, have=8, theme="x")[0]["error"]

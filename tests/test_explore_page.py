@@ -352,3 +352,32 @@ def test_the_network_keeps_nobody_out(browser: Any, served: Served, size: tuple[
         " v.nodes.map((n) => n.html.slice(0, 90))])))"
     )
     assert [v for v in found if v[0] in ("serious", "critical")] == []
+
+
+def test_dark_keeps_a_network_and_what_is_refused_does_not_train(
+    browser: Any, served: Served
+) -> None:
+    browser.get("about:blank")
+    browser.get(served.address + "#network:%7B%7D")
+    until(browser, f"{PLANE}?.sides?.[0]?.arrays != null")
+    for _ in range(3):
+        before = browser.execute_script(f"return {PLANE}.sides[0].epochs")
+        browser.find_element("xpath", "//button[text()='One epoch']").click()
+        until(browser, f"{PLANE}.sides[0].epochs === {before + 1}")
+    weights = f"Array.from({PLANE}.sides[0].arrays.weights0)"
+    first = browser.execute_script(f"return {weights}")
+    browser.find_element("xpath", "//button[text()='Dark']").click()
+    until(browser, f"{PLANE}.look.dark && {PLANE}.sides[0].epochs === 3")
+    assert browser.execute_script(f"return {weights}") == first
+    assert browser.execute_script(f"return {PLANE}.sides[0].curves.length") == 15
+    put(browser, "Adam as text", "scipy:BFGS")
+    until(browser, f"{PLANE}.run.disabled")
+    put(browser, "scipy:BFGS as text", "adam:lr=cosine(0.1,50)")
+    until(browser, f"!{PLANE}.run.disabled")
+    assert named(browser, "Adam: lr, as a number").get_attribute("value") == "cosine(0.1,50)"
+    browser.find_element("xpath", "//button[text()='Keep beside, and change the other']").click()
+    until(browser, f"{PLANE}.edited === 1 && {PLANE}.sides[1] != null")
+    browser.find_element("xpath", "//button[text()='One epoch']").click()
+    until(browser, f"{PLANE}.sides[1].epochs === 1")
+    browser.find_element("xpath", "//button[text()='Only one again']").click()
+    until(browser, f"{PLANE}.sides[0] === null && {PLANE}.sides[1].epochs === 1")

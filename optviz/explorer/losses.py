@@ -39,10 +39,10 @@ def landscape(settings: Mapping[str, Any], progress: Callable[..., None]) -> Ans
         "bounds": [[a[0], a[-1]], [b[0], b[-1]]], "axes": [*found.axes, "log₁₀ of the loss"],
         "colors": theme.surface, "star": theme.star, "finding": study.finding(found),
         "command": study.command(), "settings": study.texts(), "runs": [
-            {"name": s.name, "color": s.color, "marker": s.marker, "residual": float(r[-1]),
-             "lost": bool(lost), "steps": after}
-            for s, r, lost, after in zip(strokes, found.residuals, found.lost, found.steps,
-                                         strict=True)
+            {"name": s.name, "optimizer": entry.optimizer.name, "color": s.color,
+             "marker": s.marker, "residual": float(r[-1]), "lost": bool(lost), "steps": after}
+            for entry, s, r, lost, after in zip(
+                study.optimizers, strokes, found.residuals, found.lost, found.steps, strict=True)
         ],
     }, arrays  # fmt: skip
 

@@ -12,13 +12,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from matplotlib.colors import to_hex
 from numpy.typing import NDArray
 
 from optviz.nn.network import Network
 from optviz.nn.run import Run
 from optviz.render.ground import ground_of, hues
-from optviz.render.theme import THEMES
+from optviz.render.theme import THEMES, Theme
 from optviz.runs.entry import Entry
 from optviz.studies.hidden_units import HiddenUnitsStudy
 
@@ -47,6 +46,7 @@ class Trained:
     places: tuple[Any, Any]
     #: Of the samples, as it takes them.
     samples: Any
+    theme: Theme
     seconds: float = 0.0
 
     @classmethod
@@ -59,7 +59,9 @@ class Trained:
         entry.optimizer.kernel(np.float32)  # one that walks by itself says why it has none
         run = task.begin(network, entry.optimizer)
         places = tuple(task.places(*task.axes(points)) for points in (UNIT, ANSWER))
-        return cls(study, network, run, (places[0], places[1]), task.inputs(train, train.x))
+        theme = THEMES.get(study.theme, THEMES["light"])
+        given = task.inputs(train, train.x)
+        return cls(study, network, run, (places[0], places[1]), given, theme)
 
     @property
     def epochs(self) -> int:
@@ -95,13 +97,12 @@ class Networks:
         study, task = made.study, made.study.task
         train, test = task.shares()
         x, y = task.axes(ANSWER)
-        theme = THEMES.get(study.theme, THEMES["light"])
         colors = hues(len(train.classes))
         told = {
             "bounds": [[x[0], x[-1]], [y[0], y[-1]]], "classes": train.classes, "colors": colors,
             "features": study.features, "hidden": study.hidden, "settings": study.texts(),
             "parameters": int(made.network.parameters.size), "samples": len(train),
-            "paper": to_hex(theme.paper), "command": study.command(),
+            "command": study.command(),
         }  # fmt: skip
         arrays: dict[str, NDArray[Any]] = {
             "train": np.asarray(train.x, np.float32), "train.y": train.y.astype(np.int32),
@@ -121,6 +122,13 @@ class Networks:
         made.train(epochs, milliseconds if epochs is None else 10_000.0)
         return self.look(place, have)
 
+    def dress(self, place: int, theme: str, have: int) -> Answer:
+        """Look at it in other colours."""
+        if theme not in THEMES:
+            raise ValueError(f"theme must be one of {', '.join(THEMES)}, not {theme[:40]!r}")
+        self._at(place).theme = THEMES[theme]
+        return self.look(place, have)
+
     def look(self, place: int, have: int = 0) -> Answer:
         """What the network is now: answers, units, weights, curves, histograms, gradients."""
         made = self._at(place)
@@ -128,9 +136,8 @@ class Networks:
         *units, _ = study.answers(network, made.places[0])
         with np.errstate(all="ignore"):
             *_, answer = study.answers(network, made.places[1])
-        theme = THEMES.get(study.theme, THEMES["light"])
         colors = hues(answer.shape[1])
-        ground = ground_of(answer.reshape(ANSWER, ANSWER, -1), colors, theme.paper)
+        ground = ground_of(answer.reshape(ANSWER, ANSWER, -1), colors, made.theme.paper)
         arrays: dict[str, NDArray[Any]] = {
             "answer": np.round(255 * ground[::-1]).astype(np.uint8),
             "curves": np.array([row[:5] for row in run.rows[have:]], float).reshape(-1, 5),
@@ -201,9 +208,10 @@ def _with(study: HiddenUnitsStudy, name: str, value: str) -> dict[str, Any]:
     if name == "lr":
         rate = entry.optimizer.rate_name
         try:
-            return {"optimizer": entry.optimizer.fresh(**{rate: float(value)}).spec()}
-        except ValueError as error:
-            raise ValueError(f"lr: {error}") from None
+            number = float(value)
+        except ValueError:
+            raise ValueError(f"lr must be a number, not {value[:40]!r}") from None
+        return {"optimizer": entry.optimizer.fresh(**{rate: number}).spec()}
     if name not in HiddenUnitsStudy.model_fields:
         raise ValueError(f"there is no setting {name[:40]!r} to be swept")
     usual = study.texts()[name]

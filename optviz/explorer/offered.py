@@ -109,6 +109,6 @@ def _function(f: Function) -> dict[str, Any]:
 def _theme(theme: Theme) -> Mapping[str, Any]:
     return {
         "paper": theme.paper, "ink": theme.ink, "quiet": theme.quiet, "faint": theme.faint,
-        "isoline": theme.isoline, "star": theme.star, "optimizers": dict(theme.optimizers),
-        "dark": theme.is_dark,
+        "isoline": theme.isoline, "star": theme.star, "surface": theme.surface,
+        "optimizers": dict(theme.optimizers), "dark": theme.is_dark,
     }  # fmt: skip

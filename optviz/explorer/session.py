@@ -117,6 +117,10 @@ class Session:
         have = whole(request, "have")
         return self._networks.train(whole(request, "place"), epochs, share, have)
 
+    def _look(self, request: Mapping[str, Any]) -> plane.Answer:
+        place, have = whole(request, "place"), whole(request, "have")
+        return self._networks.dress(place, str(request.get("theme")), have)
+
     def _swept(self, request: Mapping[str, Any]) -> plane.Answer:
         values = request.get("values")
         if not isinstance(values, list) or not all(isinstance(v, str) for v in values):
@@ -193,6 +197,7 @@ HANDLERS: Mapping[str, Callable[[Session, Mapping[str, Any]], plane.Answer]] = {
     "landscape": Session._landscape,
     "network": Session._network,
     "train": Session._train,
+    "look": Session._look,
     "swept": Session._swept,
     "code": Session._code,
     "basins": Session._basins,

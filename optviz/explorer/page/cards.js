@@ -65,6 +65,11 @@ export class Card {
       }
       const dial = new Dial(`${this.title}: ${name}`, name, new Positions(range),
         Number(entry.settings[name] ?? range.default), (value) => this.set(name, String(value)));
+      const own = entry.settings[name];
+      if (own !== undefined && Number.isNaN(Number(own))) {  // a schedule
+        dial.slider.disabled = true;
+        dial.field.value = own;
+      }
       this.dials[name] = dial;
       place.push(dial.element);
     }
@@ -123,6 +128,10 @@ export class Card {
   }
 
   retype(text) {
+    if (!read(text).name) {
+      this.text.value = written(this.entry);
+      return;
+    }
     Object.assign(this.entry, read(text));
     this.tuned = undefined;
     this.build();

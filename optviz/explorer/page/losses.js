@@ -101,9 +101,15 @@ export class LossView {
     return Object.fromEntries(Object.entries(own).filter(([key, value]) => JSON.stringify(value) !== JSON.stringify(usual[key])));
   }
 
+  /** Other colours, the same landscape: shades of one hue come with the next training. */
   setLook(look) {
     this.look = look;
-    this.compute();
+    if (!this.terrain.data) return;
+    const runs = this.terrain.data.runs.map((run) => ({ ...run, color: look.optimizers[run.optimizer] ?? run.color }));
+    this.terrain.set({ ...this.terrain.data, colors: look.surface, star: look.star, runs });
+    this.tell(runs);
+    this.cards.forEach((card, k) => runs[k] && card.dress(runs[k]));
+    this.paint();
   }
 
   key() {

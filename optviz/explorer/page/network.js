@@ -138,16 +138,25 @@ export class NetworkView {
   }
 
   buildSweep() {
-    const values = make("input", { type: "text", value: SWEEPS.lr, autocomplete: "off", "aria-label": "Values of the setting" });
-    const setting = select("Setting", Object.keys(SWEEPS).map((s) => [s, s]), "lr", (name) => { values.value = SWEEPS[name]; });
-    const epochs = make("input", { type: "text", inputmode: "numeric", value: "60", size: 5, "aria-label": "Epochs of each" });
+    const kept = (this.sweepFields ??= { setting: "lr", values: SWEEPS.lr, epochs: "60" });
+    const field = (key, attributes) => {
+      const input = make("input", { type: "text", value: kept[key], autocomplete: "off", ...attributes,
+        onchange: () => { kept[key] = input.value; } });
+      return input;
+    };
+    const values = field("values", { "aria-label": "Values of the setting" });
+    const setting = select("Setting", Object.keys(SWEEPS).map((s) => [s, s]), kept.setting, (name) => {
+      Object.assign(kept, { setting: name, values: SWEEPS[name] });
+      values.value = kept.values;
+    });
+    const epochs = field("epochs", { inputmode: "numeric", size: 5, "aria-label": "Epochs of each" });
     this.sweeping = make("span", { class: "ov-busy", role: "status" });
     return make("fieldset", {}, make("legend", {}, "For which values does it learn?"),
       make("label", { class: "ov-row" }, make("span", {}, "setting"), setting),
       make("label", { class: "ov-row" }, make("span", {}, "values"), values),
       make("label", { class: "ov-row" }, make("span", {}, "epochs"), epochs),
       make("div", { class: "ov-row" },
-        make("button", { type: "button", onclick: () => this.sweepNow(setting.value, values.value, Number(epochs.value)) }, "Try all"),
+        make("button", { type: "button", onclick: () => this.sweepNow(setting.value, values.value, epochs.value) }, "Try all"),
         this.sweeping));
   }
 
@@ -171,6 +180,9 @@ export class NetworkView {
 
   set(change, rebuilds = false) {
     Object.assign(this.settings, change);
+    // What was swept was another network's.
+    this.sweptResult = null;
+    this.sweepCanvas.hidden = true;
     if (rebuilds) this.buildSide();
     this.reset();
   }
@@ -182,9 +194,20 @@ export class NetworkView {
     else this.buildSide();
   }
 
-  setLook(look) {
+  /** Other colours, the same networks. */
+  async setLook(look) {
     this.look = look;
-    for (const k of [0, 1]) if (this.sides[k]) this.begin(k, { ...this.sides[k].settings });
+    for (const k of [0, 1]) if (this.sides[k]) await this.lookAgain(k);
+    this.paint();
+  }
+
+  async lookAgain(place) {
+    try {
+      const { epochs } = this.sides[place];
+      this.take(place, await this.link.ask("look", { place, have: epochs, theme: this.look.name }));
+    } catch (error) {
+      this.fail(error);
+    }
   }
 
   edit(k) {
@@ -198,21 +221,19 @@ export class NetworkView {
 
   async keepBeside() {
     const kept = { ...this.settings };
-    await this.begin(0, kept);
-    await this.begin(1, { ...kept });
+    // Both begin anew, so that they can be compared.
+    for (const place of [0, 1]) await this.begin(place, { ...kept });
     this.beside.hidden = true;
     this.alone.hidden = this.which.hidden = false;
     this.edit(1);
   }
 
   leaveAlone() {
-    const kept = { ...this.settings };
-    this.sides[1] = null;
+    // The one that is being changed stays as it is.
+    this.sides[1 - this.edited] = null;
     this.beside.hidden = false;
     this.alone.hidden = this.which.hidden = true;
-    this.edited = 0;
-    this.settings = kept;
-    this.reset();
+    this.paint();
   }
 
   reseed() {
@@ -235,10 +256,13 @@ export class NetworkView {
       const answer = await this.link.ask("network", { place, settings: { ...settings, theme: this.look.name } });
       if (turn !== this.turns[place]) return;
       this.error.hidden = true;
+      this.run.disabled = false;
       this.sides[place] = { settings, ...answer.head, data: answer.arrays, curves: [] };
       this.take(place, answer);
     } catch (error) {
       this.fail(error);
+      // What would train is not what stands in the fields.
+      this.run.disabled = true;
     }
   }
 
@@ -291,7 +315,12 @@ export class NetworkView {
     this.paint();
   }
 
-  async sweepNow(setting, text, epochs) {
+  async sweepNow(setting, text, told_) {
+    const epochs = Number(told_);
+    if (!Number.isInteger(epochs)) {
+      this.sweeping.textContent = `epochs must be a whole number, not '${told_}'`;
+      return;
+    }
     const values = (text.includes(";") ? text.split(";") : text.split(",")).map((v) => v.trim()).filter(Boolean);
     this.sweeping.textContent = "training …";
     try {
@@ -327,7 +356,7 @@ export class NetworkView {
     const shown = this.sides[this.edited];
     if (!shown?.arrays || !this.element.isConnected) return;
     const { look } = this, dressed = { ...look, accent: look.dark ? "#4da3ff" : "#0072b2" };
-    this.element.classList.toggle("ov-two", this.sides[1] !== null);
+    this.element.classList.toggle("ov-two", this.sides.every(Boolean));
     const hidden = shown.hidden.map((_, k) => shown.arrays[`units${k}`]);
     const maps = [Object.assign(shown.data.given, {}), ...hidden];
     const weights = hidden.map((_, k) => shown.arrays[`weights${k}`]);

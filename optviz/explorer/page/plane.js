@@ -119,7 +119,7 @@ export class Plane {
       make("div", { class: "ov-row" }, make("span", {}, "start"), ...this.startFields,
         make("button", { type: "button", title: "The function's own start",
           onclick: () => { this.state.start = null; this.changed(); } }, "reset")),
-      make("p", { class: "ov-small" }, "Click or drag on the map to move the start."));
+      this.hint = make("p", { class: "ov-small" }, "Click or drag on the map to move the start."));
   }
 
   buildRun() {
@@ -223,7 +223,7 @@ export class Plane {
     this.ground = value;
     this.basinsOf.hidden = value !== "basins";
     const isSurface = value === "surface";
-    this.mapCanvas.hidden = isSurface;
+    this.mapCanvas.hidden = this.hint.hidden = isSurface;
     this.terrainCanvas.hidden = this.turning.hidden = !isSurface;
     if (isSurface) this.lifted.want({ settings: this.settings });
     else this.resized();
@@ -255,8 +255,10 @@ export class Plane {
   }
 
   typeStart() {
-    const point = this.startFields.map((field) => Number(field.value.replace("−", "-").replace(",", ".")));
+    const point = this.startFields.map(({ value }) =>
+      (value.trim() ? Number(value.replace("−", "-").replace(",", ".")) : NaN));
     if (point.every(Number.isFinite)) this.moveStart(point, 0);
+    else if (this.head) this.tell(this.head);
   }
 
   moveStart(point, k) {
