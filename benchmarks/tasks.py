@@ -10,7 +10,6 @@ import sys
 
 from benchmarks import adapter_engines as adapters
 from benchmarks import course_engines as course
-from benchmarks import explore_engines as explore
 from benchmarks import film_engines as films
 from benchmarks import image_engines as images
 from benchmarks import landscape_engines as landscapes
@@ -335,17 +334,6 @@ PROCESSES = {
     ),
 }  # fmt: skip
 
-PAGES = {
-    "explore-move": Task(
-        "the page of `explore`: from a slider to the picture, five optimizers × 1,000 steps",
-        {OURS: explore.engine(explore.ours), "Bokeh (server)": explore.engine(explore.bokeh)},
-        {"Bokeh (server)": 1.3},
-        unit="move",
-        per_call=explore.MOVES,
-        rounds=9,
-    ),
-}  # fmt: skip
-
 TASKS = (
     PATH
     | UPDATES
@@ -358,5 +346,4 @@ TASKS = (
     | ADAPTERS
     | FILMS
     | PROCESSES
-    | PAGES
 )
