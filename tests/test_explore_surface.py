@@ -113,3 +113,35 @@ def test_surfaces_turn_and_come_nearer(browser: Any) -> None:
     finally:
         browser.get("about:blank")
         served.end()
+
+
+@pytest.mark.browser
+@pytest.mark.filterwarnings("default")
+@pytest.mark.parametrize("width", [360, 1280])
+def test_the_losses_keep_nobody_out(browser: Any, width: int) -> None:
+    from pathlib import Path
+
+    from axe_playwright_python.base import AXE_FILE_PATH
+
+    from tests.test_explore import Served
+    from tests.test_explore_page import PLANE, until
+
+    served = Served("sgd:lr=0.9", "--idle", "600")
+    try:
+        browser.get("about:blank")
+        browser.execute_cdp_cmd(
+            "Emulation.setDeviceMetricsOverride",
+            {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500},
+        )
+        browser.get(served.address + "#losses:%7B%22epochs%22%3A2%7D")
+        until(browser, f"{PLANE}?.terrain?.data?.runs?.length === 3")
+        assert browser.execute_script("return document.documentElement.scrollWidth") <= width
+        browser.execute_script(Path(AXE_FILE_PATH).read_text())
+        found = browser.execute_async_script(
+            "axe.run().then((r) => arguments[0](r.violations.map((v) => [v.impact, v.id,"
+            " v.nodes.map((n) => n.html.slice(0, 120))])))"
+        )
+        assert [v for v in found if v[0] in ("serious", "critical")] == []
+    finally:
+        browser.get("about:blank")
+        served.end()
