@@ -255,11 +255,13 @@ def test_the_landscape_of_a_trace_is_the_loss_on_its_plane() -> None:
         np.testing.assert_array_equal(params[key], x)
     # Every point of the grid, from the components of NumPy's own decomposition.
     points = t.points.astype(float)
-    _, _, ways = np.linalg.svd(points - points.mean(axis=0), full_matrices=False)
+    off = points - points.mean(axis=0)
+    _, _, ways = np.linalg.svd(off, full_matrices=False)
+    ways *= -np.sign(ways @ off[0])[:, None]
     for v, row in zip(land.b, land.loss, strict=True):
         for u, found in zip(land.a, row, strict=True):
-            place = points[-1] + u * ways[0] * np.sign(ways[0][np.abs(ways[0]).argmax()])
-            place = place + v * ways[1] * np.sign(ways[1][np.abs(ways[1]).argmax()])
+            place = points[-1] + u * ways[0]
+            place = place + v * ways[1]
             assert found == pytest.approx(scale @ place**2, rel=1e-9)
     np.testing.assert_allclose(land.path_losses[0], (points**2) @ scale, rtol=1e-9)
     np.testing.assert_array_equal(land.steps[0], np.arange(41))

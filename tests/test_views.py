@@ -6,11 +6,12 @@ import dataclasses
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import optviz as ov
 from optviz.runs.views import seen
+from optviz.shared.principal import principal
 from optviz.studies.files import read_study, replay
 from optviz.studies.study import SpecError
 
@@ -90,8 +91,24 @@ def test_principal_components_are_those_of_the_covariance() -> None:
     off = np.sqrt((centred**2).sum(axis=1) - (places**2).sum(axis=1))
     assert f"paths lie up to {off.max():.2g} off it" in g.note
     assert g.contains(places).all()
-    # Nothing rests on the machine's choice of signs.
-    assert g.u[np.abs(g.u).argmax()] > 0
+    assert g.start[0] < 0
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 9), st.integers(1, 7))
+def test_a_path_is_seen_from_one_side_however_its_coordinates_are_named(seed, k, n) -> None:
+    points = np.random.default_rng(seed).normal(size=(k, n)).cumsum(axis=0)
+    ways, shares = principal(points)
+    assume(shares[0] - shares[1] > 1e-3 or k == 1)
+    if n > 1:
+        np.testing.assert_allclose(ways @ ways.T, np.eye(2), atol=1e-9)
+    # Mirrored coordinates in another order: the same places.
+    order = np.arange(n)[::-1]
+    mirrored, _ = principal(-points[:, order])
+    for way, other, share in zip(ways, mirrored, shares, strict=True):
+        if share > 1e-3:
+            there, here = -points[:, order] @ other, points @ way
+            np.testing.assert_allclose(there - there.mean(), here - here.mean(), atol=1e-6)
+            assert here[0] - here.mean() <= np.ptp(here) / 10
 
 
 def test_a_path_of_one_line_or_one_point_has_a_plane() -> None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from optviz.compiled import jit
 from optviz.compiled.splitmix import hashed
 from optviz.shared.checks import check_whole, one_number
+from optviz.shared.principal import principal
 from optviz.shared.table import Table, Tabular, html_of
 from optviz.shared.text import counted, did_you_mean, listed
 
@@ -62,15 +63,10 @@ class Trace(Tabular):
         finite one, nan for those beyond; and the shares of the variance that the two explain."""
         points = self.points[: self.finite]
         off = (points - points[-1]).astype(float)
-        centred = off - off.mean(axis=0)
-        _, sizes, ways = np.linalg.svd(centred, full_matrices=False)
-        total = float(np.square(sizes).sum())
-        ways, two = ways[:2], np.zeros(2)
-        two[: len(sizes[:2])] = np.square(sizes[:2]) / total if total else 0.0
-        flat = off @ ways.T
+        ways, shares = principal(off)
         out = np.full((len(self.points), 2), np.nan)
-        out[: len(flat)] = np.pad(flat, ((0, 0), (0, 2 - flat.shape[1])))
-        return out, two
+        out[: len(off)] = off @ ways.T
+        return out, shares
 
     @property
     def finite(self) -> int:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optviz.nn.model import Model
+from optviz.shared.principal import principal
 
 Real = NDArray[np.float64]
 
@@ -107,38 +108,19 @@ def random_plane(network: Model, rng: np.random.Generator) -> Plane:
 def principal_plane(points: Any, origin: Any) -> Plane:
     """Along the first two principal components of points (k, p), through `origin`.
 
-    Components are of length 1, so that a and b are distances; of each the largest entry is
-    positive.
+    Components are of length 1, so that a and b are distances.
 
     Raises
     ------
     ValueError
         If all points are one.
     """
-    off = np.asarray(points, dtype=float)
-    off = off - off.mean(axis=0)
-    total = float(np.sum(off**2))
-    if not total > 0 or not np.isfinite(total):
+    path = np.asarray(points, dtype=float)
+    spread = float(np.ptp(path, axis=0).max())
+    if not 0 < spread < np.inf:
         raise ValueError("the path does not move, or is no path of finite numbers: no plane of it")
-    # Few points and many parameters: the small side's eigenvectors tell all.
-    values, small = np.linalg.eigh(off @ off.T)
-    values, small = values[::-1], small[:, ::-1]
-    ways: list[Real] = []
-    for k in range(2):
-        # Below, the eigenvalues of so small a matrix are rounding.
-        is_seen = k < len(values) and values[k] > 1e-13 * total
-        way = off.T @ small[:, k] if is_seen else _any_other(ways, off)
-        way = way / np.linalg.norm(way)
-        ways.append(way * np.sign(way[np.abs(way).argmax()]))
-    return Plane(np.asarray(origin, float), ways[0], ways[1], ("PC 1", "PC 2"))
-
-
-def _any_other(ways: list[Real], off: Real) -> Real:
-    """A direction across those that there are: a path on a line leaves the second one free."""
-    way: Real = np.random.default_rng(0).normal(size=(off.shape[1],))
-    for other in ways:
-        way = np.subtract(way, (way @ other) * other)
-    return way
+    (u, v), _ = principal(path)
+    return Plane(np.asarray(origin, float), u, v, ("PC 1", "PC 2"))
 
 
 def line_between(first: Any, second: Any, rng: np.random.Generator) -> Plane:

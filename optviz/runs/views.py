@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from optviz.functions.slices import Slice, coordinate_name, plane
 from optviz.functions.space import SpaceFunction
 from optviz.runs.trajectory import Trajectory
+from optviz.shared.principal import principal
 from optviz.shared.text import rounded
 
 Real = NDArray[np.float64]
@@ -65,7 +66,8 @@ def seen(trajectories: Sequence[Trajectory], which: str = "pca") -> tuple[Slice,
     points = np.vstack(parts)
     pair = parse_plane(which, whole.n)
     if pair is None:
-        origin, (u, v), shares = _principal(points)
+        origin = points.mean(axis=0)
+        (u, v), shares = principal(points)
         axes = tuple(f"PC {k + 1} ({100 * share:.3g} %)" for k, share in enumerate(shares))
         what = "plane of the paths' principal components (PC) with their shares of the variance"
     else:
@@ -87,19 +89,6 @@ def _stay(t: Trajectory) -> int:
     """How many points lie in the bounds before one does not; at least the start."""
     left = t.left_at()
     return len(t.points) if left is None else max(1, min(left, len(t.points)))
-
-
-def _principal(points: Real) -> tuple[Real, Real, Real]:
-    """The mean, two directions (2, n), and their shares of the variance."""
-    origin = points.mean(axis=0)
-    # Three rows of zeros: of one point or two there are directions as well.
-    rows = np.vstack([points - origin, np.zeros((2, points.shape[1]))])
-    _, sizes, ways = np.linalg.svd(rows, full_matrices=False)
-    # A sign that does not depend on the machine: the largest component is positive.
-    signs = np.sign(ways[np.arange(len(ways)), np.abs(ways).argmax(axis=1)])
-    total = float((sizes**2).sum())
-    shares = sizes[:2] ** 2 / total if total > 0 else np.zeros(2)
-    return origin, ways[:2] * signs[:2, None], shares
 
 
 def _bounds(places: Real) -> tuple[tuple[float, float], tuple[float, float]]:
