@@ -7,12 +7,14 @@ in one thread, so that its numbers do not depend on the number of threads.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 
-from optviz.compiled import jit
+from optviz.compiled import jit, sources
 
 _TYPES = {
     "m": "real[:, ::1]", "v": "real[::1]", "s": "float64[::1]", "f": "float64", "k": "uint32",
@@ -21,19 +23,32 @@ _TYPES = {
 
 
 def kernel(function: Callable[..., Any], layout: str, dtype: Any) -> Callable[..., Any]:
-    """`function` compiled for arguments as `layout` says, one letter each.
+    """`function` compiled for arguments as `layout` says."""
+    return silent(jit.compiled(function, takes(layout), dtype))
+
+
+def takes(layout: str) -> str:
+    """What a kernel takes (see `signatures.py`), from one letter for each argument.
 
     m: a matrix; v: a vector; s: a vector of float64; f: a float64; k: a uint32; l: a vector of
     int64; r in the first place: it returns a float64.
+
+    >>> takes("rml")
+    'float64(real[:, ::1], int64[::1])'
     """
     returned = "float64" if layout[0] == "r" else "void"
-    takes = f"{returned}({', '.join(_TYPES[letter] for letter in layout.removeprefix('r'))})"
-    return silent(jit.compiled(function, takes, dtype))
+    return f"{returned}({', '.join(_TYPES[letter] for letter in layout.removeprefix('r'))})"
 
 
 def silent(function: Callable[..., Any]) -> Callable[..., Any]:
     """A kernel that does not warn of overflow when it runs in plain Python: compiled, none does."""
     return np.errstate(all="ignore")(function) if jit.jit_disabled() else function
+
+
+@functools.cache
+def small_kernels() -> ModuleType:
+    """`small_kernels.py`, whose functions call each other."""
+    return sources.with_vecmath("nn/small_kernels.py")
 
 
 # -- dense ----------------------------------------------------------------------------------
@@ -179,17 +194,3 @@ def count_correct(outputs, labels):  # type: ignore[no-untyped-def]
                 best = j
         correct += best == labels[i]
     return correct
-
-
-# -- penalties ------------------------------------------------------------------------------
-
-
-def add_penalty(theta, l1, l2, gradient):  # type: ignore[no-untyped-def]
-    """Add the gradient of l1 Σ|θ| + l2/2 Σθ²; returns the penalty."""
-    a, b = theta.dtype.type(l1), theta.dtype.type(l2)
-    total = 0.0
-    for i in range(theta.size):
-        x = theta[i]
-        gradient[i] += a * np.sign(x) + b * x
-        total += l1 * abs(x) + 0.5 * l2 * x * x
-    return total

@@ -27,6 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optviz.compiled import splitmix
+from optviz.compiled.jit import jit_disabled
 from optviz.compiled.threads import is_blas_held, side_by_side
 from optviz.nn import kernels
 from optviz.nn.activations import ALPHAS, backward_kernel, check_activation, forward_kernel
@@ -40,6 +41,25 @@ Array = NDArray[Any]
 
 #: So many numbers are worth a second thread; into so many parts those of images are divided.
 LARGE, PARTS = 1 << 18, 4
+
+#: Up to so many multiplications, a product's loops are quicker than a call of BLAS.
+SMALL = 8192
+
+
+def is_small(rows: int, inputs: int, units: int) -> bool:
+    """Whether a dense layer computes such a batch in loops of its own."""
+    return rows * inputs * units <= SMALL and not jit_disabled()
+
+
+@functools.cache
+def small_products(dtype: Any) -> tuple[Callable[..., Any], ...]:
+    """y = x W + b; dW and db; dx: compiled."""
+    module = kernels.small_kernels()
+    return (
+        kernel(module.affine, "mmvm", dtype),
+        kernel(module.affine_slopes, "mmmv", dtype),
+        kernel(module.affine_back, "mmm", dtype),
+    )
 
 
 class Dense(Layer):
@@ -81,12 +101,17 @@ class Dense(Layer):
             raise ValueError(f"init gave {weights.shape} instead of {(inputs, self.units)}")
         self._add_row = kernel(kernels.add_row, "mv", dtype)
         self._sum_rows = kernel(kernels.sum_rows, "mv", dtype)
+        self._no_bias = np.zeros(0, dtype)
         return {"W": weights, "b": np.zeros(self.units, dtype)} if self.bias else {"W": weights}
 
     def forward(self, x: Array, training: bool) -> Array:
         """Rows of x, dense or sparse (CSR), times W."""
         self._x = x
         y = self.buffer("y", x.shape[0], self.units)
+        if self._is_small(x):
+            affine, _, _ = small_products(self.dtype)
+            affine(x, self.params["W"], self.params.get("b", self._no_bias), y)
+            return y
         if isinstance(x, np.ndarray):
             np.matmul(x, self.params["W"], out=y)
         else:
@@ -97,6 +122,14 @@ class Dense(Layer):
 
     def backward(self, dy: Array) -> Array | None:
         """dW = xᵀ dy, db = Σ dy, dx = dy Wᵀ."""
+        if self._is_small(self._x):
+            _, slopes, back = small_products(self.dtype)
+            slopes(self._x, dy, self.grads["W"], self.grads.get("b", self._no_bias))
+            if self.is_first:
+                return None
+            dx = self.buffer("dx", len(dy), self.inputs)
+            back(dy, self.params["W"], dx)
+            return dx
         if self.bias:
             self._sum_rows(dy, self.grads["b"])
         if self.is_first:
@@ -113,6 +146,9 @@ class Dense(Layer):
             for product in products:
                 product()
         return dx
+
+    def _is_small(self, x: Any) -> bool:
+        return isinstance(x, np.ndarray) and is_small(len(x), self.inputs, self.units)
 
     def _weigh(self, dy: Array) -> None:
         if isinstance(self._x, np.ndarray):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import numpy as np
@@ -37,9 +38,13 @@ class Loss:
         """
         raise NotImplementedError
 
+    def kernel(self, targets: Array, dtype: Any) -> Callable[..., float]:
+        """The compiled loss for such targets, `kernel(outputs, targets, gradient)`."""
+        raise NotImplementedError
+
     def __call__(self, outputs: Array, targets: Array, gradient: Array) -> float:
         """The mean loss of a batch; `gradient` (n, outputs) is filled."""
-        raise NotImplementedError
+        return float(self.kernel(targets, outputs.dtype)(outputs, targets, gradient))
 
     def probabilities(self, outputs: Array) -> Array:
         """What the outputs say in probabilities (or the outputs themselves)."""
@@ -79,13 +84,11 @@ class SoftmaxCrossEntropy(Loss):
             f"{array.dtype} of shape {array.shape}"
         )
 
-    def __call__(self, outputs: Array, targets: Array, gradient: Array) -> float:
-        """The mean over rows."""
+    def kernel(self, targets: Array, dtype: Any) -> Callable[..., float]:
+        """The mean over rows, of labels or of rows of probabilities."""
         if targets.ndim == 1:
-            loss = _loss_kernel("softmax_cross_entropy", "rmlm", outputs.dtype)
-        else:
-            loss = _loss_kernel("soft_cross_entropy", "rmmm", outputs.dtype)
-        return float(loss(outputs, targets, gradient))
+            return _loss_kernel("softmax_cross_entropy", "rmlm", dtype)
+        return _loss_kernel("soft_cross_entropy", "rmmm", dtype)
 
     @np.errstate(invalid="ignore")
     def probabilities(self, outputs: Array) -> Array:
@@ -135,10 +138,9 @@ class BinaryCrossEntropy(_Columns):
             raise ValueError("y must lie between 0 and 1 for a binary loss")
         return rows
 
-    def __call__(self, outputs: Array, targets: Array, gradient: Array) -> float:
+    def kernel(self, targets: Array, dtype: Any) -> Callable[..., float]:
         """The mean over all elements."""
-        loss = _loss_kernel("binary_cross_entropy", "rmmm", outputs.dtype)
-        return float(loss(outputs, targets, gradient))
+        return _loss_kernel("binary_cross_entropy", "rmmm", dtype)
 
     @np.errstate(invalid="ignore")
     def probabilities(self, outputs: Array) -> Array:
@@ -162,10 +164,9 @@ class MeanSquaredError(_Columns):
     name = "mse"
     metric = ""
 
-    def __call__(self, outputs: Array, targets: Array, gradient: Array) -> float:
+    def kernel(self, targets: Array, dtype: Any) -> Callable[..., float]:
         """The mean over all elements."""
-        loss = _loss_kernel("mean_squared_error", "rmmm", outputs.dtype)
-        return float(loss(outputs, targets, gradient))
+        return _loss_kernel("mean_squared_error", "rmmm", dtype)
 
 
 LOSSES: dict[str, type[Loss]] = {
@@ -190,7 +191,7 @@ def loss_named(name: str | Loss) -> Loss:
 
 
 @functools.cache
-def _loss_kernel(name: str, layout: str, dtype: np.dtype[Any]) -> Any:
+def _loss_kernel(name: str, layout: str, dtype: np.dtype[Any]) -> Callable[..., float]:
     return kernel(getattr(sources.with_vecmath("nn/loss_kernels.py"), name), layout, dtype)
 
 

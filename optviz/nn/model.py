@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from optviz.data.labels import is_words, places
 from optviz.nn.fusion import stages
 from optviz.nn.inputs import checked_inputs
-from optviz.nn.kernels import add_penalty, kernel
+from optviz.nn.kernels import kernel, small_kernels
 from optviz.nn.layer import Layer, Shape
 from optviz.nn.losses import Loss, loss_named
 from optviz.nn.shapes import input_shape, parameter_shapes, sizes_of
@@ -59,7 +59,7 @@ class Model:
             _penalties(name, v, weights, kinds) for name, v in (("l1", l1), ("l2", l2))
         )
         self._build(shapes, generator(rng))
-        self._add_penalty = kernel(add_penalty, "rvffv", self.dtype)
+        self._add_penalty = kernel(small_kernels().add_penalty, "rvffv", self.dtype)
 
     def _build(self, shapes: Sequence[Mapping[str, Shape]], rng: np.random.Generator) -> None:
         """First values of all parameters, then the flat vectors with views for the layers."""
@@ -89,6 +89,11 @@ class Model:
             layer.is_taken = True
         #: What the training passes go through.
         self.stages = stages(self.layers)
+
+    def place(self, layer: Layer, name: str) -> int:
+        """Where a parameter begins in the flat vectors; −1 if the layer has none of that name."""
+        part = self._parts.get((layer, name))
+        return -1 if part is None else int(part.start)
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -125,10 +125,16 @@ class OnPlane:
         inputs, held_out = (self.inputs(train, share.x) for share in (train, test))
         first = network.parameters.copy()
         total = self.epochs * -(-len(train) // self.batch_size)
+
+        def told(_: Any, history: History) -> None:
+            # Not after each step: those of small networks are made together.
+            if progress is not None:
+                progress(history.steps, total, float(history.loss[-1]), float(history.rate[-1]))
+
         every = max(1, round(total / frames)) if frames else total
         history = fit(
             network, inputs, train.y, optimizer.fresh(), epochs=self.epochs, hints=False,
-            batch_size=self.batch_size, validation=(held_out, test.y), progress=progress,
+            batch_size=self.batch_size, validation=(held_out, test.y), callbacks=[told],
             record=("parameters",), record_every=every,
             rng=np.random.default_rng([self.seed, 1]), **options,
         )  # fmt: skip

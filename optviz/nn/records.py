@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -136,6 +137,10 @@ class Records:
     def wants(self, step: int) -> bool:
         """Whether anything is kept of this step."""
         return bool(self.names) and step % self.every == 0
+
+    def until(self, step: int) -> int:
+        """How many steps there are from this one to the next that something is kept of."""
+        return self.every - step % self.every if self.names else sys.maxsize
 
     def take(self, step: int, loss: float, rate: float) -> None:
         """Keep what was asked for."""

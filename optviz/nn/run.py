@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 from optviz.data.dataset import is_sparse
 from optviz.nn.model import Model
 from optviz.nn.records import COLUMNS, History, Records
+from optviz.nn.small import SmallNetwork
 from optviz.optimizers.base import Optimizer
+from optviz.optimizers.state import ArrayState
 
 Array = NDArray[Any]
 
@@ -51,6 +53,8 @@ class Run:
 
     def __post_init__(self) -> None:
         self.parts, self.part_gradients, self.undecayed = _parts(self.network, self.optimizer)
+        is_plain = not is_sparse(self.x)
+        self.small = SmallNetwork.of(self.network, self.batch_size) if is_plain else None
 
     def is_over(self) -> bool:
         """Whether nothing is left to do."""
@@ -59,15 +63,24 @@ class Run:
     def epoch(self) -> None:
         """All rows once, then validation."""
         order = self.rng.permutation(len(self.targets))
-        loss, penalty, correct = 0.0, 0.0, 0
-        parts = [order[k : k + self.batch_size] for k in range(0, len(order), self.batch_size)]
-        for rows in parts:
-            batch_loss, batch_penalty, batch_correct = self.gradient(rows)
-            self.update(batch_loss)
-            loss += batch_loss * len(rows)
-            penalty += batch_penalty * len(rows)
-            correct += batch_correct
-        n = len(order)
+        n, correct, done = len(order), 0, 0
+        # Of each batch loss and penalty.
+        told = np.empty((2, -(-n // self.batch_size)))
+        while done < n:
+            first = done // self.batch_size
+            rows = order[done : done + self.batch_size]
+            states = self.states_for_loop() if len(rows) == self.batch_size else None
+            if states is None:
+                *told[:, first], batch_correct = self.gradient(rows)
+                self.update(float(told[0, first]))
+                correct += batch_correct
+            else:
+                rows = order[done : done + self.batch_size * self.records.until(self.steps)]
+                correct += self.batches(rows, states, told[:, first:])
+            done += len(rows)
+        sizes = np.full(told.shape[1], self.batch_size)
+        sizes[-1] = n - self.batch_size * (len(sizes) - 1)
+        loss, penalty = (told @ sizes).tolist()
         has_metric = bool(self.network.loss_function.metric)
         accuracy = correct / n if has_metric else math.nan
         seen = (math.nan, math.nan)
@@ -125,6 +138,32 @@ class Run:
         if self.progress is not None:
             per_epoch = -(-len(self.targets) // self.batch_size)
             self.progress(self.steps, self.epochs * per_epoch, loss, rate)
+
+    def states_for_loop(self) -> list[ArrayState] | None:
+        """What the optimizer remembers, if the batches of a small network may be trained on in a
+        loop of their own: nobody looks at each, and nothing is done between."""
+        if self.small is None or self.progress or self.clip_norm is not None or self.weight_decay:
+            return None
+        return self.optimizer.states_for_loop(self.parts, self.undecayed)
+
+    def batches(self, rows: Array, states: list[ArrayState], told: Array) -> int:
+        """Batch after batch of these rows, then what is recorded; how many answers were correct.
+
+        Of each, loss and penalty go to a column of `told`.
+        """
+        assert self.small is not None
+        count = -(-len(rows) // self.batch_size)
+        schedule, begun = self.optimizer.schedule, self.optimizer.steps
+        rates = [] if schedule is None else [float(schedule(begun + k)) for k in range(count)]
+        self.rate = rates[-1] if rates else self.rate_of_next_step()
+        x = np.ascontiguousarray(self.x[rows], self.network.dtype)
+        targets = self.targets[rows]
+        outputs = self.small.train(x, targets, self.optimizer, states, np.array(rates), told)
+        self.optimizer.took(count, states)
+        self.steps += count
+        if self.records.wants(self.steps):
+            self.records.take(self.steps, float(told[0, count - 1]), self.rate)
+        return self.network.loss_function.correct(outputs, targets)
 
     def rate_of_next_step(self) -> float:
         """The learning rate that the optimizer will use."""

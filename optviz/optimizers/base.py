@@ -438,11 +438,34 @@ class Optimizer:
         for key, _, _, state in work:
             if rate is not None:
                 state.hyper[list(self._hyper).index(self.rate_name)] = rate
-            if key in undecayed and "weight_decay" in self._hyper:
-                state.hyper[list(self._hyper).index("weight_decay")] = 0.0
+            self._spare(state, key in undecayed)
             states[key] = state
         step_together([(state, x, grad) for _, x, grad, state in work])
         self._steps += 1
+
+    def _spare(self, state: ArrayState, is_undecayed: bool) -> None:
+        if is_undecayed and "weight_decay" in self._hyper:
+            state.hyper[list(self._hyper).index("weight_decay")] = 0.0
+
+    def states_for_loop(
+        self, params: Mapping[str, Array], undecayed: Iterable[str] = ()
+    ) -> list[ArrayState] | None:
+        """The states of arrays that `update` has stepped, for a loop that calls `kernel` itself
+        and says at the end what it `took`; None where a step is more than the kernel."""
+        states = [self._states.get(key) for key in params]
+        known = [state for state in states if state is not None and len(state.chunks) == 1]
+        is_whole = type(self).update is Optimizer.update and type(self).kernel is Optimizer.kernel
+        if not (is_whole and self.is_elementwise and len(known) == len(states)):
+            return None
+        for key, state in zip(params, known, strict=True):
+            self._spare(state, key in undecayed)
+        return known
+
+    def took(self, steps: int, states: Iterable[ArrayState]) -> None:
+        """So many steps were made of each of these."""
+        for state in states:
+            state.t += steps
+        self._steps += steps
 
     def check_latecomer(self, what: str, has_begun: bool) -> None:
         """Whether an array may be first seen now that others have stepped.
