@@ -170,6 +170,9 @@ def test_help_needs_nothing_heavy() -> None:
         (("animate", "adam", "--stpes", "3"), "no option --stpes (did you mean '--steps'?)"),
         (("animat", "adam"), "no command is called animat (did you mean 'animate'?)"),
         (("list", "optimisers"), "'optimisers' (did you mean 'optimizers'?)"),
+        (("phase", "adam", "momentum"), "has no place for the word momentum (see"),
+        (("plot", "sgd", "--preset", "course"), "the preset course has optimizers of its own"),
+        (("bench", "run", "quick", "--problem", "nope"), "`optviz bench list` has them all"),
     ],
 )
 def test_bad_input_is_one_line_and_code_2(run, tmp_path: Path, args, says: str) -> None:
@@ -180,6 +183,20 @@ def test_bad_input_is_one_line_and_code_2(run, tmp_path: Path, args, says: str) 
     assert any(part in done.stderr for part in says.split("|")), done.stderr
     assert "Traceback" not in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_without_a_command_there_is_help(run) -> None:
+    for words in ((), ("bench",)):
+        done = run(*words)
+        assert done.returncode == 2
+        assert done.stderr.startswith(" ".join(["Usage: optviz", *words, "[OPTIONS] COMMAND"]))
+        assert done.stderr == run(*words, "--help").stdout
+
+
+def test_json_without_a_specification_is_told_of(run, tmp_path: Path) -> None:
+    for text in ('{"a": 1}', "[1]"):
+        (tmp_path / "a.json").write_text(text)
+        assert "a.json carries no specification" in run("spec", "a.json").stderr
 
 
 TRAIN = ("train", "--data", "moons:n=200", "--layers", "2,8,2")

@@ -92,6 +92,55 @@ def test_the_doctor_says_what_is_wrong(run: Any, tmp_path: Path, monkeypatch: An
     ]
 
 
+@pytest.mark.parametrize(
+    ("setting", "told"),
+    [
+        (
+            {"MPLBACKEND": "nonsense"},
+            "no picture can be drawn (ValueError: Key backend: 'nonsense'",
+        ),
+        ({"MATPLOTLIBRC": "bad"}, "Matplotlib complains of its settings: Bad value in file"),
+        ({"MATPLOTLIBRC": "odd"}, "no picture can be drawn (UnicodeDecodeError: 'utf-8' codec"),
+        ({"PYTHONIOENCODING": "ascii"}, "words are printed in ascii, without signs"),
+        ({"OPTVIZ_THREADS": "banana"}, "OPTVIZ_THREADS must be a whole number ≥ 1, not 'banana'"),
+        ({"OPTVIZ_THREADS": "0"}, "OPTVIZ_THREADS must be a whole number ≥ 1, not '0'"),
+        ({"OPTVIZ_THREADS": "9999"}, "OPTVIZ_THREADS is 9999, and there are "),
+        ({"PYTHONPATH": "stub"}, "no film but .html can be written (no such thing): pip install"),
+        ({"OPTVIZ_CACHE_DIR": "half"}, "the cache folder "),
+    ],
+    ids=str,
+)
+def test_the_doctor_finds_the_cause(
+    run: Any, tmp_path: Path, setting: dict[str, str], told: str
+) -> None:
+    (tmp_path / "bad").write_text("lines.linewidth: x\n")
+    (tmp_path / "odd").write_bytes(b"\xff\xfe")
+    (tmp_path / "stub").mkdir()
+    (tmp_path / "stub" / "av.py").write_text("raise ImportError('no such thing')\n")
+    (tmp_path / "half").mkdir()
+    (tmp_path / "half" / "sources").write_text("in the place of a folder\n")
+    given = {k: str(tmp_path / v) if (tmp_path / v).exists() else v for k, v in setting.items()}
+    done = run("doctor", **given)
+    assert done.returncode == 1, done.stdout
+    assert f"what is wrong:\n- {told}" in done.stdout
+    if "PYTHONPATH" in setting:
+        done = run("animate", "sgd", "-o", str(tmp_path / "a.gif"), **given)
+        assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+        assert done.stderr == "optviz: no such thing: `optviz doctor` says what is missing\n"
+    if "PYTHONIOENCODING" in setting or "OPTVIZ_CACHE_DIR" in setting:
+        # Those are told of, and harm nobody.
+        assert run("plot", "sgd", "-o", str(tmp_path / "a.png"), **given).returncode == 0
+        assert (tmp_path / "a.png").exists()
+
+
+def test_of_what_is_missing_the_doctor_says_nothing_else(monkeypatch: Any) -> None:
+    wanted = [("numpy", "2.4.0", "2.0"), ("platformdirs", "is missing", "4")]
+    monkeypatch.setattr(doctor, "_required", lambda: iter(wanted))
+    lines, faults = doctor.report()
+    assert faults == ["platformdirs is missing: pip install 'platformdirs>=4'"]
+    assert not any(line.startswith("cache: ") for line in lines)
+
+
 # -- the wheel --------------------------------------------------------------------------------
 
 

@@ -122,7 +122,9 @@ def on_function(text: str, name: str, given: Mapping[str, str]) -> OnFunction:
     if not is_family(name) and name not in functions and not names_python(name):
         hint = did_you_mean(name, [*functions, *(family.example for family in FAMILIES.values())])
         if name.isidentifier() and len(name) > 2:
-            raise ValueError(f"no problem is called {name!r}{hint}")
+            raise ValueError(
+                f"no problem is called {name!r}{hint}; `optviz bench list` has them all"
+            )
     numbers = {key: parse_number(f"{text}: {key}", value) for key, value in given.items()}
     for key, value in numbers.items():
         if not np.isfinite(value):

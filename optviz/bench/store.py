@@ -122,7 +122,9 @@ class Store:
         except sqlite3.DatabaseError as error:
             said = str(error)
             if "readonly" in said or "unable to open" in said:
-                raise PermissionError(13, f"{self.path}: cannot be written") from None
+                raise PermissionError(
+                    13, f"{self.path} cannot be written: name another store"
+                ) from None
             if "disk is full" in said or "disk I/O" in said:
                 raise OSError(28, f"{self.path}: {said}: nothing that was written before is lost"
                               ) from None  # fmt: skip

@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from optviz.cli.console import hints, refuse, say_written, show_progress
+from optviz.cli.console import hints, refuse, say_what_can_be_said, say_written, show_progress
 from optviz.cli.parsing import Command
 from optviz.shared.text import did_you_mean, listed
 from optviz.studies.catalogue import LISTED
@@ -231,15 +231,24 @@ def print_versions() -> None:
 
 def main() -> None:
     """The entry point: every failure that is not ours becomes one line."""
+    say_what_can_be_said()
     try:
         sys.exit(app(prog_name="optviz", standalone_mode=False) or 0)
     except (KeyboardInterrupt, click.Abort):
         refuse("interrupted", 130)
     except click.ClickException as error:
-        # Without a command Click has printed the help instead.
+        # Without a command there is help: Click before 8.2 has printed it, and says nothing here.
+        if isinstance(error, getattr(click.exceptions, "NoArgsIsHelpError", ())):
+            error.show()
+            sys.exit(2)
         message = error.format_message()
         where = getattr(getattr(error, "ctx", None), "command_path", "optviz")
         refuse(f"{message} (see {where} --help)") if message else sys.exit(2)
+    except ImportError as error:
+        # One of our own modules that is missing is a fault of ours.
+        if (error.name or "").startswith("optviz"):
+            raise
+        refuse(f"{error}: `optviz doctor` says what is missing", 1)
     except ValueError as error:
         refuse(str(error))
     except OSError as error:

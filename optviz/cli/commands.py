@@ -59,8 +59,12 @@ class StudyCommand(Command):
         return f": it is a setting of an optimizer, written behind its name: {owner}:{name}={value}"
 
     def place_of_words(self) -> str:
-        """The option that takes several of them, if there is one."""
-        many = [p.opts[0] for p in self.params if isinstance(p, click.Option) and p.multiple]
+        """The option of the study that takes several of them, if there is one."""
+        many = [
+            p.opts[0]
+            for p in self.params
+            if isinstance(p, click.Option) and p.multiple and p.name != "numbers"
+        ]
         return f": give it behind {many[0]}" if many else ""
 
     def _takes_optimizers(self) -> bool:

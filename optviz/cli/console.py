@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import importlib
+import io
 import sys
 import threading
 import time
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -76,7 +77,20 @@ def hints(quiet: bool) -> Iterator[None]:
 
 def import_meanwhile(module: str) -> None:
     """Import what will be needed next while compiled code runs, which leaves Python free."""
-    threading.Thread(target=importlib.import_module, args=(module,), daemon=True).start()
+
+    def fetch() -> None:
+        # What fails here fails again where it is needed, and is told there.
+        with suppress(Exception):
+            importlib.import_module(module)
+
+    threading.Thread(target=fetch, daemon=True).start()
+
+
+def say_what_can_be_said() -> None:
+    """A terminal or a pipe that cannot show a letter shows a question mark in its place."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="replace")
 
 
 def say_written(path: Path, quiet: bool, show: bool) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import io
+import logging
 import os
 import platform
 import re
@@ -29,17 +31,20 @@ def report() -> tuple[list[str], list[str]]:
     """What there is, and what is wrong."""
     import optviz
 
+    missing = [name for name, found, _ in _required() if found == "is missing"]
     lines = [
         f"optviz {optviz.__version__} in {Path(optviz.__file__).parent}",
         f"python {platform.python_version()} ({sys.executable}) on {platform.system()} "
         f"{platform.machine()}",
         *(f"{name} {found}" for name, found, _ in _required()),
         "",
-        *_places(),
+        *([] if missing else _places()),
         "",
         *_extras(),
     ]  # fmt: skip
-    return lines, [text for check in (_old, _cache, _compiler, _films) for text in check()]
+    # What is missing is the cause of whatever else would be found.
+    checks = (_old,) if missing else (_old, _cache, _threads, _compiler, _pictures, _films, _words)
+    return lines, [text for check in checks for text in check()]
 
 
 def _required() -> Iterator[tuple[str, str, str]]:
@@ -72,10 +77,14 @@ def _places() -> list[str]:
 
     folder = cache_folder()
     size = sum(p.stat().st_size for p in folder.rglob("*") if p.is_file())
-    told = "OPTVIZ_THREADS" if os.environ.get("OPTVIZ_THREADS", "").isdigit() else "all there are"
+    told = "OPTVIZ_THREADS" if os.environ.get("OPTVIZ_THREADS") else "all there are"
+    try:
+        threads = f"{thread_count()} ({told})"
+    except ValueError:
+        threads = "unknown"
     return [
         f"cache: {folder} ({size / 1e6:.1f} MB; may be deleted at any time)",
-        f"threads: {thread_count()} ({told})",
+        f"threads: {threads}",
     ]
 
 
@@ -106,9 +115,22 @@ def _cache() -> Iterator[str]:
     usual = os.environ.get("OPTVIZ_CACHE_DIR") or platformdirs.user_cache_dir("optviz", False)
     if cache_folder() != Path(usual):
         yield (
-            f"the cache folder {usual} cannot be written: everything is compiled anew in each "
+            f"the cache folder {usual}, or one in it, cannot be written: everything is compiled anew in each "
             "process; make it writable, or set OPTVIZ_CACHE_DIR to a folder that is"
         )
+
+
+def _threads() -> Iterator[str]:
+    from optviz.compiled.threads import processor_count, thread_count
+
+    try:
+        if thread_count() > processor_count():
+            yield (
+                f"OPTVIZ_THREADS is {thread_count()}, and there are {processor_count()} "
+                "processors: more threads only wait for each other"
+            )
+    except ValueError as error:
+        yield str(error)
 
 
 def _compiler() -> Iterator[str]:
@@ -128,10 +150,54 @@ def _compiler() -> Iterator[str]:
         yield "compiled code computes wrong numbers: delete the cache folder, and try again"
 
 
+def _pictures() -> Iterator[str]:
+    """Whether Matplotlib draws, and what it complains of when it reads its settings."""
+    said = io.StringIO()
+    handler = logging.StreamHandler(said)
+    logging.getLogger("matplotlib").addHandler(handler)
+    try:
+        import PIL.Image
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+
+        figure = Figure((1, 1))
+        figure.text(0.5, 0.5, "η")
+        FigureCanvasAgg(figure).print_png(io.BytesIO())
+        PIL.Image.init()
+    except Exception as error:
+        told = " ".join(str(error).split())[:120]
+        yield f"no picture can be drawn ({type(error).__name__}: {told}){_settings_of_matplotlib()}"
+        return
+    finally:
+        logging.getLogger("matplotlib").removeHandler(handler)
+    if words := " ".join(said.getvalue().split()):
+        yield f"Matplotlib complains of its settings: {words}"
+
+
+def _settings_of_matplotlib() -> str:
+    """What it was told from outside, if anything."""
+    names = [name for name in ("MPLBACKEND", "MATPLOTLIBRC", "MPLCONFIGDIR") if name in os.environ]
+    found = [f"{name}={os.environ[name]}" for name in names]
+    found += ["the matplotlibrc in this folder"] if Path("matplotlibrc").exists() else []
+    return f": look at {', '.join(found)}" if found else ""
+
+
 def _films() -> Iterator[str]:
     try:
         from av.codec import Codec
-
+    except ImportError as error:
+        yield f"no film but .html can be written ({error}): pip install --force-reinstall av"
+        return
+    try:
         Codec("libx264", "w")
     except Exception as error:
         yield f"MP4 cannot be written ({type(error).__name__}: {error}): use .gif, .webp or .png"
+
+
+def _words() -> Iterator[str]:
+    """Signs such as − and ² stand in findings."""
+    encoding = (sys.stdout.encoding or "").lower()
+    try:
+        "−²η".encode(encoding or "utf-8")
+    except (LookupError, UnicodeEncodeError):
+        yield f"words are printed in {encoding}, without signs such as that of minus: set PYTHONUTF8=1"

@@ -16,7 +16,8 @@ from pathlib import Path
 
 @functools.cache
 def cache_folder() -> Path:
-    """The folder of generated and compiled code; a temporary one if the usual is not writable.
+    """The folder of generated and compiled code; a temporary one if the usual, or a folder in it,
+    is not writable (as after a first run by another user).
 
     `OPTVIZ_CACHE_DIR` overrides the platform's usual place.
     """
@@ -26,8 +27,11 @@ def cache_folder() -> Path:
     try:
         folder = Path(usual)
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            return folder
+        for kept in (folder, folder / "sources", folder / "numba", *folder.glob("numba/*/")):
+            if kept.exists():
+                with tempfile.TemporaryFile(dir=kept):
+                    pass
+        return folder
     except OSError:
         temporary = Path(tempfile.mkdtemp(prefix="optviz-cache-"))
         atexit.register(shutil.rmtree, temporary, ignore_errors=True)

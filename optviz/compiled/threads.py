@@ -20,10 +20,22 @@ _holders: list[Any] = []
 
 
 def thread_count() -> int:
-    """Threads for compiled work: the processors this process may use, or `OPTVIZ_THREADS`."""
-    told = os.environ.get("OPTVIZ_THREADS", "")
-    if told.isdigit():
-        return max(1, int(told))
+    """Threads for compiled work: the processors this process may use, or `OPTVIZ_THREADS`.
+
+    Raises
+    ------
+    ValueError
+        If that is no whole number from 1 on.
+    """
+    if told := os.environ.get("OPTVIZ_THREADS", ""):
+        if not (told.isascii() and told.isdigit() and int(told)):
+            raise ValueError(f"OPTVIZ_THREADS must be a whole number ≥ 1, not {told!r}")
+        return int(told)
+    return processor_count()
+
+
+def processor_count() -> int:
+    """The processors this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -211,7 +211,8 @@ def _from_csv(path: Path) -> str:
 
 
 def _from_json(path: Path) -> str:
-    about = json.loads(path.read_text(encoding="utf-8"))["about"]
+    data = json.loads(path.read_text(encoding="utf-8"))
+    about = data.get("about") if isinstance(data, dict) else None
     return json.dumps(about) if about else ""
 
 

@@ -54,7 +54,8 @@ def check_target(path: str | Path, formats: Iterable[str]) -> Path:
         raise ValueError(f"the folder {target.parent} does not exist: create it first")
     if not os.access(target.parent, os.W_OK):
         raise PermissionError(
-            errno.EACCES, "the folder is read-only: choose another with -o", str(target.parent)
+            errno.EACCES,
+            f"the folder {target.parent.absolute()} is read-only: choose another with -o",
         )
     return target
 

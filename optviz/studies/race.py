@@ -149,7 +149,11 @@ class RaceStudy(OnFunction):
             case None:
                 pass
             case "course":
-                out = {"optimizers": COURSE, "steps": 30, **out}
+                if out.get("optimizers"):
+                    raise ValueError(
+                        "the preset course has optimizers of its own: leave the others out"
+                    )
+                out = {"steps": 30, **out, "optimizers": COURSE}
             case other:
                 raise ValueError(f"preset must be course, not {str(other)[:40]!r}")
         if (vary := settings.get("vary")) is not None:
