@@ -101,7 +101,7 @@ def test_the_doctor_says_what_is_wrong(run: Any, tmp_path: Path, monkeypatch: An
         ),
         ({"MATPLOTLIBRC": "bad"}, "Matplotlib complains of its settings: Bad value in file"),
         ({"MATPLOTLIBRC": "odd"}, "no picture can be drawn (UnicodeDecodeError: 'utf-8' codec"),
-        ({"PYTHONIOENCODING": "ascii"}, "words are printed in ascii, without signs"),
+        ({"PYTHONIOENCODING": "ascii"}, "words are printed in ascii, which lacks signs"),
         ({"OPTVIZ_THREADS": "banana"}, "OPTVIZ_THREADS must be a whole number ≥ 1, not 'banana'"),
         ({"OPTVIZ_THREADS": "0"}, "OPTVIZ_THREADS must be a whole number ≥ 1, not '0'"),
         ({"OPTVIZ_THREADS": "9999"}, "OPTVIZ_THREADS is 9999, and there are "),
