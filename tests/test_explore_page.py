@@ -227,6 +227,102 @@ def test_a_link_restores_what_was_there(browser: Any, served: Served) -> None:
     assert browser.execute_script(f"return {PLANE}.at.last") == 77
 
 
+def link_of(browser: Any) -> str:
+    """What the dialog gives as a link."""
+    browser.find_element("xpath", "//button[text()='Share and save']").click()
+    until(browser, "(v => v && v !== '…')(document.querySelector("
+                   "'textarea[aria-label=\"Command line\"]').value)")  # fmt: skip
+    found = browser.execute_script(
+        "return document.querySelector('textarea[aria-label^=Link]').value"
+    )
+    browser.find_element("xpath", "//button[text()='Close']").click()
+    return str(found)
+
+
+def test_a_link_is_of_what_is_seen_with_its_ground_and_colours(page: Any, served: Served) -> None:
+    put(page, "Ground", "basins")
+    put(page, "Beside the map", "scan")
+    page.find_element("xpath", "//button[text()='Dark']").click()
+    page.find_element("xpath", "//button[text()='A network']").click()
+    until(page, f"{PLANE}.sides?.[0]?.arrays !== undefined")
+    assert "#network:" in link_of(page)
+    page.find_element("xpath", "//button[text()='Functions']").click()
+    link = link_of(page)
+    assert "#plane:" in link
+    page.get("about:blank")
+    page.get(link)
+    until(page, f"{PLANE}?.map?.basins && {PLANE}.curve.scan")
+    assert page.execute_script(
+        "return document.getElementById('optviz').classList.contains('ov-dark')"
+    )
+    # A link that is pasted into an open page is followed too.
+    page.execute_script(
+        "location.hash = arguments[0]", "#plane:" + quote(json.dumps({"on": "beale"}))
+    )
+    until(page, f"{PLANE}.state.on === 'beale' && {PLANE}.ground === 'contour'")
+    until(page, f"{PLANE}.runs?.length === 0 && {PLANE}.title.textContent.includes('Beale')")
+
+
+@pytest.mark.parametrize(
+    ("hash_", "says"),
+    [
+        ("#plane:" + json.dumps({"start": 5}), "cannot be read"),
+        ("#plane:" + json.dumps({"optimizers": [None]}), "cannot be read"),
+        ("#network:" + json.dumps({"hidden": 5}), "cannot be read"),
+        ("#network:" + json.dumps({"data": 7}), "cannot be read"),
+        ("#plane:" + json.dumps({"foo": 1}), "foo"),
+        ("#plane:" + json.dumps({"steps": 1e9}), "steps"),
+        ("#network:" + json.dumps({"hidden": "abc"}), "hidden"),
+        ("#losses:" + json.dumps({"data": "nope"}), "digits"),
+    ],
+)
+def test_a_link_of_nonsense_leaves_a_way_out(
+    browser: Any, served: Served, hash_: str, says: str
+) -> None:
+    browser.get("about:blank")
+    browser.get(served.address + quote(hash_, safe="#:"))
+    said = until(browser, "[...document.querySelectorAll('[role=alert]')].filter("
+                          "(e) => !e.hidden).map((e) => e.textContent).join()")  # fmt: skip
+    assert says in said
+    if says != "cannot be read":
+        buttons = browser.find_elements("xpath", "//button[text()='Begin anew']")
+        next(button for button in buttons if button.is_displayed()).click()
+    until(browser, f"{PLANE}.runs?.length > 0 || {PLANE}.sides?.[0]?.arrays || {PLANE}.head")
+
+
+def test_what_was_refused_stands_there_until_it_is_another(page: Any) -> None:
+    put(page, "Steps, as a number", "1e9")
+    until(page, f"!{PLANE}.error.element.hidden")
+    put(page, "Steps, as a number", "abc")
+    assert named(page, "Steps, as a number").get_property("value") == "1000000000"
+    assert "1000000000" not in page.current_url
+    put(page, "Start: x", "1e300")
+    put(page, "Start: x", "-inf")
+    assert named(page, "Start: x").get_property("value") == "1e+300"
+    page.find_element("xpath", "//button[text()='reset']").click()
+    put(page, "Steps, as a number", "50")
+    until(page, f"{PLANE}.error.element.hidden && {PLANE}.at.last === 50")
+
+
+def test_arrows_step_after_a_button_was_pressed(page: Any) -> None:
+    named(page, "One step back").click()
+    before = page.execute_script(f"return {PLANE}.at.step")
+    named(page, "One step back").send_keys("\ue012")  # the left arrow
+    until(page, f"{PLANE}.at.step === {before - 1}")
+
+
+def test_colours_follow_the_browsers_preference(browser: Any, served: Served) -> None:
+    feature = {"name": "prefers-color-scheme", "value": "dark"}
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
+    try:
+        opened(browser, served)
+        assert browser.execute_script(
+            "return document.getElementById('optviz').classList.contains('ov-dark')"
+        )
+    finally:
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+
+
 def test_what_is_there_is_saved_and_replays(page: Any, tmp_path: Path) -> None:
     page.execute_cdp_cmd(
         "Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path)}
@@ -250,6 +346,12 @@ def test_the_server_ends_and_the_page_says_so(browser: Any) -> None:
     own.end()
     until(browser, "[...document.querySelectorAll('[role=alert]')].some("
                    "(e) => e.textContent.includes('has ended'))")  # fmt: skip
+    # Whoever asks now is answered at once.
+    browser.find_element("xpath", "//button[text()='Share and save']").click()
+    until(
+        browser, "document.querySelector('dialog [role=status]').textContent.includes('has ended')"
+    )
+    assert not browser.execute_script("return document.querySelector('textarea').value")
 
 
 SIZES = [(360, 740), (820, 1100), (1280, 900), (2560, 1300)]

@@ -115,8 +115,8 @@ def _cache() -> Iterator[str]:
     usual = os.environ.get("OPTVIZ_CACHE_DIR") or platformdirs.user_cache_dir("optviz", False)
     if cache_folder() != Path(usual):
         yield (
-            f"the cache folder {usual}, or one in it, cannot be written: everything is compiled anew "
-            "in each process; make it writable, or set OPTVIZ_CACHE_DIR to a folder that is"
+            f"the cache folder {usual}, or one in it, cannot be written: everything is compiled "
+            "anew in each process; make it writable, or set OPTVIZ_CACHE_DIR to a folder that is"
         )
 
 
@@ -162,7 +162,7 @@ def _pictures() -> Iterator[str]:
 
         figure = Figure((1, 1))
         figure.text(0.5, 0.5, "η")
-        FigureCanvasAgg(figure).draw()
+        FigureCanvasAgg(figure).draw()  # type: ignore[no-untyped-call]
         PIL.Image.init()
     except Exception as error:
         told = " ".join(str(error).split())[:120]

@@ -185,7 +185,7 @@ def swept(
     if not 1 <= len(values) <= MAX_VALUES:
         raise ValueError(f"give 1 to {MAX_VALUES} values, such as 0.001, 0.01, not {len(values)}")
     if not (1 <= epochs <= MAX_EPOCHS and 1 <= seeds <= MAX_SEEDS):
-        raise ValueError(f"a sweep has up to {MAX_EPOCHS:,} epochs and {MAX_SEEDS} seeds")
+        raise ValueError(f"a sweep has from 1 to {MAX_EPOCHS:,} epochs and {MAX_SEEDS} seeds")
     base = HiddenUnitsStudy.from_data(settings)
     losses, right = np.full((len(values), seeds), np.nan), np.full((len(values), seeds), np.nan)
     texts = base.texts()

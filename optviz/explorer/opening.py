@@ -23,7 +23,7 @@ def serve(study: PlotStudy, *, port: int = 0, idle: float = 60.0, opens: bool = 
             f"explore needs {error.name}, which is not installed: pip install 'optviz[explore]'"
         ) from None
     try:
-        explorer = Explorer(study.texts(), port=port, idle=idle)
+        explorer = Explorer(_initial(study), port=port, idle=idle)
     except OSError as error:
         raise ValueError(
             f"port {port} cannot be had ({error.strerror}): leave --port out"
@@ -39,3 +39,11 @@ def serve(study: PlotStudy, *, port: int = 0, idle: float = 60.0, opens: bool = 
     # To end it so is what one is told to do.
     with suppress(KeyboardInterrupt):
         asyncio.run(explorer.run(ready))
+
+
+def _initial(study: PlotStudy) -> dict[str, object]:
+    """Its settings; of the colours only a choice: else the browser's preference holds."""
+    texts = study.texts()
+    if "theme" not in study.model_fields_set:
+        texts.pop("theme", None)
+    return texts

@@ -6,8 +6,9 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field
 
-from optviz.data import is_made_here
+from optviz.data import datasets, is_made_here
 from optviz.shared.spec import SpecError
+from optviz.shared.text import listed
 from optviz.studies.settings import Option
 from optviz.studies.study import Drawn
 
@@ -25,8 +26,10 @@ class OnData(Drawn):
         """As every study; a specification comes from a stranger, and may name no files."""
         text = data.get("data")
         if isinstance(text, str) and not is_made_here(text):
+            known = listed([name for name in sorted(datasets) if is_made_here(name)])
             raise SpecError(
-                f"data {text!r} is neither built in nor generated: only such data are replayed"
+                f"data {text!r} is neither built in nor generated: only such data are replayed "
+                f"({known})"
             )
         made = super().from_data(data)
         assert isinstance(made, cls)

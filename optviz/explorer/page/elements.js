@@ -22,6 +22,25 @@ export function select(label, options, value, onchange) {
   return element;
 }
 
+/** A line that says what was refused; where a link led to nothing, with a way out. */
+export class Trouble {
+  constructor(begunAnew) {
+    this.text = make("span", {});
+    this.anew = make("button", { type: "button", hidden: true, onclick: begunAnew }, "Begin anew");
+    this.element = make("p", { class: "ov-error", role: "alert", hidden: true }, this.text, " ", this.anew);
+  }
+
+  say(message, isLost = false) {
+    this.text.textContent = message;
+    this.anew.hidden = !isLost;
+    this.element.hidden = false;
+  }
+
+  clear() {
+    this.element.hidden = true;
+  }
+}
+
 /** Places on a slider, 0 to 1000, for the values of a setting: see `slider` in offered.py. */
 export class Positions {
   constructor({ scale, low, high, zero = false }) {
@@ -87,8 +106,13 @@ export class Dial {
 
   typed(text) {
     const value = Number(text.replace("−", "-").replace(",", "."));
-    if (text.trim() === "" || Number.isNaN(value)) this.show(this.value);
-    else this.changed(value);
+    if (text.trim() === "" || !Number.isFinite(value)) {
+      this.show(this.value);
+      return;
+    }
+    // It stands there until there is another, refused or not.
+    this.shown(value);
+    this.changed(value);
   }
 
   /** The number that holds, wherever it came from. */

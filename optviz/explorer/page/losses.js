@@ -1,7 +1,7 @@
 /* The loss of a network around the paths of optimizers. */
 
 import { Card } from "./cards.js";
-import { make, select } from "./elements.js";
+import { Trouble, make, select } from "./elements.js";
 import { Terrain } from "./terrain.js";
 import { read, told, written } from "./text.js";
 
@@ -15,10 +15,10 @@ export class LossView {
     this.terrain.changed = () => this.paint();
     this.finding = make("p", { class: "ov-finding", role: "status" });
     this.busy = make("p", { class: "ov-busy", role: "status" });
-    this.error = make("p", { class: "ov-error", role: "alert", hidden: true });
+    this.error = new Trouble(() => this.share.anew());
     this.legend = make("ul", { class: "ov-legend" });
     this.stage = make("section", { class: "ov-stage", "aria-label": "Picture" }, this.terrain.buttons(), this.busy,
-      this.error, this.canvas, this.finding, this.legend,
+      this.error.element, this.canvas, this.finding, this.legend,
       make("p", { class: "ov-small" }, "Drag to turn, roll to come nearer. Paths lie at the loss of their places on the plane."));
     this.side = make("section", { class: "ov-side", "aria-label": "Settings" });
     this.element = make("div", { class: "ov-plane" }, this.side, this.stage);
@@ -32,13 +32,16 @@ export class LossView {
   }
 
   buildSide() {
-    const field = (label, key, text = String(this.settings[key] ?? "")) => {
-      const input = make("input", { type: "text", value: text, autocomplete: "off", "aria-label": label, onchange: () => {
-        const kind = typeof this.offered.network.losses[key];
-        this.settings[key] = kind === "number" ? Number(input.value) : input.value.trim() || null;
-      } });
+    const field = (label, key, list = null) => {
+      const input = make("input", { type: "text", value: String(this.settings[key] ?? ""), autocomplete: "off", list,
+        "aria-label": label, onchange: () => {
+          // What is no number is refused by the process, in its words.
+          const isNumber = typeof this.offered.network.losses[key] === "number" && Number.isFinite(Number(input.value || NaN));
+          this.settings[key] = isNumber ? Number(input.value) : input.value.trim();
+        } });
       return make("label", { class: "ov-row" }, make("span", {}, label.toLowerCase()), input);
     };
+    const sets = make("datalist", { id: "ov-data" }, ...this.offered.network.sets.map((name) => make("option", { value: name })));
     const names = Object.entries(this.offered.optimizers).filter(([, kind]) => !kind.walks);
     const rules = { ...this.offered, optimizers: Object.fromEntries(names) };
     const cards = this.entries.map((entry) => new Card(entry, rules, {
@@ -55,7 +58,7 @@ export class LossView {
       this.buildSide();
     });
     this.side.replaceChildren(
-      make("fieldset", {}, make("legend", {}, "Network and data"), field("Data", "data"), field("Layers", "layers"),
+      make("fieldset", {}, make("legend", {}, "Network and data"), field("Data", "data", "ov-data"), sets, field("Layers", "layers"),
         field("Epochs", "epochs"), field("Batch", "batch_size"),
         make("label", { class: "ov-row" }, make("span", {}, "plane"),
           select("Plane", [["pca", "of the paths"], ["random", "random"], ["line", "from end to end"]], this.settings.directions,
@@ -66,8 +69,9 @@ export class LossView {
   }
 
   async compute() {
+    const turn = this.turn = (this.turn ?? 0) + 1;
     this.busy.textContent = "training and computing …";
-    this.error.hidden = true;
+    this.error.clear();
     try {
       const { head, arrays } = await this.link.ask("landscape", { settings: this.code });
       this.head = head;
@@ -76,15 +80,13 @@ export class LossView {
       this.finding.textContent = head.finding;
       this.tell(runs);
       this.cards.forEach((card, k) => runs[k] && card.dress(runs[k]));
-      this.share.address(`#losses:${encodeURIComponent(JSON.stringify(this.changedSettings()))}`);
+      this.share.changed();
       this.paint();
     } catch (error) {
-      if (error.message !== "superseded") {
-        this.error.textContent = error.message;
-        this.error.hidden = false;
-      }
+      if (error.message !== "superseded") this.error.say(error.message, !this.head);
     }
-    this.busy.textContent = "";
+    // Another may have begun meanwhile.
+    if (turn === this.turn) this.busy.textContent = "";
   }
 
   tell(runs) {

@@ -4,7 +4,7 @@ import { make } from "./elements.js";
 import { LossView } from "./losses.js";
 import { NetworkView } from "./network.js";
 import { Plane } from "./plane.js";
-import { fromAddress, viewOf } from "./settings.js";
+import { fromAddress, toAddress, viewOf } from "./settings.js";
 import { Sharing } from "./sharing.js";
 import { Link } from "./wire.js";
 
@@ -30,12 +30,14 @@ const VIEWS_OF_PAGE = {
 
 class Page {
   constructor(root, trouble, link, { offered, initial, view }, keepsAddress) {
-    Object.assign(this, { root, link, offered, initial, keepsAddress, views: {} });
+    Object.assign(this, { root, trouble, link, offered, initial, keepsAddress, views: {}, chosen: null });
     const prefersDark = window.matchMedia("(prefers-color-scheme: dark)");
     this.theme = initial.theme ?? (prefersDark.matches ? "dark" : "light");
     if (!(this.theme in offered.themes)) this.theme = "light";
-    this.sharing = new Sharing((what, body) => link.ask(what, { view: this.name, ...body }), () => this.view.code,
-      keepsAddress);
+    this.sharing = new Sharing((what, body) => link.ask(what, { view: this.name, ...body }), {
+      settings: () => this.view.code, plays: () => this.name === "plane",
+      address: keepsAddress ? () => window.location.href.split("#")[0] + this.address : null,
+    });
     this.main = make("main", {});
     this.dark = make("button", { type: "button", onclick: () => this.turn() }, "Dark");
     this.tabs = Object.entries(VIEWS_OF_PAGE).map(([name, [, title]]) =>
@@ -49,7 +51,7 @@ class Page {
     );
     this.dress();
     this.listen();
-    this.show((keepsAddress && viewOf(window.location.hash)) || view);
+    if (!keepsAddress || !this.follow(window.location.hash)) this.show(view);
     root.dispatchEvent(new CustomEvent("filled"));
   }
 
@@ -61,13 +63,11 @@ class Page {
     this.view?.setRunning?.(false);
     this.view?.setPlaying?.(false);
     this.name = name in VIEWS_OF_PAGE ? name : "plane";
-    const [View] = VIEWS_OF_PAGE[this.name];
-    const address = { address: (hash) => this.keep(hash) };
-    if (!this.views[this.name]) {
-      const given = (this.keepsAddress && viewOf(window.location.hash) === this.name && fromAddress(window.location.hash))
-        || (this.name === "plane" ? this.initial : {});
-      this.views[this.name] = new View(this.link, this.offered, given, this.look, address);
-    } else if (this.view.look !== this.look) this.view.setLook(this.look);
+    if (!this.views[this.name]) this.views[this.name] = this.made(this.name === "plane" ? this.initial : {});
+    else {
+      if (this.view.look !== this.look) this.view.setLook(this.look);
+      this.keep();
+    }
     this.main.replaceChildren(this.view.element);
     this.view.paint();
     this.tabs.forEach((tab, k) =>
@@ -75,14 +75,54 @@ class Page {
     this.root.optviz = this.view;
   }
 
-  keep(hash) {
-    if (this.keepsAddress) window.history.replaceState(null, "", hash);
+  made(given) {
+    const [View] = VIEWS_OF_PAGE[this.name];
+    return new View(this.link, this.offered, given, this.look, { changed: () => this.keep(), anew: () => this.anew() });
+  }
+
+  /** What an address holds; whether it holds anything. */
+  follow(hash) {
+    const name = viewOf(hash), given = fromAddress(hash);
+    if (given === null || !(name in VIEWS_OF_PAGE)) return false;
+    this.view?.setRunning?.(false);
+    this.view?.setPlaying?.(false);
+    this.trouble.hidden = true;
+    if (given.theme in this.offered.themes && given.theme !== this.theme) {
+      this.theme = this.chosen = given.theme;
+      this.dress();
+    }
+    this.name = name;
+    try {
+      this.views[name] = this.made(given);
+    } catch {
+      // Values of another kind than the view can hold; what is only out of range the process refuses.
+      this.views[name] = this.made({});
+      this.trouble.textContent = "The address holds settings that cannot be read: these are the usual ones.";
+      this.trouble.hidden = false;
+    }
+    this.show(name);
+    return true;
+  }
+
+  anew() {
+    delete this.views[this.name];
+    this.show(this.name);
+  }
+
+  /** Where what is on the page is found again; colours if they were chosen here. */
+  get address() {
+    return toAddress(this.name, { ...this.view.changedSettings(), ...(this.chosen ? { theme: this.chosen } : {}) });
+  }
+
+  keep() {
+    if (this.keepsAddress && this.view) window.history.replaceState(null, "", this.address);
   }
 
   turn() {
-    this.theme = this.theme === "dark" ? "light" : "dark";
+    this.theme = this.chosen = this.theme === "dark" ? "light" : "dark";
     this.dress();
     this.view.setLook(this.look);
+    this.keep();
   }
 
   dress() {
@@ -96,14 +136,17 @@ class Page {
 
   listen() {
     const press = (event) => {
-      const isField = event.target.closest?.("input, select, textarea, button, summary, dialog");
+      const { target, key } = event, isPressed = key === " " || key === "Enter";
+      const isField = target.closest?.("input, select, textarea, dialog") || (isPressed && target.closest?.("button, summary"));
       if (isField || event.ctrlKey || event.metaKey || event.altKey) return;
       if (this.view.key(event.key)) event.preventDefault();
     };
     this.root.addEventListener("keydown", press);
-    if (this.keepsAddress) document.addEventListener("keydown", (event) => {
+    if (!this.keepsAddress) return;
+    document.addEventListener("keydown", (event) => {
       if (event.target === document.body) press(event);
     });
+    window.addEventListener("hashchange", () => this.follow(window.location.hash));
   }
 }
 

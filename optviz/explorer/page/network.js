@@ -3,7 +3,7 @@
 import { Answer, pictureOfColors } from "./answer.js";
 import { Card } from "./cards.js";
 import { Diagram, pictureOf } from "./diagram.js";
-import { Dial, Positions, make, select } from "./elements.js";
+import { Dial, Positions, Trouble, make, select } from "./elements.js";
 import { Learning } from "./learning.js";
 import { read, told, written } from "./text.js";
 
@@ -42,11 +42,11 @@ export class NetworkView {
     this.gradientCanvas = canvas("ov-small-chart", "Gradients by layer");
     this.sweepCanvas = canvas("ov-small-chart", "What values of a setting come to");
     this.sweepCanvas.hidden = true;
-    this.error = make("p", { class: "ov-error", role: "alert", hidden: true });
+    this.error = new Trouble(() => this.share.anew());
     this.told = BOTH.map(() => make("p", { class: "ov-finding" }));
     this.state = make("p", { class: "ov-small", role: "status" });
     this.stage = make("section", { class: "ov-stage", "aria-label": "Picture" },
-      this.buildTransport(), this.error,
+      this.buildTransport(), this.error.element,
       make("div", { class: "ov-net" }, this.diagramCanvas,
         make("div", { class: "ov-answers" }, ...BOTH.map((_, k) =>
           make("div", {}, this.told[k], this.answerCanvases[k])))),
@@ -241,13 +241,16 @@ export class NetworkView {
     this.reset();
   }
 
+  changedSettings() {
+    return this.settings;
+  }
+
   /** Both begin anew: they train side by side. */
   async reset() {
     const own = { ...this.settings };
     await this.begin(this.edited, own);
     const other = 1 - this.edited;
     if (this.sides[other]) await this.begin(other, { ...this.sides[other].settings, seed: own.seed });
-    this.share.address(`#network:${encodeURIComponent(JSON.stringify(this.settings))}`);
   }
 
   async begin(place, settings) {
@@ -255,7 +258,8 @@ export class NetworkView {
     try {
       const answer = await this.link.ask("network", { place, settings: { ...settings, theme: this.look.name } });
       if (turn !== this.turns[place]) return;
-      this.error.hidden = true;
+      this.error.clear();
+      this.share.changed();
       this.run.disabled = false;
       this.sides[place] = { settings, ...answer.head, data: answer.arrays, curves: [] };
       this.take(place, answer);
@@ -268,8 +272,7 @@ export class NetworkView {
 
   fail(error) {
     this.setRunning(false);
-    this.error.textContent = error.message;
-    this.error.hidden = false;
+    this.error.say(error.message, !this.sides[this.edited]);
   }
 
   // -- training ------------------------------------------------------------------------------
@@ -287,7 +290,6 @@ export class NetworkView {
       for (const place of [0, 1]) if (this.sides[place] && this.isRunning) await this.trainOnce(place);
       if (this.sides.every((side) => !side || side.diverged)) this.setRunning(false);
     }
-    this.share.address(`#network:${encodeURIComponent(JSON.stringify(this.settings))}`);
   }
 
   async trainOnce(place, epochs) {

@@ -2,10 +2,10 @@
 
 import { Card } from "./cards.js";
 import { Curve } from "./curve.js";
-import { Dial, Positions, make, select } from "./elements.js";
+import { Dial, Positions, Trouble, make, select } from "./elements.js";
 import { Map2D } from "./map.js";
 import { Terrain } from "./terrain.js";
-import { settingsOf, stateOf, toAddress } from "./settings.js";
+import { changedOf, settingsOf, stateOf } from "./settings.js";
 import { told, toldPoint } from "./text.js";
 import { Newest } from "./wire.js";
 
@@ -14,15 +14,18 @@ const CALM = 300;
 /** Seconds that a run plays, within these. */
 const SHORTEST = 4, LONGEST = 12;
 const SCAN = "scan";
+const GROUNDS = [["contour", "isolines"], ["field", "arrows along −∇f"],
+  ["basins", "basins: where each start goes"], ["surface", "a surface, to be turned"]];
 
 export class Plane {
   constructor(link, offered, initial, look, share) {
     Object.assign(this, { link, offered, look, share, cards: [], held: null, pinned: 0 });
-    this.state = stateOf(initial);
+    const { ground, beside, ...settings } = initial;
+    this.state = stateOf(settings);
     this.at = { step: 0, last: 0, isPlaying: false };
     this.isAtEnd = true;
-    this.ground = "contour";
-    this.beside = this.state.curve;
+    this.ground = this.state.view === "field" ? "field" : "contour";
+    this.beside = beside === SCAN ? SCAN : this.state.curve;
     this.build();
     this.shown = new Newest((body) => link.ask("show", body), (a) => this.take(a), (e) => this.refuse(e));
     this.told = new Newest((body) => link.ask("step", body), (a) => this.explain(a.head),
@@ -34,6 +37,10 @@ export class Plane {
       (e) => this.behindFailed(e));
     this.rebuildCards();
     this.changed();
+    if (GROUNDS.some(([name]) => name === ground)) {
+      this.groundSelect.value = ground;
+      this.chooseGround(ground);
+    }
   }
 
   // -- what stands where ---------------------------------------------------------------------
@@ -47,14 +54,14 @@ export class Plane {
     this.ofBasins = make("div", { class: "ov-small", hidden: true });
     this.ofScan = make("p", { class: "ov-small", hidden: true });
     this.choices = make("p", { class: "ov-small" });
-    this.error = make("p", { class: "ov-error", role: "alert", hidden: true });
+    this.error = new Trouble(() => this.share.anew());
     this.title = make("h2", { class: "ov-title" });
     this.formula = make("p", { class: "ov-formula" });
     this.panel = make("section", { class: "ov-step", "aria-label": "What the rule did in a step" });
     this.stage = make("section", { class: "ov-stage", "aria-label": "Picture" },
       this.title, this.formula, this.buildViews(),
       make("div", { class: "ov-pair" }, this.mapCanvas, this.terrainCanvas, this.curveCanvas, this.tip),
-      this.buildTransport(), this.error, this.finding, this.ofBasins, this.ofScan, this.choices,
+      this.buildTransport(), this.error.element, this.finding, this.ofBasins, this.ofScan, this.choices,
       this.panel);
     this.side = make("section", { class: "ov-side", "aria-label": "Settings" },
       this.buildFunction(), this.buildRun(), this.buildOptimizers());
@@ -71,9 +78,7 @@ export class Plane {
   }
 
   buildViews() {
-    this.groundSelect = select("Ground", [["contour", "isolines"], ["field", "arrows along −∇f"],
-      ["basins", "basins: where each start goes"], ["surface", "a surface, to be turned"]], this.state.view === "field" ? "field" : "contour",
-      (value) => this.chooseGround(value));
+    this.groundSelect = select("Ground", GROUNDS, this.ground, (value) => this.chooseGround(value));
     this.basinsOf = make("select", { "aria-label": "Basins of", hidden: true, onchange: () => this.behind() });
     const curves = Object.entries(this.offered.curves).filter(([name]) => name !== "none")
       .map(([name, { axis, title }]) => [name, `${axis}: ${title}`]);
@@ -136,7 +141,7 @@ export class Plane {
     this.seedField = make("input", { type: "text", inputmode: "numeric", size: 6, value: this.state.seed,
       autocomplete: "off", "aria-label": "Seed of the noise", onchange: () => {
         const seed = Number(this.seedField.value);
-        if (Number.isInteger(seed) && seed >= 0) this.state.seed = seed;
+        if (Number.isSafeInteger(seed) && seed >= 0) this.state.seed = seed;
         this.seedField.value = this.state.seed;
         this.changed();
       } });
@@ -196,7 +201,6 @@ export class Plane {
     this.held = null;
     clearTimeout(this.calm);
     this.calm = setTimeout(() => {
-      this.share.address(toAddress(this.state));
       this.behind();
     }, CALM);
   }
@@ -239,6 +243,7 @@ export class Plane {
     } else {
       this.behind();
       this.paint();
+      this.share.changed();
     }
   }
 
@@ -246,6 +251,7 @@ export class Plane {
     this.beside = value;
     if (value === SCAN) {
       this.behind();
+      this.share.changed();
       return;
     }
     this.curve.scan = null;
@@ -254,11 +260,22 @@ export class Plane {
     this.changed();
   }
 
+  /** What a link holds: what differs from the defaults, and what only a page has. */
+  changedSettings() {
+    const own = changedOf(this.state);
+    if (this.ground === "basins" || this.ground === "surface") own.ground = this.ground;
+    if (this.beside === SCAN) own.beside = SCAN;
+    return own;
+  }
+
   typeStart() {
     const point = this.startFields.map(({ value }) =>
       (value.trim() ? Number(value.replace("−", "-").replace(",", ".")) : NaN));
     if (point.every(Number.isFinite)) this.moveStart(point, 0);
-    else if (this.head) this.tell(this.head);
+    else {
+      const start = this.state.start?.[0] ?? this.head?.runs[0]?.start;
+      if (start) this.startFields.forEach((field, k) => { field.value = String(start[k]); });
+    }
   }
 
   moveStart(point, k) {
@@ -277,8 +294,11 @@ export class Plane {
   // -- what comes back -----------------------------------------------------------------------
 
   take({ head, arrays }) {
-    this.error.hidden = true;
+    this.error.clear();
     this.stage.classList.remove("ov-stale");
+    // What was refused is in no address; browsers allow so many a minute.
+    clearTimeout(this.calmToo);
+    this.calmToo = setTimeout(() => this.share.changed(), CALM);
     this.head = head;
     if (head.settings.optimizers.length !== this.state.optimizers.length) {
       // One text with several values has become several.
@@ -353,9 +373,13 @@ export class Plane {
   }
 
   refuse(error) {
-    this.error.textContent = error.message;
-    this.error.hidden = false;
+    this.error.say(error.message, !this.head);
     this.stage.classList.add("ov-stale");
+    if (!this.head) {
+      this.named.value = this.state.on in this.offered.functions ? this.state.on : "";
+      this.own.value = this.named.value ? this.offered.functions[this.state.on].formula : this.state.on;
+      this.boundsField.value = this.state.bounds ?? "";
+    }
     if (error.again) this.link.ask("offer").then(() => {}, () => {});
   }
 
@@ -399,8 +423,7 @@ export class Plane {
   behindFailed(error) {
     if (error.message === "superseded") return;
     this.busy.hidden = true;
-    this.error.textContent = error.message;
-    this.error.hidden = false;
+    this.error.say(error.message);
   }
 
   // -- what the rule did ---------------------------------------------------------------------

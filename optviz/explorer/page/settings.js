@@ -38,11 +38,16 @@ export function settingsOf(state, theme) {
   return settings;
 }
 
-/** What differs from the defaults, for the address: short, and restored by `fromAddress`. */
-export function toAddress(state) {
+/** What differs from the defaults: short, for the address. */
+export function changedOf(state) {
   const settings = settingsOf(state, undefined);
   for (const [key, value] of Object.entries(DEFAULTS)) if (settings[key] === value) delete settings[key];
-  return `#plane:${encodeURIComponent(JSON.stringify(settings))}`;
+  return settings;
+}
+
+/** The address of a view with settings, which `fromAddress` restores. */
+export function toAddress(view, settings) {
+  return `#${view}:${encodeURIComponent(JSON.stringify(settings))}`;
 }
 
 /** The view that an address is of, or null: `#plane:…`, `#network:…`. */

@@ -5,10 +5,11 @@ import { make } from "./elements.js";
 const FILES = [["png", "PNG"], ["svg", "SVG"], ["pdf", "PDF"], ["gif", "GIF, it moves"], ["mp4", "MP4, it moves"],
   ["html", "page, it plays"]];
 
-/** A dialog; `ask` asks the process, `settings` gives what is on the page. */
+/** A dialog; `ask` asks the process, `settings` gives what is on the page, `address` leads there
+ * (a cell has none), and `plays` says whether it plays as a page. */
 export class Sharing {
-  constructor(ask, settings, hasAddress) {
-    Object.assign(this, { ask, settings, hasAddress });
+  constructor(ask, { settings, address, plays }) {
+    Object.assign(this, { ask, settings, address, plays });
     this.said = make("p", { role: "status", class: "ov-small" });
     this.texts = Object.fromEntries([["command", "Command line"], ["python", "Python"], ["spec", "Specification"],
       ["link", "Link, as long as this server runs"]].map(([name, label]) => [name, this.text(name, label)]));
@@ -17,7 +18,7 @@ export class Sharing {
     this.dialog = make("dialog", { class: "ov-dialog", "aria-label": "Share and save" },
       make("div", { class: "ov-row" }, make("h2", {}, "Share and save"),
         make("button", { type: "button", onclick: () => this.dialog.close() }, "Close")),
-      ...Object.entries(this.texts).filter(([name]) => hasAddress || name !== "link").map(([, { row }]) => row),
+      ...Object.entries(this.texts).filter(([name]) => address || name !== "link").map(([, { row }]) => row),
       make("p", {}, "Files carry what made them: ", make("code", {}, "optviz replay FILE"), " makes them again."),
       make("div", { class: "ov-files", role: "group", "aria-label": "Save as" }, ...this.saves), this.said);
   }
@@ -31,14 +32,16 @@ export class Sharing {
   async open() {
     this.said.textContent = "";
     this.dialog.showModal();
-    for (const { area } of Object.values(this.texts)) area.value = "…";
+    this.saves.at(-1).hidden = !this.plays();
+    const put = (told) => Object.entries(this.texts).forEach(([name, { area }]) => { area.value = told[name] ?? ""; });
+    put({ command: "…", python: "…", spec: "…" });
     try {
       const { head } = await this.ask("code", { settings: this.settings() });
-      for (const name of ["command", "python", "spec"]) this.texts[name].area.value = head[name];
+      put({ ...head, link: this.address?.() });
     } catch (error) {
+      put({});
       this.said.textContent = error.message;
     }
-    this.texts.link.area.value = window.location.href;
   }
 
   async copy(area, label) {

@@ -25,11 +25,13 @@ export class Link {
     this.send = send;
     this.count = 0;
     this.waiting = new Map();
+    this.ended = "";
     this.troubled = () => {};
   }
 
   /** A promise of the answer {head, arrays}; an Error with the one line that says why not. */
   ask(what, body = {}) {
+    if (this.ended) return Promise.reject(new Error(this.ended));
     const id = ++this.count;
     return new Promise((resolve, reject) => {
       this.waiting.set(id, { resolve, reject });
@@ -52,6 +54,7 @@ export class Link {
 
   /** Nobody will answer any more. */
   closed(why) {
+    this.ended = why;
     for (const { reject } of this.waiting.values()) reject(new Error(why));
     this.waiting.clear();
   }
