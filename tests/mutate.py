@@ -431,10 +431,20 @@ class Copy:
         return failed[0] if failed else None
 
 
+def users(file: str) -> list[str]:
+    """The files of the package in whose text a module's name is, its own among them."""
+    name = re.compile(rf"\b{Path(file).stem}\b")
+    return [path.relative_to(ROOT).as_posix() for path in sorted((ROOT / "optviz").rglob("*.py"))
+            if path == ROOT / file or name.search(path.read_text(encoding="utf-8"))]  # fmt: skip
+
+
 def chosen(change: Change, base: dict[str, Any]) -> list[str]:
     """The tests for a change: those that entered its function, near and quick ones first; then
     others of its own file of tests."""
     place = f"{change.file}:{change.function}"
+    # What is compiled is entered unseen: then those count that enter a file which names this one.
+    is_seen = any(place in places for places in base["entered"].values())
+    around = () if is_seen else tuple(f"{file}:" for file in users(change.file))
 
     def rank(name: str) -> tuple[bool, bool, int, float]:
         seconds = base["seconds"][name]
@@ -442,7 +452,11 @@ def chosen(change: Change, base: dict[str, Any]) -> list[str]:
 
     def enters(name: str) -> bool:
         # What stands in no function is run when its module is imported, by all.
-        return place in base["entered"][name] if change.function else is_near(name)
+        if not change.function:
+            return is_near(name)
+        return place in base["entered"][name] or any(
+            p.startswith(around) for p in base["entered"][name] if around
+        )
 
     def is_near(name: str) -> bool:
         places = base["entered"][name]
