@@ -162,7 +162,7 @@ def test_a_sweep_is_so_many_studies(setting: str, values: list[str]) -> None:
         ({"ask": "swept", "settings": SMALL, "setting": "epochz", "values": ["1"], "epochs": 1,
           "seeds": 1}, "no setting 'epochz'"),
         ({"ask": "swept", "settings": SMALL, "setting": "l2", "values": ["1"], "epochs": 9999,
-          "seeds": 1}, "up to 2,000 epochs"),
+          "seeds": 1}, "from 1 to 2,000 epochs"),
         ({"ask": "swept", "settings": SMALL, "setting": "l2", "values": 3, "epochs": 1, "seeds": 1},
          "a list of texts"),
     ],

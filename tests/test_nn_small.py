@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 import optviz as ov
 from optviz.compiled.jit import jit_disabled
 from optviz.nn import Activation, BatchNorm, Dense, Dropout, Layer, Network
+from optviz.nn import run as run_module
 from optviz.nn.activations import ACTIVATIONS
 from optviz.nn.records import Records
 from optviz.nn.run import Run
@@ -21,6 +22,14 @@ from optviz.optimizers.parse import parse_optimizer
 from tests.catalogue import ELEMENTWISE
 
 pytestmark = pytest.mark.skipif(jit_disabled(), reason="without a compiler there is no loop")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _in_the_loop_from_the_first():
+    """A second batch is enough: the first begins the optimizer's states."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(run_module, "FEWEST", 1)
+        yield
 
 
 def data_for(loss: str, outputs: int, n: int, seed: int = 0) -> tuple[Any, Any]:
@@ -168,3 +177,24 @@ def test_who_computes_otherwise_is_asked_for_each_batch() -> None:
         run.epoch()
         is_plain = type(optimizer) is ov.SGD and optimizer.is_elementwise and not changes
         assert (run.states_for_loop() is not None) == is_plain, (optimizer, changes)
+
+
+def test_few_batches_are_not_worth_a_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run_module, "FEWEST", 6)
+    calls: list[int] = []
+    batches = Run.batches
+
+    def counted(self: Run, rows: Any, *args: Any) -> int:
+        calls.append(len(rows))
+        return batches(self, rows, *args)
+
+    monkeypatch.setattr(Run, "batches", counted)
+    x, y = data_for("softmax", 3, 40)
+    both(plain, x, y, "sgd:lr=0.1", batch_size=8)
+    assert calls == []
+    both(plain, x, y, "sgd:lr=0.1", batch_size=4, epochs=2)
+    assert calls == [36, 40]  # the first batch begins the optimizer's states
+    calls.clear()
+    both(plain, x, y, "sgd:lr=0.1", batch_size=2, epochs=1, record=8)
+    # 20 batches, one alone, then to every eighth step as far as six are left.
+    assert calls == [14, 16]

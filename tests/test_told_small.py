@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import base64
 import json
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import pytest
+from pydantic import Field
+from pydantic.fields import FieldInfo
 
 import optviz as ov
+from optviz.functions.space import _short
 from optviz.nn.records import History
 from optviz.render.history import finding as told_of_history
 from optviz.shared.text import percent, rounded
+from optviz.studies.study import expected
 
 
 def labelled(figure: Any, label: str) -> Any:
@@ -246,3 +250,34 @@ def test_a_page_has_numbers_of_five_digits(tmp_path: Any) -> None:
     for value in (t.points[3, 0], t.values[4]):
         assert f'"{rounded(float(value), 5)}"' in text
         assert f'"{rounded(float(value), 6)}"' not in text
+
+
+@pytest.mark.parametrize(
+    ("kind", "bounds", "says"),
+    [
+        (int, {}, "a whole number"), (float, {}, "a number"), (str, {}, "a text"),
+        (bool, {}, "true or false"), (float, {"gt": 0}, "a number > 0"),
+        (int, {"ge": 1}, "a whole number ≥ 1"), (int, {"ge": 1, "le": 1000},
+                                                 "a whole number from 1 to 1,000"),
+        (float, {"ge": 0, "lt": 1}, "a number from 0 to below 1"),
+        (float, {"gt": 0, "lt": 1}, "a number above 0 and below 1"),
+        (float, {"gt": 0, "le": 2}, "a number above 0 and up to 2"),
+    ],
+)  # fmt: skip
+def test_what_a_setting_takes_is_said_by_its_bounds(kind: Any, bounds: Any, says: str) -> None:
+    assert expected(FieldInfo.from_annotation(Annotated[kind, Field(**bounds)])) == says
+
+
+def test_points_of_many_coordinates_are_cut_after_four() -> None:
+    assert _short(np.arange(4.0)) == "(0, 1, 2, 3)"
+    assert _short(np.arange(5.0)) == "(0, 1, 2, 3, …)"
+
+
+def test_the_seed_of_a_landscape_chooses_its_directions() -> None:
+    def losses(seed: int) -> np.ndarray:
+        settings = {"data": "moons:n=60", "layers": "2,4,2", "optimizers": "sgd", "epochs": 1,
+                    "grid": "3x3", "directions": "random", "seed": seed}  # fmt: skip
+        return ov.study("landscape", **settings).run().loss
+
+    np.testing.assert_array_equal(losses(1), losses(1))
+    assert not np.array_equal(losses(1), losses(2))

@@ -184,6 +184,23 @@ def test_barzilai_and_borwein_by_hand() -> None:
             np.testing.assert_allclose(t.points[k + 1], wanted, rtol=1e-7, atol=1e-10)
 
 
+def test_where_a_gradient_is_constant_the_rate_is_the_given_one() -> None:
+    f = ov.function("x + 2*y", bounds=((-5, 5), (-5, 5)))
+    for short in (False, True):
+        t = ov.minimize(f, ov.BarzilaiBorwein(lr=0.1, short=short), start=(1, 1), steps=4)
+        steps = np.arange(5)[:, None] * [0.1, 0.2]
+        np.testing.assert_allclose(t.points, [1, 1] - steps, rtol=1e-12)
+
+
+def test_trust_is_given_to_small_arrays_too_and_none_to_those_of_zeros() -> None:
+    # Norms of a half: weights (0.3, 0.4), gradient (0, 0.5).
+    settings = {"lr": 0.1, "convention": "optax", "momentum": 0.0, "weight_decay": 0.0}
+    x = {"w": np.array([0.3, 0.4]), "zero": np.zeros(2)}
+    ov.LARS(**settings).update(x, {"w": np.array([0, 0.5]), "zero": np.array([0, 0.5])})
+    np.testing.assert_allclose(x["w"], [0.3, 0.4 - 0.1 * 0.001 * 0.5], rtol=1e-12)
+    np.testing.assert_allclose(x["zero"], [0, -0.05], rtol=1e-12)
+
+
 def test_a_run_that_averages_shows_the_average_and_judges_by_it() -> None:
     t = ov.minimize("bowl", ov.ScheduleFree(lr=0.9), steps=50)
     z = y = mean = np.array(t.points[0])

@@ -20,6 +20,10 @@ from optviz.optimizers.state import ArrayState
 
 Array = NDArray[Any]
 
+#: So many batches are worth a call of the compiled loop: to hand over its arguments takes as long as
+#: a few of them in Python.
+FEWEST = 6
+
 
 @dataclass(eq=False)
 class Run:
@@ -69,13 +73,14 @@ class Run:
         while done < n:
             first = done // self.batch_size
             rows = order[done : done + self.batch_size]
-            states = self.states_for_loop() if len(rows) == self.batch_size else None
+            ahead = min(told.shape[1] - first, self.records.until(self.steps))
+            states = self.states_for_loop() if ahead >= FEWEST else None
             if states is None:
                 *told[:, first], batch_correct = self.gradient(rows)
                 self.update(float(told[0, first]))
                 correct += batch_correct
             else:
-                rows = order[done : done + self.batch_size * self.records.until(self.steps)]
+                rows = order[done : done + self.batch_size * ahead]
                 correct += self.batches(rows, states, told[:, first:])
             done += len(rows)
         sizes = np.full(told.shape[1], self.batch_size)
