@@ -20,8 +20,8 @@ from optviz.optimizers.state import ArrayState
 
 Array = NDArray[Any]
 
-#: So many batches are worth a call of the compiled loop: to hand over its arguments takes as long as
-#: a few of them in Python.
+#: So many batches are worth a call of the compiled loop: to hand its arguments over takes as long
+#: as a few of them in Python.
 FEWEST = 6
 
 
