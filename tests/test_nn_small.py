@@ -126,6 +126,19 @@ def test_a_run_that_diverges_is_the_same() -> None:
     assert loop.history().diverged
 
 
+@pytest.mark.parametrize("text", ["sgd:lr=0.1", "adamw:lr=0.01", "momentum:lr=0.1"])
+def test_an_optimizer_that_was_kept_goes_on(text: str) -> None:
+    x, y = data_for("softmax", 3, 30)
+    whole, _ = both(plain, x, y, text, epochs=4)
+    half, _ = both(plain, x, y, text, epochs=2)
+    kept = half.optimizer.state_dict()
+    half.optimizer = parse_optimizer(text)
+    half.optimizer.load_state_dict(kept)
+    for _ in range(2):
+        half.epoch()
+    assert_same(half, whole)
+
+
 class Own(Network):
     """Does something of its own."""
 

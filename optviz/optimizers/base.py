@@ -452,10 +452,11 @@ class Optimizer:
     ) -> list[ArrayState] | None:
         """The states of arrays that `update` has stepped, for a loop that calls `kernel` itself
         and says at the end what it `took`; None where a step is more than the kernel."""
-        states = [self._states.get(key) for key in params]
-        known = [state for state in states if state is not None and len(state.chunks) == 1]
+        pairs = [(self._states.get(key), x) for key, x in params.items()]
+        known = [state for state, x in pairs if state is not None and len(state.chunks) == 1
+                 and (state.shape, state.dtype) == (x.shape, x.dtype)]  # fmt: skip
         is_whole = type(self).update is Optimizer.update and type(self).kernel is Optimizer.kernel
-        if not (is_whole and self.is_elementwise and len(known) == len(states)):
+        if not (is_whole and self.is_elementwise and len(known) == len(pairs)):
             return None
         for key, state in zip(params, known, strict=True):
             self._spare(state, key in undecayed)
