@@ -456,7 +456,7 @@ def chosen(change: Change, base: dict[str, Any]) -> list[str]:
             # Defaults and bounds stand in no function, and one test has them all.
             return is_near(name) or "test_defaults" in name
         return place in base["entered"][name] or any(
-            p.startswith(around) for p in base["entered"][name] if around
+            p.startswith(around) for p in base["entered"][name]
         )
 
     def is_near(name: str) -> bool:

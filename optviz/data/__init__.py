@@ -7,7 +7,14 @@
 array([1., 1.], dtype=float32)
 """
 
-from optviz.data.catalogue import datasets, is_made_here, load, load_classes, load_numbers
+from optviz.data.catalogue import (
+    datasets,
+    is_made_here,
+    load,
+    load_classes,
+    load_numbers,
+    made_here,
+)
 from optviz.data.dataset import Dataset
 from optviz.data.generators import blobs, circles, moons, spirals, text, xor
 from optviz.data.loaders import csv, digits, fashion_mnist, images, imdb, mnist, npz
@@ -36,6 +43,7 @@ __all__ = [
     "load",
     "load_classes",
     "load_numbers",
+    "made_here",
     "min_max",
     "mnist",
     "moons",

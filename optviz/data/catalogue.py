@@ -181,6 +181,15 @@ def is_made_here(text: str) -> bool:
     return maker is not None and "path" not in inspect.signature(maker).parameters
 
 
+def made_here() -> list[str]:
+    """The names of those sets.
+
+    >>> "moons" in made_here(), "csv" in made_here()
+    (True, False)
+    """
+    return [name for name in sorted(datasets) if is_made_here(name)]
+
+
 def _found(path: str, name: str) -> Path:
     try:
         return existing(path)

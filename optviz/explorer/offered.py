@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
-from optviz.data import datasets, is_made_here
+from optviz.data import datasets, made_here
 from optviz.functions import functions
 from optviz.functions.base import Function
 from optviz.nn.activations import ACTIVATIONS
@@ -99,7 +99,7 @@ def _network() -> dict[str, Any]:
         "defaults": HiddenUnitsStudy().texts(), "units": MOST_UNITS, "layers": MOST_LAYERS,
         "positive": POSITIVE, "negative": NEGATIVE,
         "losses": LandscapeStudy().texts(),
-        "sets": [name for name in sorted(datasets) if is_made_here(name)],
+        "sets": made_here(),
     }  # fmt: skip
 
 

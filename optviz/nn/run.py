@@ -161,8 +161,7 @@ class Run:
         schedule, begun = self.optimizer.schedule, self.optimizer.steps
         rates = [] if schedule is None else [float(schedule(begun + k)) for k in range(count)]
         self.rate = rates[-1] if rates else self.rate_of_next_step()
-        x = np.ascontiguousarray(self.x[rows], self.network.dtype)
-        targets = self.targets[rows]
+        x, targets = self.network.batch(self.x, rows), self.targets[rows]
         outputs = self.small.train(x, targets, self.optimizer, states, np.array(rates), told)
         self.optimizer.took(count, states)
         self.steps += count

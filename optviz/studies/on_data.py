@@ -6,7 +6,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field
 
-from optviz.data import datasets, is_made_here
+from optviz.data import is_made_here, made_here
 from optviz.shared.spec import SpecError
 from optviz.shared.text import listed
 from optviz.studies.settings import Option
@@ -26,10 +26,9 @@ class OnData(Drawn):
         """As every study; a specification comes from a stranger, and may name no files."""
         text = data.get("data")
         if isinstance(text, str) and not is_made_here(text):
-            known = listed([name for name in sorted(datasets) if is_made_here(name)])
             raise SpecError(
                 f"data {text!r} is neither built in nor generated: only such data are replayed "
-                f"({known})"
+                f"({listed(made_here())})"
             )
         made = super().from_data(data)
         assert isinstance(made, cls)

@@ -60,8 +60,7 @@ class Page {
   }
 
   show(name) {
-    this.view?.setRunning?.(false);
-    this.view?.setPlaying?.(false);
+    this.rest();
     this.name = name in VIEWS_OF_PAGE ? name : "plane";
     if (!this.views[this.name]) this.views[this.name] = this.made(this.name === "plane" ? this.initial : {});
     else {
@@ -75,6 +74,12 @@ class Page {
     this.root.optviz = this.view;
   }
 
+  /** What is left behind does not go on. */
+  rest() {
+    this.view?.setRunning?.(false);
+    this.view?.setPlaying?.(false);
+  }
+
   made(given) {
     const [View] = VIEWS_OF_PAGE[this.name];
     return new View(this.link, this.offered, given, this.look, { changed: () => this.keep(), anew: () => this.anew() });
@@ -84,8 +89,7 @@ class Page {
   follow(hash) {
     const name = viewOf(hash), given = fromAddress(hash);
     if (given === null || !(name in VIEWS_OF_PAGE)) return false;
-    this.view?.setRunning?.(false);
-    this.view?.setPlaying?.(false);
+    this.rest();
     this.trouble.hidden = true;
     if (given.theme in this.offered.themes && given.theme !== this.theme) {
       this.theme = this.chosen = given.theme;

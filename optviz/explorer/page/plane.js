@@ -9,7 +9,7 @@ import { changedOf, settingsOf, stateOf } from "./settings.js";
 import { told, toldPoint } from "./text.js";
 import { Newest } from "./wire.js";
 
-/** Milliseconds without a change after which what takes long begins, and the address is written. */
+/** Milliseconds without a change after which what takes long begins, and of an answer the address is written. */
 const CALM = 300;
 /** Seconds that a run plays, within these. */
 const SHORTEST = 4, LONGEST = 12;
@@ -297,8 +297,8 @@ export class Plane {
     this.error.clear();
     this.stage.classList.remove("ov-stale");
     // What was refused is in no address; browsers allow so many a minute.
-    clearTimeout(this.calmToo);
-    this.calmToo = setTimeout(() => this.share.changed(), CALM);
+    clearTimeout(this.addressing);
+    this.addressing = setTimeout(() => this.share.changed(), CALM);
     this.head = head;
     if (head.settings.optimizers.length !== this.state.optimizers.length) {
       // One text with several values has become several.
